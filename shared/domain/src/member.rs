@@ -1,0 +1,94 @@
+//! A member: where they stand now, one row of `members` (C11).
+
+use chrono::NaiveDate;
+
+use crate::ids::{MemberId, OrderId, TierId};
+use crate::lots::Lots;
+use crate::points::Legs;
+use crate::programme::Programme;
+use crate::time::Instant;
+
+/// The person behind a member. It rests on the member's row only, and no rule reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub name: Option<String>,
+    /// E.164 digits without the plus sign: `84901234567`.
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub birthday: Option<NaiveDate>,
+}
+
+impl Profile {
+    /// Takes over what the newer snapshot says; what it leaves out stays.
+    pub fn update(&mut self, newer: Self) {
+        let Self { name, phone, email, birthday } = newer;
+        self.name = name.or(self.name.take());
+        self.phone = phone.or(self.phone.take());
+        self.email = email.or(self.email.take());
+        self.birthday = birthday.or(self.birthday);
+    }
+}
+
+/// Where one member stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub member_id: MemberId,
+    /// `seq` of the member's last entry; 0 before the first.
+    pub last_seq: u64,
+    /// When the member was first seen (T1, T15).
+    pub activated_at: Instant,
+    /// The latest instant a decision about this member was taken at: time never goes back for a member.
+    pub as_of: Instant,
+    /// Signed: the redeemable balance may be a debt (X22).
+    pub balance: Legs,
+    pub lots: Lots,
+    /// Redeemable points promised but not yet credited (X25).
+    pub pending_points: i64,
+    /// Minor units of the programme's currency (X44).
+    pub spent_minor: i64,
+    /// Orders seen and not undone (X44).
+    pub orders_count: i64,
+    pub tier: TierId,
+    pub tier_since: Instant,
+    /// The tier carried into the current cycle: a reversal does not go below it (X20).
+    pub tier_floor: TierId,
+    /// First day of the current cycle, in the programme's zone (X7).
+    pub cycle_start: NaiveDate,
+    /// The order the member was first seen with; fixed from then on (X26).
+    pub first_order: Option<OrderId>,
+    pub profile: Profile,
+}
+
+impl Member {
+    /// A member as they begin: base tier, nothing earned (T1). `None` only for a programme without tiers.
+    pub fn registered(programme: &Programme, member_id: MemberId, now: Instant) -> Option<Self> {
+        let base = programme.tiers.base()?.id.clone();
+        Some(Self {
+            member_id,
+            last_seq: 0,
+            activated_at: now,
+            as_of: now,
+            balance: Legs::ZERO,
+            lots: Lots::default(),
+            pending_points: 0,
+            spent_minor: 0,
+            orders_count: 0,
+            tier: base.clone(),
+            tier_since: now,
+            tier_floor: base,
+            cycle_start: programme.day(now),
+            first_order: None,
+            profile: Profile::default(),
+        })
+    }
+
+    /// Points the member can spend: never below zero.
+    pub fn redeemable_points(&self) -> i64 {
+        self.balance.redeemable.0.max(0)
+    }
+
+    /// What the member owes, as a positive number of points (X22).
+    pub fn debt(&self) -> i64 {
+        self.balance.redeemable.0.saturating_neg().max(0)
+    }
+}

@@ -1,0 +1,302 @@
+//! Orders: what a shop says of one now, and what it has been credited.
+//!
+//! A snapshot is the whole order as of `updated_at`. Of two snapshots the greater one counts, by the order of the fields
+//! of [`OrderFacts`]: newer first; then, at the same instant, the one further along (I5).
+
+use crate::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
+use crate::lots::Expiry;
+use crate::member::Profile;
+use crate::money::Currency;
+use crate::points::{Legs, Overflow, Ratio, Rounding};
+use crate::programme::{Basis, EarnWhen, Earning, RefundRule, ReversalRules, RoundStage};
+use crate::time::Instant;
+
+/// How far an order is. Rises as an order moves along; at the same instant the later one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderStatus {
+    Pending,
+    Confirmed,
+    Shipping,
+    Delivered,
+    Returned,
+    Cancelled,
+}
+
+/// How far its payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PaymentStatus {
+    Unpaid,
+    PartiallyPaid,
+    Paid,
+    PartiallyRefunded,
+    Refunded,
+    Voided,
+}
+
+/// What a snapshot says that matters to points. The order of the fields is the order of precedence (I5): of two
+/// snapshots of one order the greater counts. Amounts are minor units of `currency`, gross of later refunds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OrderFacts {
+    /// The shop's version of the order: an instant (X29).
+    pub updated_at: Instant,
+    pub status: OrderStatus,
+    pub payment: PaymentStatus,
+    /// Goods money given back so far (X24).
+    pub refunded_minor: i64,
+    /// The price of the returned lines, where the shop names them (X24).
+    pub refunded_lines_minor: Option<i64>,
+    /// The whole amount to be paid, shipping included; gross of later refunds.
+    pub due_minor: i64,
+    pub shipping_minor: i64,
+    /// The sum of the order's lines, where the shop sends them.
+    pub items_minor: Option<i64>,
+    pub currency: Currency,
+    pub placed_at: Instant,
+}
+
+impl OrderFacts {
+    /// Cancelled, returned, or its money given back or never taken: it deserves nothing (R1).
+    pub fn undone(&self) -> bool {
+        matches!(self.status, OrderStatus::Cancelled | OrderStatus::Returned)
+            || matches!(self.payment, PaymentStatus::Refunded | PaymentStatus::Voided)
+    }
+
+    fn paid(&self) -> bool {
+        matches!(self.payment, PaymentStatus::Paid | PaymentStatus::PartiallyRefunded)
+    }
+
+    /// Money was taken at some time: what R2 calls paid, on an order that is cancelled.
+    fn was_paid(&self) -> bool {
+        self.paid() || self.payment == PaymentStatus::Refunded
+    }
+
+    /// Whether the order has earned by the given rule (P10, P11, X10).
+    pub fn earns(&self, rule: EarnWhen) -> bool {
+        let delivered = self.status == OrderStatus::Delivered;
+        !self.undone()
+            && match rule {
+                EarnWhen::Delivered => delivered,
+                EarnWhen::DeliveredAndPaid => delivered && self.paid(),
+                EarnWhen::Placed => true,
+            }
+    }
+
+    /// Amount due minus shipping minus what was given back, never below zero: what the member spent on it (X44).
+    pub fn spent_minor(&self) -> i64 {
+        self.due_minor.saturating_sub(self.shipping_minor).saturating_sub(self.refunded_minor.max(0)).max(0)
+    }
+
+    /// The amount that earns, never below zero (X24, X30).
+    pub fn net_minor(&self, basis: Basis, refund: RefundRule) -> i64 {
+        let goods = self.due_minor.saturating_sub(self.shipping_minor);
+        let gross = match basis {
+            Basis::DueMinusShipping => goods,
+            Basis::Paid => self.due_minor,
+            Basis::Items => self.items_minor.unwrap_or(goods),
+        };
+        let given_back = match refund {
+            RefundRule::AmountProrata => self.refunded_minor,
+            RefundRule::LineExact => self.refunded_lines_minor.unwrap_or(self.refunded_minor),
+        };
+        gross.saturating_sub(given_back.max(0)).max(0)
+    }
+}
+
+/// One delivery of an order, as the shop says it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderSnapshot {
+    pub order_id: OrderId,
+    pub facts: OrderFacts,
+    /// `None` when the customer cannot be identified: the order waits (X43).
+    pub member_id: Option<MemberId>,
+    pub profile: Profile,
+}
+
+/// What an order is now and what it has been credited: one row of `orders`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub order_id: OrderId,
+    pub facts: OrderFacts,
+    pub owner: Option<Owner>,
+    /// What it is credited, one row for each rule, in the order they first earned.
+    pub credits: Vec<Credit>,
+    /// What it adds to its member's spent amount, minor units of the programme's currency (X44).
+    pub spent_minor: i64,
+    /// Whether it is one of its member's orders: seen and not undone (X44).
+    pub counted: bool,
+    /// Some snapshot, stale ones included, was undone (X25, X28).
+    pub ever_undone: bool,
+}
+
+/// The member an order belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub member_id: MemberId,
+    /// The version of the newest snapshot that named this member: a newer one may name another until the order is
+    /// credited, and then none may (F23).
+    pub named_at: Instant,
+}
+
+impl Order {
+    /// An order not seen before.
+    pub fn unseen(order_id: OrderId, facts: OrderFacts) -> Self {
+        Self { order_id, facts, owner: None, credits: Vec::new(), spent_minor: 0, counted: false, ever_undone: false }
+    }
+
+    pub fn credit(&self, rule: &RuleId) -> Option<&Credit> {
+        self.credits.iter().find(|credit| credit.rule == *rule)
+    }
+
+    /// Replaces the credit of the same rule, or adds it.
+    pub fn put_credit(&mut self, credit: Credit) {
+        match self.credits.iter_mut().find(|known| known.rule == credit.rule) {
+            Some(known) => *known = credit,
+            None => self.credits.push(credit),
+        }
+    }
+}
+
+/// What one rule has credited for one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credit {
+    pub rule: RuleId,
+    pub terms: Terms,
+    /// The sum of the entries posted for this rule and order.
+    pub posted: Legs,
+    /// What reversals should have taken but did not, and the entries say so (X21–X23). Never below zero. The order has
+    /// settled at `posted − written_off`.
+    pub written_off: Legs,
+    /// Of `written_off`, the redeemable points that had expired (X23).
+    pub expired_written_off: i64,
+    /// `seq` of the last entry that credited: what a reversal names.
+    pub last_credit_seq: u64,
+    /// How often it was credited from nothing: 1, and one more each time an order came back (X28).
+    pub generation: u32,
+}
+
+impl Credit {
+    pub fn new(rule: RuleId, terms: Terms) -> Self {
+        Self {
+            rule,
+            terms,
+            posted: Legs::ZERO,
+            written_off: Legs::ZERO,
+            expired_written_off: 0,
+            last_credit_seq: 0,
+            generation: 0,
+        }
+    }
+
+    /// What the order counts as having been given: posted less what was written off.
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits.
+    pub fn settled(&self) -> Result<Legs, Overflow> {
+        self.posted.minus(self.written_off)
+    }
+}
+
+/// Under which terms a credit was given: pinned when it is first given and used for every later correction, so that no
+/// correction depends on today's programme (I9, X12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub programme_version: ProgrammeVersion,
+    pub currency: Currency,
+    /// The member's tier when the order was first processed, before its own points (P9, X17).
+    pub tier: TierId,
+    pub amount: TermsAmount,
+    pub reversal: ReversalRules,
+    /// Until when the redeemable points are good.
+    pub expiry: Expiry,
+    /// The first day of the member's cycle in which the qualifying points count (X21).
+    pub cycle_start: chrono::NaiveDate,
+}
+
+/// How many points a credit is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TermsAmount {
+    /// By the order's amount.
+    Earned {
+        rate: Ratio,
+        redeemable_multiplier: Ratio,
+        qualifying_multiplier: Ratio,
+        basis: Basis,
+        earn_when: EarnWhen,
+        round: Rounding,
+        round_stage: RoundStage,
+    },
+    /// A fixed number, whole as long as the order stands (P14).
+    Fixed {
+        legs: Legs,
+        /// Pending until the order earns by this rule; at once when `None` (X25).
+        pending_until: Option<EarnWhen>,
+    },
+}
+
+impl TermsAmount {
+    /// The amount of an order's own points by a programme and the multiplier of the member's tier.
+    pub fn earned(earning: &Earning, redeemable_multiplier: Ratio, qualifying_multiplier: Ratio) -> Self {
+        Self::Earned {
+            rate: earning.rate,
+            redeemable_multiplier,
+            qualifying_multiplier,
+            basis: earning.basis,
+            earn_when: earning.earn_when,
+            round: earning.round,
+            round_stage: earning.round_stage,
+        }
+    }
+}
+
+impl Terms {
+    /// Whether the order has earned by these terms (P10, P11, X10). One that was ever undone may be barred for good
+    /// (X25, X28).
+    pub fn earned(&self, facts: &OrderFacts, ever_undone: bool) -> bool {
+        let barred = ever_undone && self.reversal.no_recredit_after_cancel;
+        let stands = match self.amount {
+            TermsAmount::Earned { earn_when, .. } => facts.earns(earn_when) && facts.currency == self.currency,
+            TermsAmount::Fixed { pending_until, .. } => pending_until.map_or(!facts.undone(), |rule| facts.earns(rule)),
+        };
+        stands && !barred
+    }
+
+    /// What the order deserves by these terms (P4, X24, X31).
+    ///
+    /// # Errors
+    /// [`Overflow`] when the points do not fit 64 bits.
+    pub fn deserved(&self, facts: &OrderFacts, ever_undone: bool) -> Result<Legs, Overflow> {
+        if !self.earned(facts, ever_undone) {
+            return Ok(Legs::ZERO);
+        }
+        match self.amount {
+            TermsAmount::Fixed { legs, .. } => Ok(legs),
+            TermsAmount::Earned {
+                rate, redeemable_multiplier, qualifying_multiplier, basis, round, round_stage, ..
+            } => {
+                let net = facts.net_minor(basis, self.reversal.refund);
+                let points = |multiplier: Ratio| match round_stage {
+                    RoundStage::End => rate.times(multiplier, net, round),
+                    RoundStage::BaseThenEnd => multiplier.of(rate.of(net, round)?, round),
+                };
+                Ok(Legs::new(points(redeemable_multiplier)?, points(qualifying_multiplier)?))
+            }
+        }
+    }
+
+    /// Redeemable points promised but not yet due (X25).
+    pub fn pending_points(&self, facts: &OrderFacts, ever_undone: bool) -> i64 {
+        match self.amount {
+            TermsAmount::Fixed { legs, pending_until: Some(rule) } => {
+                let barred = ever_undone && self.reversal.no_recredit_after_cancel;
+                if facts.undone() || barred || facts.earns(rule) { 0 } else { legs.redeemable.0 }
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether these terms let the snapshot take points back: with the literal filter of R2, a cancelled order that was
+    /// never paid keeps what it has (X11).
+    pub fn may_reverse(&self, facts: &OrderFacts) -> bool {
+        !self.reversal.requires_paid || !facts.undone() || facts.was_paid()
+    }
+}

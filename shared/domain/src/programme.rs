@@ -1,0 +1,333 @@
+//! The programme: every choice a shop makes, resolved and exact.
+//!
+//! One value is one version of the programme, in force from one instant to the next version's. Where the sources
+//! disagree, the decided answer is the default of the programme file; nothing here is a hidden constant (X3).
+
+use crate::ids::{ProgrammeVersion, TierId};
+use crate::lots::Expiry;
+use crate::money::Currency;
+use crate::points::{Ratio, Rounding};
+use crate::time::{Instant, Tz, day_in, month_end, plus_days, plus_months, quarter_end, year_end};
+use chrono::NaiveDate;
+
+/// One version of a shop's programme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Programme {
+    pub version: ProgrammeVersion,
+    pub currency: Currency,
+    pub zone: Tz,
+    pub earning: Earning,
+    pub reversal: ReversalRules,
+    pub welcome: Option<Welcome>,
+    pub expiry: ExpiryRule,
+    pub cycle: Cycle,
+    /// X20.
+    pub reversal_demotes: ReversalDemotes,
+    /// Lowest threshold first; the first is the base tier, at 0 points. Never empty (T1, T6).
+    pub tiers: Tiers,
+}
+
+/// How an order earns (P2–P11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earning {
+    /// Points for one minor unit of the programme's currency: 1/10000 is "10.000đ = 1 điểm" (P3).
+    pub rate: Ratio,
+    pub basis: Basis,
+    pub earn_when: EarnWhen,
+    /// Whether the tier's multiplier reaches qualifying points too (X2).
+    pub tier_multiplier: TierMultiplier,
+    pub round: Rounding,
+    pub round_stage: RoundStage,
+}
+
+/// Which part of an order earns (X30). Vouchers have already reduced it; paying with points or the wallet has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// Amount due minus shipping (P2).
+    #[default]
+    DueMinusShipping,
+    /// The whole payment, shipping included (P3).
+    Paid,
+    /// The sum of the order's lines; amount due minus shipping where the shop sends none.
+    Items,
+}
+
+/// When an order has earned (X10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarnWhen {
+    /// P10.
+    Delivered,
+    /// P11.
+    #[default]
+    DeliveredAndPaid,
+    /// As soon as it is seen and not undone.
+    Placed,
+}
+
+/// X2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TierMultiplier {
+    /// Only redeemable points are multiplied (P7).
+    #[default]
+    RedeemableOnly,
+    /// Both kinds are (S2's single formula, P4).
+    Both,
+}
+
+/// Where the one rounding of X31 happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RoundStage {
+    /// Once, after the multiplier.
+    #[default]
+    End,
+    /// Before the multiplier and after it.
+    BaseThenEnd,
+}
+
+/// How what was credited is taken back. Pinned on the order with its terms (I9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReversalRules {
+    /// Only an order that is cancelled *and* was paid is reversed: the literal filter of R2 (X11).
+    pub requires_paid: bool,
+    /// X24.
+    pub refund: RefundRule,
+    /// X22.
+    pub negative_balance: NegativeBalance,
+    /// Also take back the points that have expired meanwhile (X23).
+    pub reverse_expired: bool,
+    /// An order that was ever cancelled never earns again (X28, turned off).
+    pub no_recredit_after_cancel: bool,
+    /// Qualifying points earned in an earlier cycle are taken from the current one (X21).
+    pub late_debits_current: bool,
+}
+
+/// Which amount a partial return takes from the basis (X24).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefundRule {
+    /// The goods money given back.
+    #[default]
+    AmountProrata,
+    /// The price of the returned lines where the shop names them, else the goods money given back.
+    LineExact,
+}
+
+/// What happens when a reversal is larger than what the member has left (X22).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NegativeBalance {
+    /// The balance goes below zero; the next credits pay the debt.
+    #[default]
+    Allow,
+    /// Never below zero; the rest is recorded as written off.
+    Clamp,
+    /// Only pending points are taken; what was already credited is written off.
+    PendingOnly,
+    /// Below zero down to minus this many points; the rest is written off.
+    Limit(u32),
+}
+
+/// Welcome points (P14, R6, X25): redeemable only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// Redeemable points, above zero.
+    pub points: u32,
+    pub when: WelcomeWhen,
+    /// Grant again when the cancelled first order comes back.
+    pub regrant: bool,
+}
+
+/// X25.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WelcomeWhen {
+    /// On registration, linked to the first order.
+    #[default]
+    Immediate,
+    /// Pending until the first order earns.
+    PendingUntilFirstDelivery,
+}
+
+/// Until when redeemable points are good (E1–E4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiryRule {
+    /// E2.
+    Never,
+    /// So many months after the day they were posted, then up to the end of the unit (E1, X39).
+    Months { months: u32, round_to: RoundTo },
+    /// At the end of the n-th quarter after the one they were posted in (E3, X38).
+    Quarters { quarters: u32 },
+}
+
+/// X39.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RoundTo {
+    Day,
+    #[default]
+    MonthEnd,
+    QuarterEnd,
+    YearEnd,
+}
+
+impl ExpiryRule {
+    /// The expiry of points posted on a day of the programme's zone.
+    pub fn of(self, posted_on: NaiveDate) -> Expiry {
+        match self {
+            Self::Never => Expiry::Never,
+            Self::Months { months, round_to } => {
+                let day = plus_months(posted_on, months);
+                Expiry::On(match round_to {
+                    RoundTo::Day => day,
+                    RoundTo::MonthEnd => month_end(day),
+                    RoundTo::QuarterEnd => quarter_end(day),
+                    RoundTo::YearEnd => year_end(day),
+                })
+            }
+            Self::Quarters { quarters } => {
+                Expiry::On(quarter_end(plus_months(quarter_end(posted_on), quarters.saturating_mul(3))))
+            }
+        }
+    }
+}
+
+/// How long a tier is held before it must have been earned again (T8, T15, X7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cycle {
+    /// So many days from the day of activation.
+    RollingDays(u32),
+    /// So many months from the day of activation.
+    AnniversaryMonths(u32),
+    /// To the end of the calendar year (T14).
+    CalendarYear,
+}
+
+impl Cycle {
+    /// The first day after a cycle that began on `start`: the day the tier must be kept until.
+    pub fn end(self, start: NaiveDate) -> NaiveDate {
+        match self {
+            Self::RollingDays(days) => plus_days(start, days),
+            Self::AnniversaryMonths(months) => plus_months(start, months),
+            Self::CalendarYear => plus_days(year_end(start), 1),
+        }
+    }
+}
+
+/// What a reversal may do to the tier (X20).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReversalDemotes {
+    Never,
+    /// Down to what the points left allow, never below the tier carried into the cycle.
+    #[default]
+    ToFloor,
+    /// Down to what the points left allow.
+    ByBalance,
+}
+
+/// A tier (T1–T7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tier {
+    pub id: TierId,
+    /// The name customers see.
+    pub name: String,
+    /// Qualifying points from which a member has the tier.
+    pub threshold: i64,
+    /// The factor on redeemable points, already absolute (X1): 12/10 for "+0,2".
+    pub multiplier: Ratio,
+    /// What the tier brings, in the customer's language (C10, D1).
+    pub benefits: Vec<String>,
+}
+
+/// The tiers, lowest first; at least one, the first at threshold 0, thresholds rising.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tiers(Vec<Tier>);
+
+/// A list that cannot be a ladder of tiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tiers need a first one at 0 points, rising thresholds and different ids")]
+pub struct NotALadder;
+
+impl Tiers {
+    /// # Errors
+    /// [`NotALadder`] when the list is empty, does not begin at 0, does not rise, or repeats an id.
+    pub fn new(tiers: Vec<Tier>) -> Result<Self, NotALadder> {
+        let begins_at_zero = tiers.first().is_some_and(|first| first.threshold == 0);
+        let rises = tiers.iter().zip(tiers.iter().skip(1)).all(|(low, high)| low.threshold < high.threshold);
+        let distinct = tiers.iter().enumerate().all(|(at, tier)| tiers.iter().take(at).all(|seen| seen.id != tier.id));
+        if begins_at_zero && rises && distinct { Ok(Self(tiers)) } else { Err(NotALadder) }
+    }
+
+    pub fn as_slice(&self) -> &[Tier] {
+        &self.0
+    }
+
+    /// The tier everybody begins with (T1).
+    pub fn base(&self) -> Option<&Tier> {
+        self.0.first()
+    }
+
+    pub fn get(&self, id: &TierId) -> Option<&Tier> {
+        self.0.iter().find(|tier| tier.id == *id)
+    }
+
+    /// The highest tier whose threshold the points reach; the base tier below all of them (T7).
+    pub fn reached(&self, qualifying: i64) -> Option<&Tier> {
+        self.0.iter().rev().find(|tier| tier.threshold <= qualifying).or_else(|| self.base())
+    }
+
+    /// The tier above, if there is one.
+    pub fn above(&self, id: &TierId) -> Option<&Tier> {
+        self.0.get(self.rank(id)?.saturating_add(1))
+    }
+
+    /// Place on the ladder, the base tier being 0; `None` for a tier this version does not have.
+    pub fn rank(&self, id: &TierId) -> Option<usize> {
+        self.0.iter().position(|tier| tier.id == *id)
+    }
+}
+
+impl Programme {
+    /// The day of the programme's zone on which an instant falls (X7).
+    pub fn day(&self, at: Instant) -> NaiveDate {
+        day_in(self.zone, at)
+    }
+
+    /// The multiplier of a tier; one for a tier this version does not know.
+    pub fn multiplier(&self, tier: &TierId) -> Ratio {
+        self.tiers.get(tier).map_or(Ratio::ONE, |tier| tier.multiplier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn months(months: u32, round_to: RoundTo) -> ExpiryRule {
+        ExpiryRule::Months { months, round_to }
+    }
+
+    #[test]
+    fn sd14_twelve_months_to_the_end_of_the_month() {
+        assert_eq!(months(12, RoundTo::MonthEnd).of(day("2026-01-15")), Expiry::On(day("2027-01-31")));
+    }
+
+    #[test]
+    fn sd15_the_end_of_the_next_quarter() {
+        assert_eq!(ExpiryRule::Quarters { quarters: 1 }.of(day("2026-02-10")), Expiry::On(day("2026-06-30")));
+        assert_eq!(ExpiryRule::Quarters { quarters: 1 }.of(day("2026-12-31")), Expiry::On(day("2027-03-31")));
+    }
+
+    #[test]
+    fn vo1_one_month_by_the_day() {
+        assert_eq!(months(1, RoundTo::Day).of(day("2026-01-25")), Expiry::On(day("2026-02-25")));
+        assert_eq!(months(1, RoundTo::Day).of(day("2026-01-31")), Expiry::On(day("2026-02-28")));
+    }
+
+    #[test]
+    fn cycles_end_where_they_should_across_a_leap_day() {
+        let start = day("2027-06-01");
+        assert_eq!(Cycle::RollingDays(365).end(start), day("2028-05-31"));
+        assert_eq!(Cycle::AnniversaryMonths(12).end(start), day("2028-06-01"));
+        assert_eq!(Cycle::CalendarYear.end(start), day("2028-01-01"));
+    }
+}

@@ -1,0 +1,383 @@
+//! An order is reconciled, not added.
+//!
+//! What the newest snapshot deserves, minus what has been settled for the order, is what is posted now. A duplicate or a
+//! stale snapshot posts nothing, a cancel the exact negative, a partial return the exact part (R1–R5, X10–X12, X21–X28).
+//! Every order of deliveries of one order's snapshots ends in the same books (I5).
+
+use crate::advance::advance;
+use crate::decision::{Decision, Outcome, Rejection, Verdict};
+use crate::ids::{MemberId, RuleId};
+use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, takeable};
+use crate::lots::Expiry;
+use crate::member::Member;
+use crate::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
+use crate::points::{Legs, Overflow, Ratio};
+use crate::programme::{Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
+use crate::replay::expired_of;
+use crate::time::Instant;
+
+/// The rows an order event concerns, as read. A row that does not exist is `None`.
+#[derive(Clone, Debug, Default)]
+pub struct OrderRows<'a> {
+    pub order: Option<Order>,
+    /// The member the decision will write: [`member_of`] says which.
+    pub member: Option<Member>,
+    /// The member an uncredited order belongs to now, when a newer snapshot names another.
+    pub left_member: Option<Member>,
+    /// The member's whole history by rising `seq`; only when a verdict asked for it.
+    pub history: Option<&'a [Entry]>,
+}
+
+/// The member whose row decides about a snapshot: the order's own once it is credited, else whom the newest snapshot
+/// that names anybody names (X43, F23). `None` while nobody is known.
+pub fn member_of<'a>(order: Option<&'a Order>, snapshot: &'a OrderSnapshot) -> Option<&'a MemberId> {
+    let Some((order, owner)) = order.and_then(|order| Some((order, order.owner.as_ref()?))) else {
+        return snapshot.member_id.as_ref();
+    };
+    match &snapshot.member_id {
+        Some(named) if order.credits.is_empty() && snapshot.facts.updated_at > owner.named_at => Some(named),
+        _ => Some(&owner.member_id),
+    }
+}
+
+/// Decides what one delivery of an order changes.
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn reconcile_order(
+    programme: &Programme,
+    rows: OrderRows<'_>,
+    snapshot: OrderSnapshot,
+    now: Instant,
+) -> Result<Verdict, Rejection> {
+    let OrderRows { order: known, member: loaded, left_member, history } = rows;
+    let member_id = member_of(known.as_ref(), &snapshot).cloned();
+    let (mut order, left) = match merge(programme, known, &snapshot, member_id.as_ref()) {
+        Merged::Nothing(outcome) => return Ok(Verdict::Decided(Decision::nothing(outcome))),
+        Merged::Changed { order, left } => (order, left),
+    };
+    let Some(member_id) = member_id else {
+        let waiting = Decision { order: Some(order), ..Decision::nothing(Outcome::Waiting) };
+        return Ok(Verdict::Decided(waiting));
+    };
+    if let Some(wrong) = loaded.as_ref().filter(|loaded| loaded.member_id != member_id) {
+        return Err(Rejection::WrongMember(wrong.member_id.clone()));
+    }
+    let left_member = match (left, left_member) {
+        (None, _) => None,
+        (Some(left), Some(mut member)) if member.member_id == left => {
+            leave(&mut member, &mut order);
+            Some(member)
+        }
+        (Some(left), _) => return Ok(Verdict::NeedsMember(left)),
+    };
+    let mut member = match loaded {
+        Some(member) if left_member.is_none() && settled(programme, &order, &member)? => {
+            let noted = Decision { order: Some(order), ..Decision::nothing(Outcome::Noted) };
+            return Ok(Verdict::Decided(noted));
+        }
+        Some(member) => member,
+        None => Member::registered(programme, member_id, now).ok_or(Rejection::NoTiers)?,
+    };
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    if member.first_order.is_none() {
+        member.first_order = Some(order.order_id.clone());
+        order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
+    }
+    member.profile.update(snapshot.profile);
+    let posted = post_dues(programme, &mut order, &mut member, &mut entries, history)?;
+    if let Posted::NeedsHistory = posted {
+        return Ok(Verdict::NeedsHistory(member.member_id));
+    }
+    count(programme, &mut order, &mut member)?;
+    Ok(Verdict::Decided(Decision {
+        outcome: Outcome::Posted,
+        member: Some(member),
+        left_member,
+        order: Some(order),
+        entries,
+    }))
+}
+
+#[expect(clippy::large_enum_variant, reason = "it lives for one match")]
+enum Merged {
+    Nothing(Outcome),
+    Changed {
+        order: Order,
+        /// The member the order leaves.
+        left: Option<MemberId>,
+    },
+}
+
+/// Puts the snapshot into the order: the greater facts count, the newest snapshot that names a member names it, and
+/// having ever been undone is remembered.
+fn merge(
+    programme: &Programme,
+    known: Option<Order>,
+    snapshot: &OrderSnapshot,
+    member_id: Option<&MemberId>,
+) -> Merged {
+    let seen = known.is_some();
+    let mut order = known.unwrap_or_else(|| Order::unseen(snapshot.order_id.clone(), snapshot.facts));
+    let newer = !seen || snapshot.facts > order.facts;
+    let newly_undone = snapshot.facts.undone() && !order.ever_undone && (newer || stale_undo_matters(programme, &order));
+    let named_at = order.owner.as_ref().map(|owner| owner.named_at);
+    let left = rename(&mut order, snapshot, member_id);
+    let renamed = order.owner.as_ref().map(|owner| owner.named_at) != named_at;
+    if !newer && !newly_undone && !renamed {
+        let same = snapshot.facts == order.facts;
+        return Merged::Nothing(if same { Outcome::Duplicate } else { Outcome::Stale });
+    }
+    if newer {
+        order.facts = snapshot.facts;
+    }
+    order.ever_undone |= newly_undone;
+    Merged::Changed { order, left }
+}
+
+/// Gives the order the member its newest naming snapshot names, until it is credited. Returns the member it leaves.
+fn rename(order: &mut Order, snapshot: &OrderSnapshot, member_id: Option<&MemberId>) -> Option<MemberId> {
+    let named = snapshot.member_id.as_ref()?;
+    let named_at = snapshot.facts.updated_at;
+    let owner = || Owner { member_id: named.clone(), named_at };
+    match &mut order.owner {
+        None => order.owner = Some(owner()),
+        Some(known) if order.credits.is_empty() && Some(named) == member_id && named_at > known.named_at => {
+            let before = std::mem::replace(known, owner());
+            return (before.member_id != *named).then_some(before.member_id);
+        }
+        Some(_) => {}
+    }
+    None
+}
+
+/// A late, older "cancelled" counts where having ever been cancelled does: welcome points, and orders that may not earn
+/// again (X25, X28).
+fn stale_undo_matters(programme: &Programme, order: &Order) -> bool {
+    let barring = |rules: ReversalRules| rules.no_recredit_after_cancel;
+    barring(programme.reversal)
+        || order.credits.iter().any(|credit| barring(credit.terms.reversal))
+        || (order.owner.is_none() && programme.welcome.is_some())
+}
+
+/// The member is no longer the order's: what it added to them goes with it. It was never credited, so no points move.
+fn leave(member: &mut Member, order: &mut Order) {
+    if std::mem::take(&mut order.counted) {
+        member.orders_count = member.orders_count.saturating_sub(1);
+    }
+    member.spent_minor = member.spent_minor.saturating_sub(std::mem::take(&mut order.spent_minor));
+}
+
+/// Whether the order's own row is all there is to write: nothing to post, and nothing it adds to its member changes.
+fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool, Overflow> {
+    let base = base_terms(programme, order, member);
+    let begins = order.credit(&RuleId::base()).is_none() && base.earned(&order.facts, order.ever_undone);
+    let first = member.first_order.is_none();
+    if begins || first || order.counted == order.facts.undone() || order.spent_minor != spent(order, &base) {
+        return Ok(false);
+    }
+    for credit in &order.credits {
+        if credit.settled()? != due(order, credit)? {
+            return Ok(false);
+        }
+    }
+    Ok(member.first_order.as_ref() != Some(&order.order_id) || member.pending_points == pending(order))
+}
+
+/// What a credit should have settled at by its pinned terms. With the literal filter of R2, what was credited stays
+/// until the cancelled order is also paid (X11).
+fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
+    if credit.terms.may_reverse(&order.facts) {
+        credit.terms.deserved(&order.facts, order.ever_undone)
+    } else {
+        credit.settled()
+    }
+}
+
+fn spent(order: &Order, base: &Terms) -> i64 {
+    if base.earned(&order.facts, order.ever_undone) { order.facts.spent_minor() } else { 0 }
+}
+
+fn pending(order: &Order) -> i64 {
+    let of = |credit: &Credit| credit.terms.pending_points(&order.facts, order.ever_undone);
+    order.credits.iter().fold(0, |sum, credit| sum.saturating_add(of(credit)))
+}
+
+/// The terms of the order's own points: the pinned ones, or today's for the member's tier before the order (P9, X17).
+fn base_terms(programme: &Programme, order: &Order, member: &Member) -> Terms {
+    if let Some(credit) = order.credit(&RuleId::base()) {
+        return credit.terms.clone();
+    }
+    let redeemable = programme.multiplier(&member.tier);
+    let qualifying = match programme.earning.tier_multiplier {
+        TierMultiplier::RedeemableOnly => Ratio::ONE,
+        TierMultiplier::Both => redeemable,
+    };
+    let amount = TermsAmount::earned(&programme.earning, redeemable, qualifying);
+    terms(programme, member, amount, programme.reversal)
+}
+
+fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: ReversalRules) -> Terms {
+    Terms {
+        programme_version: programme.version.clone(),
+        currency: programme.currency,
+        tier: member.tier.clone(),
+        amount,
+        reversal,
+        expiry: programme.expiry.of(programme.day(member.as_of)),
+        cycle_start: member.cycle_start,
+    }
+}
+
+/// Welcome points, promised on registration and tied to the first order: they go when it is undone, and come back only
+/// where the programme says so (P14, R6, X25, X26).
+fn promised(programme: &Programme, member: &Member, welcome: Welcome) -> Credit {
+    let pending_until = match welcome.when {
+        WelcomeWhen::Immediate => None,
+        WelcomeWhen::PendingUntilFirstDelivery => Some(programme.earning.earn_when),
+    };
+    let amount = TermsAmount::Fixed { legs: Legs::new(i64::from(welcome.points), 0), pending_until };
+    let reversal =
+        ReversalRules { requires_paid: false, no_recredit_after_cancel: !welcome.regrant, ..programme.reversal };
+    Credit::new(RuleId::welcome(), terms(programme, member, amount, reversal))
+}
+
+enum Posted {
+    All,
+    NeedsHistory,
+}
+
+/// Posts, for every rule that credits the order, what it is due less what it has settled.
+fn post_dues(
+    programme: &Programme,
+    order: &mut Order,
+    member: &mut Member,
+    entries: &mut Vec<Entry>,
+    history: Option<&[Entry]>,
+) -> Result<Posted, Overflow> {
+    let base = base_terms(programme, order, member);
+    if order.credit(&RuleId::base()).is_none() && base.earned(&order.facts, order.ever_undone) {
+        order.credits.push(Credit::new(RuleId::base(), base));
+    }
+    for at in 0..order.credits.len() {
+        let Some(mut credit) = order.credits.get(at).cloned() else { continue };
+        let delta = due(order, &credit)?.minus(credit.settled()?)?;
+        if delta.is_zero() {
+            continue;
+        }
+        let takes = delta.redeemable.0 < 0 || delta.qualifying.0 < 0;
+        let explained = explain(order, &credit, takes)?;
+        let mut ledger = Ledger::new(programme, member, entries);
+        if takes {
+            let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
+            reverse(&mut ledger, explained, &mut credit, delta, expired)?;
+        } else {
+            ledger.credit(explained, delta, credit.terms.expiry)?;
+            if credit.posted == credit.written_off {
+                credit.generation = credit.generation.saturating_add(1);
+            }
+            credit.posted = credit.posted.plus(delta)?;
+            credit.last_credit_seq = ledger.member.last_seq;
+        }
+        if let Some(place) = order.credits.get_mut(at) {
+            *place = credit;
+        }
+    }
+    Ok(Posted::All)
+}
+
+fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overflow> {
+    let welcome = credit.rule == RuleId::welcome();
+    let kind = match (takes, welcome) {
+        (true, _) => EntryKind::Reversal,
+        (false, true) => EntryKind::Welcome,
+        (false, false) => EntryKind::Accrual,
+    };
+    let reason = match (takes, welcome) {
+        (true, true) => Reason::FirstOrderUndone,
+        (true, false) => taken_because(&order.facts, credit.terms.earned(&order.facts, order.ever_undone)),
+        (false, true) => Reason::WelcomePoints,
+        (false, false) if credit.generation == 0 => Reason::OrderEarned,
+        (false, false) if credit.settled()?.is_zero() => Reason::OrderEarnedAgain,
+        (false, false) => Reason::OrderAmountRaised,
+    };
+    Ok(Posting {
+        kind,
+        order_id: Some(order.order_id.clone()),
+        rule: credit.rule.clone(),
+        reason,
+        reverses: takes.then_some(credit.last_credit_seq),
+        explanation: Some(Explanation {
+            terms: credit.terms.clone(),
+            facts: order.facts,
+            deserves: credit.terms.deserved(&order.facts, order.ever_undone)?,
+        }),
+        occurred_at: order.facts.updated_at,
+    })
+}
+
+fn taken_because(facts: &OrderFacts, still_earns: bool) -> Reason {
+    match facts.status {
+        OrderStatus::Cancelled => Reason::OrderCancelled,
+        OrderStatus::Returned => Reason::OrderReturned,
+        _ if facts.undone() => Reason::OrderRefunded,
+        _ if !still_earns => Reason::OrderNoLongerEarns,
+        _ if facts.refunded_minor > 0 => Reason::OrderPartlyReturned,
+        _ => Reason::OrderAmountLowered,
+    }
+}
+
+/// How many redeemable points of this credit have expired and were not yet written off (X23). `None` when that takes
+/// the member's history.
+fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, order: &Order) -> Option<i64> {
+    let Expiry::On(day) = credit.terms.expiry else { return Some(0) };
+    if credit.terms.reversal.reverse_expired || day >= ledger.today() {
+        return Some(0);
+    }
+    let all = history?.iter().chain(ledger.entries.iter());
+    let expired = expired_of(all, &order.order_id, &credit.rule);
+    Some(expired.saturating_sub(credit.expired_written_off).max(0))
+}
+
+/// Takes points back. What has expired was removed once already (X23), what the balance may not bear is written off
+/// (X22), and qualifying points of an earlier cycle are gone (X21); the entry records all of it.
+fn reverse(
+    ledger: &mut Ledger<'_>,
+    posting: Posting,
+    credit: &mut Credit,
+    delta: Legs,
+    expired: i64,
+) -> Result<(), Overflow> {
+    let wanted = Legs::ZERO.minus(delta)?;
+    let rules = credit.terms.reversal;
+    let held = credit.settled()?.redeemable.0.saturating_sub(expired).max(0);
+    let owed = wanted.redeemable.0.min(held);
+    let redeemable = takeable(rules.negative_balance, ledger.member.balance.redeemable.0, owed);
+    let this_cycle = credit.terms.cycle_start == ledger.member.cycle_start || rules.late_debits_current;
+    let qualifying = if this_cycle { wanted.qualifying.0 } else { 0 };
+    let taken = Legs::new(redeemable, qualifying);
+    let written_off = wanted.minus(taken)?;
+    ledger.debit(posting, Legs::ZERO.minus(taken)?, written_off, Some(credit.terms.expiry))?;
+    credit.posted = credit.posted.minus(taken)?;
+    credit.written_off = credit.written_off.plus(written_off)?;
+    let lapsed = wanted.redeemable.0.saturating_sub(owed);
+    credit.expired_written_off = credit.expired_written_off.saturating_add(lapsed);
+    Ok(())
+}
+
+/// Brings up to date what the order adds to its member (X44).
+fn count(programme: &Programme, order: &mut Order, member: &mut Member) -> Result<(), Overflow> {
+    let counts = !order.facts.undone();
+    let step = i64::from(counts).saturating_sub(i64::from(order.counted));
+    member.orders_count = member.orders_count.checked_add(step).ok_or(Overflow)?;
+    order.counted = counts;
+    let spent = spent(order, &base_terms(programme, order, member));
+    let change = spent.checked_sub(order.spent_minor).ok_or(Overflow)?;
+    member.spent_minor = member.spent_minor.checked_add(change).ok_or(Overflow)?;
+    order.spent_minor = spent;
+    if member.first_order.as_ref() == Some(&order.order_id) {
+        member.pending_points = pending(order);
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Instants, and the days of the programme's time zone.
+//!
+//! A day boundary is always local midnight of the programme, never UTC's (X7). Month arithmetic clamps at the end of the
+//! month: 31 January + 1 month is the last day of February (X39).
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
+pub use chrono_tz::Tz;
+
+/// A point in time, UTC.
+pub type Instant = DateTime<Utc>;
+
+/// The day an instant falls on in a time zone.
+pub fn day_in(zone: Tz, at: Instant) -> NaiveDate {
+    at.with_timezone(&zone).date_naive()
+}
+
+/// `days` later; the last representable day when the calendar ends.
+pub fn plus_days(day: NaiveDate, days: u32) -> NaiveDate {
+    day.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
+}
+
+/// `months` later, clamped to the end of the month (X39).
+pub fn plus_months(day: NaiveDate, months: u32) -> NaiveDate {
+    day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
+}
+
+/// The last day of the month that the day is in.
+pub fn month_end(day: NaiveDate) -> NaiveDate {
+    last_day(day.year(), day.month())
+}
+
+/// The last day of the calendar quarter that the day is in.
+pub fn quarter_end(day: NaiveDate) -> NaiveDate {
+    last_day(day.year(), day.month0().checked_div(3).unwrap_or(0).saturating_add(1).saturating_mul(3))
+}
+
+/// 31 December of the day's year.
+pub fn year_end(day: NaiveDate) -> NaiveDate {
+    last_day(day.year(), 12)
+}
+
+fn last_day(year: i32, month: u32) -> NaiveDate {
+    let (year, month) = if month >= 12 { (year.saturating_add(1), 1) } else { (year, month.saturating_add(1)) };
+    NaiveDate::from_ymd_opt(year, month, 1).and_then(|first| first.pred_opt()).unwrap_or(NaiveDate::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn months_clamp_and_ends_are_ends() {
+        assert_eq!(plus_months(day("2026-01-31"), 1), day("2026-02-28"));
+        assert_eq!(plus_months(day("2028-01-31"), 1), day("2028-02-29"));
+        assert_eq!(month_end(day("2028-02-03")), day("2028-02-29"));
+        assert_eq!(month_end(day("2026-12-03")), day("2026-12-31"));
+        assert_eq!(quarter_end(day("2026-02-10")), day("2026-03-31"));
+        assert_eq!(quarter_end(day("2026-12-31")), day("2026-12-31"));
+        assert_eq!(year_end(day("2026-02-10")), day("2026-12-31"));
+    }
+
+    #[test]
+    fn a_day_changes_at_local_midnight() {
+        let zone = chrono_tz::Asia::Ho_Chi_Minh;
+        assert_eq!(day_in(zone, "2026-12-31T16:59:59Z".parse().unwrap()), day("2026-12-31"));
+        assert_eq!(day_in(zone, "2026-12-31T17:00:00Z".parse().unwrap()), day("2027-01-01"));
+    }
+}
