@@ -271,7 +271,13 @@ impl Terms {
         match self.amount {
             TermsAmount::Fixed { legs, .. } => Ok(legs),
             TermsAmount::Earned {
-                rate, redeemable_multiplier, qualifying_multiplier, basis, round, round_stage, ..
+                rate,
+                redeemable_multiplier,
+                qualifying_multiplier,
+                basis,
+                round,
+                round_stage,
+                ..
             } => {
                 let net = facts.net_minor(basis, self.reversal.refund);
                 let points = |multiplier: Ratio| match round_stage {

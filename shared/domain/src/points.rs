@@ -94,8 +94,7 @@ impl Ratio {
         let divisor = greatest_common_divisor(numerator, denominator);
         let numerator = numerator.checked_div(divisor)?;
         let denominator = NonZeroU64::new(denominator.checked_div(divisor)?)?;
-        (numerator <= Self::PART_MAX && denominator.get() <= Self::PART_MAX)
-            .then_some(Self { numerator, denominator })
+        (numerator <= Self::PART_MAX && denominator.get() <= Self::PART_MAX).then_some(Self { numerator, denominator })
     }
 
     /// The ratio plus one: how an additive multiplier ("+0,2") becomes a factor ("×1,2", X1).
@@ -118,9 +117,8 @@ impl Ratio {
             .checked_mul(i128::from(self.numerator))
             .and_then(|value| value.checked_mul(i128::from(other.numerator)))
             .ok_or(Overflow)?;
-        let below = i128::from(self.denominator.get())
-            .checked_mul(i128::from(other.denominator.get()))
-            .ok_or(Overflow)?;
+        let below =
+            i128::from(self.denominator.get()).checked_mul(i128::from(other.denominator.get())).ok_or(Overflow)?;
         rounding.divide(above, below)
     }
 }

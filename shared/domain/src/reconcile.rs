@@ -100,7 +100,6 @@ pub fn reconcile_order(
     }))
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lives for one match")]
 enum Merged {
     Nothing(Outcome),
     Changed {
@@ -121,7 +120,8 @@ fn merge(
     let seen = known.is_some();
     let mut order = known.unwrap_or_else(|| Order::unseen(snapshot.order_id.clone(), snapshot.facts));
     let newer = !seen || snapshot.facts > order.facts;
-    let newly_undone = snapshot.facts.undone() && !order.ever_undone && (newer || stale_undo_matters(programme, &order));
+    let newly_undone =
+        snapshot.facts.undone() && !order.ever_undone && (newer || stale_undo_matters(programme, &order));
     let named_at = order.owner.as_ref().map(|owner| owner.named_at);
     let left = rename(&mut order, snapshot, member_id);
     let renamed = order.owner.as_ref().map(|owner| owner.named_at) != named_at;

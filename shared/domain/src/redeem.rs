@@ -50,13 +50,8 @@ pub fn restore(
     }
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    let posting = posting(
-        EntryKind::Restoration,
-        redemption.rule.clone(),
-        Reason::RedemptionUndone,
-        Some(redemption.seq),
-        now,
-    );
+    let posting =
+        posting(EntryKind::Restoration, redemption.rule.clone(), Reason::RedemptionUndone, Some(redemption.seq), now);
     let points = redemption.legs.redeemable.0.saturating_neg();
     Ledger::new(programme, &mut member, &mut entries).put_back(posting, points, &redemption.lots)?;
     Ok(written(member, entries))

@@ -1,0 +1,257 @@
+//! The sections of a programme file, word for word. Every default is the decided answer of the requirement it names.
+
+use super::numbers::Exact;
+use loyalty_domain::programme as domain;
+use serde::{Deserialize, Serialize};
+
+pub const DEFAULT_ZONE: &str = "Asia/Ho_Chi_Minh";
+
+/// What stands before the first section.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Head {
+    /// Stands in every entry's programme version: lower-case letters, digits and hyphens.
+    pub id: Option<String>,
+    pub name: Option<String>,
+    /// ISO 4217.
+    pub currency: String,
+    /// IANA name (X7).
+    pub time_zone: String,
+    /// P15, X29.
+    pub settle_seconds: u32,
+    /// Major units of the currency (X4).
+    pub average_order_value: Option<Exact>,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            id: None,
+            name: None,
+            currency: "VND".into(),
+            time_zone: DEFAULT_ZONE.into(),
+            settle_seconds: 7,
+            average_order_value: None,
+        }
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { #[default] $($(#[$variant_doc])* $variant),+ }
+    };
+}
+
+words!(
+    /// P8: exactly one of the two.
+    Mechanism {
+        /// Cơ chế 1: everybody earns alike (P6).
+        Fixed,
+        /// Cơ chế 2: by tier (P7).
+        ByTier,
+    }
+);
+words!(
+    /// X1: whether "0.2" means ×1,2 or ×0,2.
+    MultiplierMode { Additive, Absolute }
+);
+words!(
+    /// X2.
+    TierMultiplier { None, Same }
+);
+words!(
+    /// X30.
+    Basis { DueMinusShipping, Paid, Items }
+);
+words!(
+    /// X10.
+    EarnWhen { DeliveredAndPaid, Delivered, Placed }
+);
+words!(
+    /// X31.
+    Round { Floor, HalfUp, Ceil }
+);
+words!(
+    /// X31.
+    RoundStage { End, BaseThenEnd }
+);
+words!(
+    /// X24.
+    Refund { AmountProrata, LineExact }
+);
+words!(
+    /// X21.
+    LateReversalTier { Ignore, DebitCurrent }
+);
+words!(
+    /// X20.
+    ReversalDemotes { ToFloor, Never, ByBalance }
+);
+words!(
+    /// X25.
+    WelcomeWhen { Immediate, PendingUntilFirstDelivery }
+);
+words!(
+    /// E4: exactly one.
+    ExpiryModel { Months, Never, Quarters }
+);
+words!(
+    /// X39.
+    RoundTo { MonthEnd, Day, QuarterEnd, YearEnd }
+);
+words!(
+    /// X7.
+    CycleModel { RollingDays, AnniversaryMonths, CalendarYear }
+);
+
+/// How orders earn.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Earning {
+    /// Major units of the programme's currency for one point (X3).
+    #[serde(alias = "amount_per_point")]
+    pub vnd_per_point: Option<Exact>,
+    pub mechanism: Mechanism,
+    pub multiplier_mode: MultiplierMode,
+    pub tier_multiplier: TierMultiplier,
+    pub basis: Basis,
+    pub earn_when: EarnWhen,
+    pub round: Round,
+    pub round_stage: RoundStage,
+}
+
+/// How what was credited is taken back.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reversal {
+    pub reverse_requires_paid: bool,
+    pub refund: Refund,
+    /// `allow`, `clamp`, `pending_only` or `limit(n)` (X22).
+    pub negative_balance: String,
+    pub reverse_expired: bool,
+    pub late_reversal_tier: LateReversalTier,
+    pub reversal_demotes: ReversalDemotes,
+    pub recredit_after_cancel: bool,
+}
+
+impl Default for Reversal {
+    fn default() -> Self {
+        Self {
+            reverse_requires_paid: false,
+            refund: Refund::default(),
+            negative_balance: "allow".into(),
+            reverse_expired: false,
+            late_reversal_tier: LateReversalTier::default(),
+            reversal_demotes: ReversalDemotes::default(),
+            recredit_after_cancel: true,
+        }
+    }
+}
+
+/// Welcome points: off unless `points` is above zero (P14).
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Welcome {
+    pub points: u32,
+    pub when: WelcomeWhen,
+    pub regrant: bool,
+}
+
+/// Until when points are good.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expiry {
+    pub model: ExpiryModel,
+    pub months: u32,
+    pub round_to: RoundTo,
+    pub quarters_to_live: u32,
+}
+
+impl Default for Expiry {
+    fn default() -> Self {
+        Self { model: ExpiryModel::default(), months: 12, round_to: RoundTo::default(), quarters_to_live: 1 }
+    }
+}
+
+/// How long a tier is held.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cycle {
+    pub model: CycleModel,
+    pub days: u32,
+    pub months: u32,
+}
+
+impl Default for Cycle {
+    fn default() -> Self {
+        Self { model: CycleModel::default(), days: 365, months: 12 }
+    }
+}
+
+/// One `[[tiers]]`, lowest first.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tier {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    /// Qualifying points.
+    pub threshold: Option<i64>,
+    /// By `earning.multiplier_mode`; only with `earning.mechanism = "by_tier"`.
+    pub multiplier: Option<Exact>,
+    /// Shown to customers, so in their language.
+    pub benefits: Vec<String>,
+}
+
+/// Reads `negative_balance` (X22); `None` when it is none of the four.
+pub fn negative_balance(text: &str) -> Option<domain::NegativeBalance> {
+    use domain::NegativeBalance as To;
+    Some(match text {
+        "allow" => To::Allow,
+        "clamp" => To::Clamp,
+        "pending_only" => To::PendingOnly,
+        _ => To::Limit(text.strip_prefix("limit(")?.strip_suffix(')')?.trim().parse().ok()?),
+    })
+}
+
+/// The domain's value of each word.
+macro_rules! to_domain {
+    ($($name:ident { $($word:ident => $value:ident),+ $(,)? })+) => {
+        $(impl From<$name> for domain::$name {
+            fn from(word: $name) -> Self {
+                match word { $($name::$word => Self::$value),+ }
+            }
+        })+
+    };
+}
+
+to_domain! {
+    TierMultiplier { None => RedeemableOnly, Same => Both }
+    Basis { DueMinusShipping => DueMinusShipping, Paid => Paid, Items => Items }
+    EarnWhen { DeliveredAndPaid => DeliveredAndPaid, Delivered => Delivered, Placed => Placed }
+    RoundStage { End => End, BaseThenEnd => BaseThenEnd }
+    ReversalDemotes { ToFloor => ToFloor, Never => Never, ByBalance => ByBalance }
+    WelcomeWhen { Immediate => Immediate, PendingUntilFirstDelivery => PendingUntilFirstDelivery }
+    RoundTo { MonthEnd => MonthEnd, Day => Day, QuarterEnd => QuarterEnd, YearEnd => YearEnd }
+}
+
+impl From<Round> for loyalty_domain::points::Rounding {
+    fn from(word: Round) -> Self {
+        match word {
+            Round::Floor => Self::Floor,
+            Round::HalfUp => Self::HalfUp,
+            Round::Ceil => Self::Ceil,
+        }
+    }
+}
+
+impl From<Refund> for domain::RefundRule {
+    fn from(word: Refund) -> Self {
+        match word {
+            Refund::AmountProrata => Self::AmountProrata,
+            Refund::LineExact => Self::LineExact,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! From the sections of a file to the exact programme, or every problem in them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use loyalty_domain::ids::{ProgrammeVersion, TierId};
+use loyalty_domain::money::Currency;
+use loyalty_domain::points::Ratio;
+use loyalty_domain::programme as domain;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use toml::Table;
+
+use super::file::{self, CycleModel, ExpiryModel, LateReversalTier, Mechanism, MultiplierMode};
+use super::numbers::Exact;
+use super::{Problem, Version, section};
+use crate::queue::Source;
+use crate::webhook::settings::SourceSettings;
+
+const MONTHS_MAX: u32 = 120;
+const DAYS_MAX: u32 = 3660;
+const QUARTERS_MAX: u32 = 4;
+const SETTLE_SECONDS_MAX: u32 = 900;
+const TIERS_MAX: usize = 20;
+const THRESHOLD_MAX: i64 = 1_000_000_000_000;
+const WELCOME_MAX: u32 = 1_000_000;
+/// How many hexadecimal digits of the content hash stand in a programme version.
+const HASH_DIGITS: usize = 12;
+
+/// Everything in a version that decides about points, as its hash sees it.
+#[derive(Serialize)]
+struct Content {
+    head: file::Head,
+    earning: file::Earning,
+    reversal: file::Reversal,
+    welcome: file::Welcome,
+    expiry: file::Expiry,
+    cycle: file::Cycle,
+    tiers: Vec<file::Tier>,
+}
+
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { path: path.into(), message: message.into() });
+    }
+
+    fn require(&mut self, holds: bool, path: &str, message: &str) {
+        if !holds {
+            self.add(path, message);
+        }
+    }
+}
+
+/// Resolves one whole version.
+pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Version, Vec<Problem>> {
+    let mut found = Problems(Vec::new());
+    let sources = sources(section::table(&mut table, "sources", "", &mut found.0), &mut found.0);
+    let mut part = |key: &str| section::table(&mut table, key, "", &mut found.0);
+    let (earning, reversal, welcome, expiry, cycle) =
+        (part("earning"), part("reversal"), part("welcome"), part("expiry"), part("cycle"));
+    let tiers = section::tables(&mut table, "tiers", &mut found.0);
+    let content = Content {
+        earning: section::read(earning, "earning", &mut found.0),
+        reversal: section::read(reversal, "reversal", &mut found.0),
+        welcome: section::read(welcome, "welcome", &mut found.0),
+        expiry: section::read(expiry, "expiry", &mut found.0),
+        cycle: section::read(cycle, "cycle", &mut found.0),
+        tiers: (tiers.into_iter().enumerate())
+            .map(|(at, tier)| section::read(tier, &format!("tiers[{at}]"), &mut found.0))
+            .collect(),
+        head: section::read(table, "", &mut found.0),
+    };
+    let programme = programme(&content, &mut found);
+    let average_order_minor = average_order(&content, &programme, &mut found);
+    if !found.0.is_empty() {
+        return Err(found.0);
+    }
+    let Content { head, .. } = content;
+    let name = head.name.unwrap_or_default();
+    let settle_seconds = head.settle_seconds;
+    // Without a problem every part is there.
+    let programme = programme.ok_or_else(Vec::new)?;
+    Ok(Version { effective_from, programme, name, settle_seconds, average_order_minor, sources })
+}
+
+fn sources(table: Table, problems: &mut Vec<Problem>) -> BTreeMap<Source, SourceSettings> {
+    let mut all = BTreeMap::new();
+    for (name, value) in table {
+        let path = format!("sources.{name}");
+        let Some(source) = Source::from_name(&name) else {
+            let known = Source::ALL.map(Source::as_str).join(", ");
+            problems.push(Problem { path, message: format!("unknown source; known are {known}") });
+            continue;
+        };
+        match value {
+            toml::Value::Table(settings) => {
+                all.insert(source, section::read(settings, &path, problems));
+            }
+            _ => problems.push(Problem { message: format!("write it as a table: [{path}]"), path }),
+        }
+    }
+    all
+}
+
+fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programme> {
+    let head = &content.head;
+    let version = version_of(content, found);
+    let currency = Currency::from_code(&head.currency);
+    found.require(currency.is_some(), "currency", "not an ISO 4217 currency code like VND");
+    let zone: Option<chrono_tz::Tz> = head.time_zone.parse().ok();
+    found.require(zone.is_some(), "time_zone", "not an IANA time zone like Asia/Ho_Chi_Minh");
+    found.require(head.settle_seconds <= SETTLE_SECONDS_MAX, "settle_seconds", "at most 900 (X29 recommends 5 to 10)");
+    found.require(
+        head.name.as_ref().is_some_and(|name| !name.trim().is_empty()),
+        "name",
+        "missing: the programme's name as customers know it",
+    );
+    let earning = earning(content, currency, found);
+    let reversal = reversal(&content.reversal, found);
+    let welcome = welcome(&content.welcome, found);
+    let expiry = expiry(&content.expiry, found);
+    let cycle = cycle(&content.cycle, found);
+    let tiers = tiers(content, found);
+    Some(domain::Programme {
+        version: version?,
+        currency: currency?,
+        zone: zone?,
+        earning: earning?,
+        reversal: reversal?,
+        welcome,
+        expiry,
+        cycle,
+        reversal_demotes: content.reversal.reversal_demotes.into(),
+        tiers: tiers?,
+    })
+}
+
+/// `id@hash`: what the file says, not how it is written, so comments and order do not change it.
+fn version_of(content: &Content, found: &mut Problems) -> Option<ProgrammeVersion> {
+    let id = content.head.id.as_deref().unwrap_or_default();
+    let fits = !id.is_empty()
+        && id.len() <= 40
+        && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    found.require(fits, "id", "1 to 40 lower-case letters, digits and hyphens, like \"cnv-retail\"");
+    let text = serde_json::to_vec(content).unwrap_or_default();
+    let hash = hex::encode(Sha256::digest(text));
+    fits.then(|| ProgrammeVersion::new(format!("{id}@{}", &hash[..HASH_DIGITS])))
+}
+
+fn earning(content: &Content, currency: Option<Currency>, found: &mut Problems) -> Option<domain::Earning> {
+    let section = &content.earning;
+    let Some(price) = section.vnd_per_point.filter(|price| price.0.numerator > 0) else {
+        found.add("earning.vnd_per_point", "missing: how much has to be spent for one point, above 0 (X3)");
+        return None;
+    };
+    let per_minor = u64::try_from(currency?.minor_per_major()).ok()?;
+    let rate = price.0.numerator.checked_mul(per_minor).and_then(|below| Ratio::new(price.0.denominator.get(), below));
+    found.require(rate.is_some(), "earning.vnd_per_point", "too large");
+    Some(domain::Earning {
+        rate: rate?,
+        basis: section.basis.into(),
+        earn_when: section.earn_when.into(),
+        tier_multiplier: section.tier_multiplier.into(),
+        round: section.round.into(),
+        round_stage: section.round_stage.into(),
+    })
+}
+
+fn reversal(section: &file::Reversal, found: &mut Problems) -> Option<domain::ReversalRules> {
+    let negative_balance = file::negative_balance(&section.negative_balance);
+    found.require(
+        negative_balance.is_some(),
+        "reversal.negative_balance",
+        "one of \"allow\", \"clamp\", \"pending_only\", \"limit(50)\" (X22)",
+    );
+    Some(domain::ReversalRules {
+        requires_paid: section.reverse_requires_paid,
+        refund: section.refund.into(),
+        negative_balance: negative_balance?,
+        reverse_expired: section.reverse_expired,
+        no_recredit_after_cancel: !section.recredit_after_cancel,
+        late_debits_current: section.late_reversal_tier == LateReversalTier::DebitCurrent,
+    })
+}
+
+fn welcome(section: &file::Welcome, found: &mut Problems) -> Option<domain::Welcome> {
+    found.require(section.points <= WELCOME_MAX, "welcome.points", "at most 1000000");
+    (section.points > 0).then(|| domain::Welcome {
+        points: section.points,
+        when: section.when.into(),
+        regrant: section.regrant,
+    })
+}
+
+fn expiry(section: &file::Expiry, found: &mut Problems) -> domain::ExpiryRule {
+    found.require((1..=MONTHS_MAX).contains(&section.months), "expiry.months", "1 to 120");
+    found.require((1..=QUARTERS_MAX).contains(&section.quarters_to_live), "expiry.quarters_to_live", "1 to 4 (X38)");
+    match section.model {
+        ExpiryModel::Never => domain::ExpiryRule::Never,
+        ExpiryModel::Months => domain::ExpiryRule::Months { months: section.months, round_to: section.round_to.into() },
+        ExpiryModel::Quarters => domain::ExpiryRule::Quarters { quarters: section.quarters_to_live },
+    }
+}
+
+fn cycle(section: &file::Cycle, found: &mut Problems) -> domain::Cycle {
+    found.require((1..=DAYS_MAX).contains(&section.days), "cycle.days", "1 to 3660 (T8 recommends 365)");
+    found.require((1..=MONTHS_MAX).contains(&section.months), "cycle.months", "1 to 120");
+    match section.model {
+        CycleModel::RollingDays => domain::Cycle::RollingDays(section.days),
+        CycleModel::AnniversaryMonths => domain::Cycle::AnniversaryMonths(section.months),
+        CycleModel::CalendarYear => domain::Cycle::CalendarYear,
+    }
+}
+
+fn tiers(content: &Content, found: &mut Problems) -> Option<domain::Tiers> {
+    let sections = &content.tiers;
+    found.require(!sections.is_empty(), "tiers", "missing: at least one [[tiers]], the first at threshold 0 (T1)");
+    found.require(sections.len() <= TIERS_MAX, "tiers", "more than 20 tiers");
+    let mut tiers: Vec<domain::Tier> = Vec::new();
+    for (at, section) in sections.iter().enumerate() {
+        let path = |key: &str| format!("tiers[{at}].{key}");
+        let id = section.id.clone().unwrap_or_default();
+        let fits =
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        found.require(fits, &path("id"), "missing or not of lower-case letters, digits and hyphens, like \"silver\"");
+        found.require(tiers.iter().all(|tier| tier.id.as_str() != id), &path("id"), "there is a tier of this id above");
+        let name = section.name.clone().unwrap_or_default();
+        found.require(!name.trim().is_empty(), &path("name"), "missing: the name customers see");
+        let threshold = section.threshold.unwrap_or(if at == 0 { 0 } else { -1 });
+        found.require(
+            (0..=THRESHOLD_MAX).contains(&threshold),
+            &path("threshold"),
+            "missing, or below 0: qualifying points",
+        );
+        found.require(at > 0 || threshold == 0, &path("threshold"), "the first tier is everybody's: 0");
+        let rises = tiers.last().is_none_or(|below| below.threshold < threshold);
+        found.require(rises, &path("threshold"), "must be above the tier before it");
+        let multiplier = multiplier(content, section, &path("multiplier"), found).unwrap_or(Ratio::ONE);
+        tiers.push(domain::Tier {
+            id: TierId::new(id),
+            name,
+            threshold,
+            multiplier,
+            benefits: section.benefits.clone(),
+        });
+    }
+    domain::Tiers::new(tiers).ok()
+}
+
+/// The absolute factor: "+0,2" is ×1,2 (X1). Mechanism 1 has none (P6, P8).
+fn multiplier(content: &Content, tier: &file::Tier, path: &str, found: &mut Problems) -> Option<Ratio> {
+    let Exact(written) = tier.multiplier?;
+    if content.earning.mechanism == Mechanism::Fixed {
+        found.add(
+            path,
+            "everybody earns alike with earning.mechanism = \"fixed\"; use \"by_tier\" or leave it out (P8)",
+        );
+        return None;
+    }
+    let factor = match content.earning.multiplier_mode {
+        MultiplierMode::Additive => written.plus_one(),
+        MultiplierMode::Absolute => Some(written),
+    };
+    found.require(factor.is_some_and(|factor| factor.numerator > 0), path, "a factor above 0 is needed");
+    factor
+}
+
+fn average_order(content: &Content, programme: &Option<domain::Programme>, found: &mut Problems) -> Option<i64> {
+    let Exact(value) = content.head.average_order_value?;
+    let minor = value.of(programme.as_ref()?.currency.minor_per_major(), Default::default()).ok();
+    found.require(minor.is_some_and(|minor| minor > 0), "average_order_value", "an amount above 0");
+    minor
+}
