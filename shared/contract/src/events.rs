@@ -1,0 +1,311 @@
+//! What the engine tells the rest of the shop: the details of its events on the bus, source `loyalty`.
+//!
+//! An event is derived from one ledger entry and never says more than the ledger does: it carries the member id and
+//! never a name, phone or e-mail address. Its id is derived too, so a replay sends the same event again (I8). The
+//! JSON Schemas under `schemas/` are generated from these types; fields are added freely, never renamed.
+
+use loyalty_domain::ids::MemberId;
+use loyalty_domain::ledger::{Entry, EntryKind, Reason};
+use loyalty_domain::points::Legs;
+use loyalty_domain::programme::Tiers;
+use loyalty_domain::time::Instant;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Deserialize, Serialize};
+
+/// The `source` of every event the engine sends.
+pub const SOURCE: &str = "loyalty";
+
+/// The version of the details' shape; it rises only when a field changes its meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One event: what goes on the bus as `detail-type` and `detail`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusEvent {
+    PointsPosted(PointsPosted),
+    TierChanged(TierChanged),
+}
+
+impl BusEvent {
+    /// Everything one entry has to say: that points were posted, and that the tier changed when it did (T7, R5).
+    pub fn of(entry: &Entry, tiers: &Tiers) -> Vec<Self> {
+        let mut events = vec![Self::PointsPosted(PointsPosted::of(entry))];
+        events.extend(TierChanged::of(entry, tiers).map(Self::TierChanged));
+        events
+    }
+
+    pub fn detail_type(&self) -> &'static str {
+        match self {
+            Self::PointsPosted(_) => PointsPosted::DETAIL_TYPE,
+            Self::TierChanged(_) => TierChanged::DETAIL_TYPE,
+        }
+    }
+
+    pub fn event_id(&self) -> &str {
+        match self {
+            Self::PointsPosted(detail) => &detail.event_id,
+            Self::TierChanged(detail) => &detail.event_id,
+        }
+    }
+
+    /// The detail as JSON text: the same bytes for the same entry (I8).
+    ///
+    /// # Errors
+    /// None that these types can cause: their keys are text and their numbers whole.
+    pub fn detail(&self) -> Result<String, serde_json::Error> {
+        match self {
+            Self::PointsPosted(detail) => serde_json::to_string(detail),
+            Self::TierChanged(detail) => serde_json::to_string(detail),
+        }
+    }
+}
+
+/// Points moved: one entry of the ledger was posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PointsPosted {
+    /// The same for every delivery of this event: `member_id:seq:PointsPosted`.
+    pub event_id: String,
+    /// The version of this shape.
+    pub schema_version: u32,
+    pub member_id: String,
+    /// The entry's number in the member's history: 1, 2, 3 … without gaps.
+    pub seq: u64,
+    pub kind: Kind,
+    pub reason: Why,
+    /// What made the points move: `base`, `welcome`, the id of a campaign.
+    pub rule: String,
+    /// The order behind the movement, as `source:id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// The `seq` of the entry this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverses: Option<u64>,
+    /// Redeemable points that moved; negative when taken.
+    pub redeemable: i64,
+    /// Qualifying points that moved; negative when taken.
+    pub qualifying: i64,
+    /// The member's balance of both kinds after the movement; a negative one is a debt.
+    pub balance_after: Points,
+    /// What a reversal should have taken but did not; absent when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_off: Option<Points>,
+    pub tier_before: String,
+    pub tier_after: String,
+    /// The programme the entry was posted under, with the hash of its content.
+    pub programme_version: String,
+    /// When it happened, by whoever reported it.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub occurred_at: Instant,
+    /// When it was posted: points are earned then.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub recorded_at: Instant,
+}
+
+impl PointsPosted {
+    pub const DETAIL_TYPE: &str = "PointsPosted";
+
+    pub fn of(entry: &Entry) -> Self {
+        Self {
+            event_id: event_id(&entry.member_id, entry.seq, Self::DETAIL_TYPE),
+            schema_version: SCHEMA_VERSION,
+            member_id: entry.member_id.to_string(),
+            seq: entry.seq,
+            kind: entry.kind.into(),
+            reason: entry.reason.into(),
+            rule: entry.rule.to_string(),
+            order_id: entry.order_id.as_ref().map(ToString::to_string),
+            reverses: entry.reverses,
+            redeemable: entry.legs.redeemable.0,
+            qualifying: entry.legs.qualifying.0,
+            balance_after: entry.balance_after.into(),
+            written_off: (!entry.written_off.is_zero()).then(|| entry.written_off.into()),
+            tier_before: entry.tier_before.to_string(),
+            tier_after: entry.tier_after.to_string(),
+            programme_version: entry.programme_version.to_string(),
+            occurred_at: entry.occurred_at,
+            recorded_at: entry.recorded_at,
+        }
+    }
+}
+
+/// The member's tier changed with an entry of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TierChanged {
+    /// The same for every delivery of this event: `member_id:seq:TierChanged`.
+    pub event_id: String,
+    /// The version of this shape.
+    pub schema_version: u32,
+    pub member_id: String,
+    /// The entry that changed the tier.
+    pub seq: u64,
+    pub tier_before: String,
+    pub tier_after: String,
+    pub direction: Direction,
+    /// Why the points moved that changed it.
+    pub reason: Why,
+    /// The order behind the change, as `source:id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// The member's qualifying points after the change.
+    pub qualifying: i64,
+    /// The programme whose tiers are meant, with the hash of its content.
+    pub programme_version: String,
+    /// Since when the member holds the tier.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub recorded_at: Instant,
+}
+
+impl TierChanged {
+    pub const DETAIL_TYPE: &str = "TierChanged";
+
+    /// `None` when the entry left the tier as it was.
+    pub fn of(entry: &Entry, tiers: &Tiers) -> Option<Self> {
+        (entry.tier_before != entry.tier_after).then(|| Self {
+            event_id: event_id(&entry.member_id, entry.seq, Self::DETAIL_TYPE),
+            schema_version: SCHEMA_VERSION,
+            member_id: entry.member_id.to_string(),
+            seq: entry.seq,
+            tier_before: entry.tier_before.to_string(),
+            tier_after: entry.tier_after.to_string(),
+            direction: match (tiers.rank(&entry.tier_before), tiers.rank(&entry.tier_after)) {
+                (Some(before), Some(after)) if before < after => Direction::Upgrade,
+                (Some(_), Some(_)) => Direction::Downgrade,
+                _ => Direction::Replaced,
+            },
+            reason: entry.reason.into(),
+            order_id: entry.order_id.as_ref().map(ToString::to_string),
+            qualifying: entry.balance_after.qualifying.0,
+            programme_version: entry.programme_version.to_string(),
+            recorded_at: entry.recorded_at,
+        })
+    }
+}
+
+/// Which way a tier changed. Only an upgrade is a reason to congratulate (X34).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To a higher tier.
+    Upgrade,
+    /// To a lower tier.
+    Downgrade,
+    /// The programme no longer has one of the two tiers, so neither is the higher one.
+    Replaced,
+}
+
+/// Both kinds of points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Points {
+    /// *Điểm tích lũy*: they are spent.
+    pub redeemable: i64,
+    /// *Điểm xét hạng*: they decide the tier.
+    pub qualifying: i64,
+}
+
+impl From<Legs> for Points {
+    fn from(legs: Legs) -> Self {
+        Self { redeemable: legs.redeemable.0, qualifying: legs.qualifying.0 }
+    }
+}
+
+/// A domain enum as the words by which the outside knows it. A variant without a word does not compile.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident of $domain:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word in tables, events and answers.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl From<$domain> for $name {
+            fn from(value: $domain) -> Self {
+                match value {
+                    $($domain::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$name> for $domain {
+            fn from(value: $name) -> Self {
+                match value {
+                    $($name::$variant => Self::$variant,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// What kind of movement an entry is.
+    Kind of EntryKind {
+        /// An order earned, or earned more.
+        Accrual = "accrual",
+        /// Welcome points.
+        Welcome = "welcome",
+        /// What an order was credited is taken back, whole or in part.
+        Reversal = "reversal",
+        /// Points were spent.
+        Redemption = "redemption",
+        /// A redemption was undone: its points are back in the lots they came from.
+        Restoration = "restoration",
+        /// The last valid day of points has passed.
+        Expiration = "expiration",
+    }
+}
+
+words! {
+    /// Why points moved.
+    Why of Reason {
+        /// The order earned for the first time.
+        OrderEarned = "order_earned",
+        /// The order came back after it had been undone.
+        OrderEarnedAgain = "order_earned_again",
+        /// The order's amount rose.
+        OrderAmountRaised = "order_amount_raised",
+        /// The order's amount fell.
+        OrderAmountLowered = "order_amount_lowered",
+        /// Part of the order's money was given back.
+        OrderPartlyReturned = "order_partly_returned",
+        /// The order was cancelled.
+        OrderCancelled = "order_cancelled",
+        /// The order was returned.
+        OrderReturned = "order_returned",
+        /// All of the order's money was given back, or it was never taken.
+        OrderRefunded = "order_refunded",
+        /// The newest snapshot no longer says delivered (and paid).
+        OrderNoLongerEarns = "order_no_longer_earns",
+        /// A new member was welcomed.
+        WelcomePoints = "welcome_points",
+        /// The first order, to which the welcome points are tied, was undone.
+        FirstOrderUndone = "first_order_undone",
+        /// Points were redeemed.
+        PointsSpent = "points_spent",
+        /// A redemption was undone.
+        RedemptionUndone = "redemption_undone",
+        /// The last valid day of points has passed.
+        PointsExpired = "points_expired",
+    }
+}
+
+/// The JSON Schema of every event's detail, by file name.
+pub fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("points-posted.schema.json", schema_for!(PointsPosted)),
+        ("tier-changed.schema.json", schema_for!(TierChanged)),
+    ]
+}
+
+/// Readable on purpose: whoever holds an event finds the entry behind it without a lookup.
+fn event_id(member_id: &MemberId, seq: u64, detail_type: &str) -> String {
+    format!("{member_id}:{seq}:{detail_type}")
+}
