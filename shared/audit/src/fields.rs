@@ -1,0 +1,177 @@
+//! Reads attributes out of a row, each with its type; says in words what is not as it should be.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::value::{Row, Value};
+
+/// Why a row cannot be read.
+pub(crate) type Problem = String;
+pub(crate) type Read<T> = Result<T, Problem>;
+
+/// A movement or a balance of both kinds of points. Sums of 64-bit figures cannot leave it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Legs {
+    pub redeemable: i128,
+    pub qualifying: i128,
+}
+
+impl Legs {
+    pub const ZERO: Self = Self { redeemable: 0, qualifying: 0 };
+
+    pub fn plus(self, other: Self) -> Self {
+        Self { redeemable: self.redeemable + other.redeemable, qualifying: self.qualifying + other.qualifying }
+    }
+
+    pub fn minus(self, other: Self) -> Self {
+        Self { redeemable: self.redeemable - other.redeemable, qualifying: self.qualifying - other.qualifying }
+    }
+
+    pub fn any_below_zero(self) -> bool {
+        self.redeemable < 0 || self.qualifying < 0
+    }
+
+    pub fn any_above_zero(self) -> bool {
+        self.redeemable > 0 || self.qualifying > 0
+    }
+}
+
+impl std::fmt::Display for Legs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} redeemable and {} qualifying points", self.redeemable, self.qualifying)
+    }
+}
+
+/// Until when points are good; orders as they are used, never-expiring last (X40).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Expiry {
+    On(NaiveDate),
+    Never,
+}
+
+impl std::fmt::Display for Expiry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::On(day) => day.fmt(f),
+            Self::Never => f.write_str("never"),
+        }
+    }
+}
+
+/// A lot, or how one moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lot {
+    pub expiry: Expiry,
+    pub points: i128,
+}
+
+fn wrong(name: &str, expected: &str) -> Problem {
+    format!("`{name}` is missing or is not {expected}")
+}
+
+pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Read<&'a str> {
+    text_if_any(row, name)?.filter(|text| !text.is_empty()).ok_or_else(|| wrong(name, "a text"))
+}
+
+pub(crate) fn text_if_any<'a>(row: &'a Row, name: &str) -> Read<Option<&'a str>> {
+    match row.get(name) {
+        None => Ok(None),
+        Some(Value::S(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong(name, "a text")),
+    }
+}
+
+pub(crate) fn number(row: &Row, name: &str) -> Read<i128> {
+    number_if_any(row, name)?.ok_or_else(|| wrong(name, "a whole number"))
+}
+
+pub(crate) fn number_if_any(row: &Row, name: &str) -> Read<Option<i128>> {
+    match row.get(name) {
+        None => Ok(None),
+        Some(Value::N(text)) => match text.parse::<i64>() {
+            Ok(number) => Ok(Some(i128::from(number))),
+            Err(_) => Err(wrong(name, "a whole number of 64 bits")),
+        },
+        Some(_) => Err(wrong(name, "a whole number")),
+    }
+}
+
+/// A number that counts: not below `least`.
+pub(crate) fn count(row: &Row, name: &str, least: i128) -> Read<i128> {
+    let number = number(row, name)?;
+    if number < least { Err(format!("`{name}` is {number}, below {least}")) } else { Ok(number) }
+}
+
+pub(crate) fn flag(row: &Row, name: &str) -> Read<bool> {
+    flag_if_any(row, name)?.ok_or_else(|| wrong(name, "true or false"))
+}
+
+pub(crate) fn flag_if_any(row: &Row, name: &str) -> Read<Option<bool>> {
+    match row.get(name) {
+        None => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(_) => Err(wrong(name, "true or false")),
+    }
+}
+
+pub(crate) fn map<'a>(row: &'a Row, name: &str) -> Read<&'a Row> {
+    map_if_any(row, name)?.ok_or_else(|| wrong(name, "a map"))
+}
+
+pub(crate) fn map_if_any<'a>(row: &'a Row, name: &str) -> Read<Option<&'a Row>> {
+    match row.get(name) {
+        None => Ok(None),
+        Some(Value::M(map)) => Ok(Some(map)),
+        Some(_) => Err(wrong(name, "a map")),
+    }
+}
+
+/// A list; one that is absent is empty.
+pub(crate) fn list<'a>(row: &'a Row, name: &str) -> Read<&'a [Value]> {
+    match row.get(name) {
+        None => Ok(&[]),
+        Some(Value::L(values)) => Ok(values),
+        Some(_) => Err(wrong(name, "a list")),
+    }
+}
+
+pub(crate) fn legs(row: &Row, name: &str) -> Read<Legs> {
+    legs_of(map(row, name)?).map_err(|problem| format!("`{name}`: {problem}"))
+}
+
+pub(crate) fn legs_if_any(row: &Row, name: &str) -> Read<Option<Legs>> {
+    if row.contains_key(name) { legs(row, name).map(Some) } else { Ok(None) }
+}
+
+pub(crate) fn legs_of(row: &Row) -> Read<Legs> {
+    Ok(Legs { redeemable: number(row, "redeemable")?, qualifying: number(row, "qualifying")? })
+}
+
+pub(crate) fn instant(row: &Row, name: &str) -> Read<DateTime<Utc>> {
+    let text = text(row, name)?;
+    let zulu = text.ends_with('Z');
+    match DateTime::parse_from_rfc3339(text) {
+        Ok(time) if zulu => Ok(time.to_utc()),
+        _ => Err(wrong(name, "a time of RFC 3339 in UTC")),
+    }
+}
+
+pub(crate) fn day(row: &Row, name: &str) -> Read<NaiveDate> {
+    text(row, name)?.parse().map_err(|_| wrong(name, "a date"))
+}
+
+pub(crate) fn expiry(row: &Row, name: &str) -> Read<Expiry> {
+    match text(row, name)? {
+        "never" => Ok(Expiry::Never),
+        text => text.parse().map(Expiry::On).map_err(|_| wrong(name, "a date or \"never\"")),
+    }
+}
+
+pub(crate) fn lots(row: &Row, name: &str) -> Read<Vec<Lot>> {
+    list(row, name)?
+        .iter()
+        .map(|value| match value {
+            Value::M(lot) => Ok(Lot { expiry: expiry(lot, "expires_on")?, points: number(lot, "points")? }),
+            _ => Err(wrong(name, "a list of lots")),
+        })
+        .collect()
+}

@@ -1,0 +1,347 @@
+//! Holds every order's row against the entries of its credits, and its credits against what its final facts deserve.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chrono::{DateTime, Utc};
+
+use crate::facts::Facts;
+use crate::fields::{Expiry, Legs, Problem, Read, count, flag, instant, legs, list, map, number, text, text_if_any};
+use crate::members::Members;
+use crate::report::Findings;
+use crate::terms::{NegativeBalance, Terms};
+use crate::value::{Row, Value};
+use crate::{MemberSums, SumsByMember, Table};
+
+/// The rule of an order's own points; the only one by whose terms its money counts as spent.
+const BASE: &str = "base";
+
+/// An entry that credited an order, or took from it.
+pub(crate) struct Posting<'a> {
+    pub order_id: &'a str,
+    pub rule: &'a str,
+    pub member_id: &'a str,
+    pub seq: u64,
+    pub takes: bool,
+    pub legs: Legs,
+    pub written_off: Legs,
+    pub reverses: Option<u64>,
+    pub terms: &'a Terms<'a>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// At what a credit had settled before an entry and after it.
+pub(crate) struct Settled {
+    pub before: Legs,
+    pub after: Legs,
+}
+
+/// What the entries of one credit add up to.
+#[derive(Debug)]
+struct CreditSum {
+    rule: String,
+    member_id: String,
+    posted: Legs,
+    written_off: Legs,
+    terms_print: u64,
+    last_credit_seq: u64,
+    generation: i128,
+    updated_at: DateTime<Utc>,
+}
+
+/// What stands on the order's row of one credit.
+#[derive(Debug)]
+struct CreditRow {
+    rule: String,
+    posted: Legs,
+    written_off: Legs,
+    expired_written_off: i128,
+    terms_print: u64,
+    last_credit_seq: u64,
+    generation: i128,
+    /// What the row's facts deserve by the pinned terms.
+    deserves: Legs,
+    /// The literal filter of R2 keeps what it has (X11).
+    keeps: bool,
+    /// Redeemable points are written off only because they expired.
+    only_expiry_writes_off: bool,
+    never_expires: bool,
+}
+
+#[derive(Debug)]
+struct OrderRow {
+    member_id: Option<String>,
+    counted: bool,
+    spent_minor: i128,
+    pending_points: i128,
+    updated_at: DateTime<Utc>,
+    credits: Vec<CreditRow>,
+}
+
+#[derive(Debug, Default)]
+struct OrderBooks {
+    row: Option<OrderRow>,
+    sums: Vec<CreditSum>,
+}
+
+/// All orders: their rows, and what the histories say of them.
+#[derive(Default)]
+pub(crate) struct Orders {
+    by_id: HashMap<String, OrderBooks>,
+}
+
+impl Orders {
+    pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
+        let order_id = text(row, "order_id")?;
+        let mut wrong = Vec::new();
+        let order = OrderRow::read(row, &mut wrong)?;
+        if self.books(order_id).row.replace(order).is_some() {
+            wrong.push("stands there twice".to_owned());
+        }
+        for what in wrong {
+            findings.add(Table::Orders, order_id.to_owned(), what);
+        }
+        Ok(())
+    }
+
+    fn books(&mut self, order_id: &str) -> &mut OrderBooks {
+        if !self.by_id.contains_key(order_id) {
+            self.by_id.insert(order_id.to_owned(), OrderBooks::default());
+        }
+        self.by_id.entry(order_id.to_owned()).or_default()
+    }
+
+    /// Counts an entry for its credit.
+    pub fn post(&mut self, posting: &Posting<'_>, wrong: &mut Vec<String>) -> Settled {
+        let print = print_of(posting.terms);
+        let sums = &mut self.books(posting.order_id).sums;
+        let at = match sums.iter().position(|sum| sum.rule == posting.rule) {
+            Some(at) => at,
+            None => {
+                sums.push(CreditSum::begin(posting, print));
+                sums.len() - 1
+            }
+        };
+        sums[at].post(posting, print, wrong)
+    }
+
+    /// Whether an order has been credited by a rule.
+    pub fn credited(&self, order_id: &str, rule: &str) -> bool {
+        self.by_id.get(order_id).is_some_and(|books| books.sums.iter().any(|sum| sum.rule == rule))
+    }
+
+    pub fn has(&self, order_id: &str) -> bool {
+        self.by_id.get(order_id).is_some_and(|books| books.row.is_some())
+    }
+
+    /// Holds rows against entries; answers what each member's orders add up to.
+    pub fn finish(&self, members: &Members, findings: &mut Findings) -> SumsByMember {
+        let mut sums = SumsByMember::new();
+        for (order_id, books) in &self.by_id {
+            let mut wrong = Vec::new();
+            match &books.row {
+                Some(row) => {
+                    row.prove(&books.sums, members, &mut wrong);
+                    row.add_to(&mut sums);
+                }
+                None => wrong.push("has entries but no row".to_owned()),
+            }
+            for what in wrong {
+                findings.add(Table::Orders, order_id.clone(), what);
+            }
+        }
+        sums
+    }
+}
+
+impl CreditSum {
+    fn begin(posting: &Posting<'_>, terms_print: u64) -> Self {
+        Self {
+            rule: posting.rule.to_owned(),
+            member_id: posting.member_id.to_owned(),
+            posted: Legs::ZERO,
+            written_off: Legs::ZERO,
+            terms_print,
+            last_credit_seq: 0,
+            generation: 0,
+            updated_at: posting.updated_at,
+        }
+    }
+
+    fn post(&mut self, posting: &Posting<'_>, terms_print: u64, wrong: &mut Vec<String>) -> Settled {
+        if self.member_id != posting.member_id {
+            wrong.push(format!("credits order {} to a second member", posting.order_id));
+        }
+        if self.terms_print != terms_print {
+            wrong.push("has other terms than the order's first entry".to_owned());
+        }
+        if posting.updated_at < self.updated_at {
+            wrong.push("has older facts than the order's entry before it".to_owned());
+        }
+        self.updated_at = posting.updated_at;
+        let before = self.posted.minus(self.written_off);
+        if posting.takes {
+            if posting.reverses != Some(self.last_credit_seq) {
+                wrong.push(format!("does not name entry {}, the order's last credit", self.last_credit_seq));
+            }
+        } else {
+            if before == Legs::ZERO {
+                self.generation += 1;
+            }
+            self.last_credit_seq = posting.seq;
+        }
+        self.posted = self.posted.plus(posting.legs);
+        self.written_off = self.written_off.plus(posting.written_off);
+        Settled { before, after: self.posted.minus(self.written_off) }
+    }
+}
+
+impl OrderRow {
+    fn read(row: &Row, wrong: &mut Vec<String>) -> Read<Self> {
+        count(row, "revision", 1)?;
+        let member_id = text_if_any(row, "member_id")?;
+        let facts = Facts::read(map(row, "facts")?)?;
+        match (member_id, row.contains_key("named_at")) {
+            (Some(_), true) => {
+                instant(row, "named_at")?;
+            }
+            (None, false) => {}
+            _ => return Err("`member_id` and `named_at` go together".to_owned()),
+        }
+        let ever_undone = flag(row, "ever_undone")?;
+        let mut pending_points = 0;
+        let mut spends = false;
+        let mut credits = Vec::new();
+        for credit in list(row, "credits")? {
+            let Value::M(credit) = credit else { return Err("`credits` is not a list of credits".to_owned()) };
+            let terms = Terms::read(map(credit, "terms")?)?;
+            let credit = CreditRow::read(credit, &terms, &facts, ever_undone)?;
+            pending_points += terms.pending(&facts, ever_undone);
+            spends |= credit.rule == BASE && terms.counts_spent(&facts, ever_undone);
+            if credits.iter().any(|known: &CreditRow| known.rule == credit.rule) {
+                wrong.push(format!("has two credits of {}", credit.rule));
+            }
+            credits.push(credit);
+        }
+        let order = Self {
+            member_id: member_id.map(str::to_owned),
+            counted: flag(row, "counted")?,
+            spent_minor: number(row, "spent_minor")?,
+            pending_points,
+            updated_at: facts.updated_at,
+            credits,
+        };
+        let counts = member_id.is_some() && !facts.undone();
+        if order.counted != counts {
+            wrong.push(format!("counted is {}, but its facts say {counts}", order.counted));
+        }
+        let spent = if spends { facts.spent_minor() } else { 0 };
+        if order.spent_minor != spent {
+            wrong.push(format!("spent_minor is {}, but its facts say {spent}", order.spent_minor));
+        }
+        Ok(order)
+    }
+
+    fn prove(&self, sums: &[CreditSum], members: &Members, wrong: &mut Vec<String>) {
+        match &self.member_id {
+            Some(member_id) if !members.has(member_id) => wrong.push(format!("its member {member_id} does not exist")),
+            None if !self.credits.is_empty() => wrong.push("is credited to nobody".to_owned()),
+            _ => {}
+        }
+        for credit in &self.credits {
+            match sums.iter().find(|sum| sum.rule == credit.rule) {
+                Some(sum) => {
+                    credit.prove_against(sum, wrong);
+                    if self.member_id.as_ref() != Some(&sum.member_id) {
+                        wrong.push(format!("its {} points went to {}", credit.rule, sum.member_id));
+                    }
+                    if sum.updated_at > self.updated_at {
+                        wrong.push("has older facts than its entries".to_owned());
+                    }
+                }
+                None => credit.prove_unposted(wrong),
+            }
+            credit.prove(wrong);
+        }
+        for sum in sums.iter().filter(|sum| !self.credits.iter().any(|credit| credit.rule == sum.rule)) {
+            wrong.push(format!("has entries of {} but no such credit", sum.rule));
+        }
+    }
+
+    fn add_to(&self, sums: &mut SumsByMember) {
+        let Some(member_id) = &self.member_id else { return };
+        let sum: &mut MemberSums = sums.entry(member_id.clone()).or_default();
+        sum.orders_count += i128::from(self.counted);
+        sum.spent_minor += self.spent_minor;
+        sum.pending_points += self.pending_points;
+    }
+}
+
+impl CreditRow {
+    fn read(row: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
+        Ok(Self {
+            rule: text(row, "rule")?.to_owned(),
+            posted: legs(row, "posted")?,
+            written_off: legs(row, "written_off")?,
+            expired_written_off: count(row, "expired_written_off", 0)?,
+            terms_print: print_of(terms),
+            last_credit_seq: u64::try_from(count(row, "last_credit_seq", 0)?).unwrap_or(0),
+            generation: count(row, "generation", 0)?,
+            deserves: terms.deserved_with(facts, ever_undone)?,
+            keeps: terms.keeps(facts),
+            only_expiry_writes_off: terms.negative_balance == NegativeBalance::Allow,
+            never_expires: terms.expiry == Expiry::Never || terms.reverse_expired,
+        })
+    }
+
+    /// What the row says of itself: settled at what its facts deserve, and no more expired than was written off.
+    fn prove(&self, wrong: &mut Vec<String>) {
+        let settled = self.posted.minus(self.written_off);
+        if settled != self.deserves && !self.keeps {
+            wrong.push(format!("its {} settled at {settled}, but it deserves {}", self.rule, self.deserves));
+        }
+        if self.written_off.any_below_zero() {
+            wrong.push(format!("its {} has written off less than nothing", self.rule));
+        }
+        let most = if self.never_expires { 0 } else { self.written_off.redeemable };
+        let least = if self.only_expiry_writes_off { self.written_off.redeemable } else { 0 };
+        if !(least..=most).contains(&self.expired_written_off) {
+            let expired = self.expired_written_off;
+            wrong.push(format!("its {} has {expired} expired points written off, not {least} to {most}", self.rule));
+        }
+    }
+
+    fn prove_against(&self, sum: &CreditSum, wrong: &mut Vec<String>) {
+        let rule = &self.rule;
+        if self.posted != sum.posted {
+            wrong.push(format!("its {rule} says {} posted, its entries {}", self.posted, sum.posted));
+        }
+        if self.written_off != sum.written_off {
+            wrong.push(format!("its {rule} says {} written off, its entries {}", self.written_off, sum.written_off));
+        }
+        if self.terms_print != sum.terms_print {
+            wrong.push(format!("its {rule} has other terms than its entries"));
+        }
+        if self.last_credit_seq != sum.last_credit_seq {
+            let (stated, found) = (self.last_credit_seq, sum.last_credit_seq);
+            wrong.push(format!("its {rule} says entry {stated} credited last, but that was {found}"));
+        }
+        if self.generation != sum.generation {
+            wrong.push(format!("its {rule} is of generation {}, its entries say {}", self.generation, sum.generation));
+        }
+    }
+
+    /// A credit without entries is worth nothing so far: promised, or too little to earn.
+    fn prove_unposted(&self, wrong: &mut Vec<String>) {
+        let blank = self.posted == Legs::ZERO && self.written_off == Legs::ZERO;
+        if !blank || self.last_credit_seq != 0 || self.generation != 0 {
+            wrong.push(format!("its {} has no entries", self.rule));
+        }
+    }
+}
+
+fn print_of(terms: &Terms<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    terms.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,103 @@
+//! What an audit found.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use crate::Table;
+
+/// How many findings are kept; the rest is only counted. Books this broken are not read finding by finding.
+const FINDINGS_MAX: usize = 10_000;
+
+/// How many rows were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub members: u64,
+    pub entries: u64,
+    pub orders: u64,
+    pub participations: u64,
+    pub vouchers: u64,
+    pub messages: u64,
+}
+
+impl Counts {
+    pub(crate) fn of(&mut self, table: Table) -> &mut u64 {
+        match table {
+            Table::Members => &mut self.members,
+            Table::PointsHistory => &mut self.entries,
+            Table::Orders => &mut self.orders,
+            Table::Participations => &mut self.participations,
+            Table::Vouchers => &mut self.vouchers,
+            Table::Messages => &mut self.messages,
+        }
+    }
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Finding {
+    pub table: Table,
+    /// The row's key; the parts of a composed one are joined by `/`.
+    pub key: String,
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.table.name(), self.key, self.what)
+    }
+}
+
+/// The outcome of one audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub counts: Counts,
+    /// Sorted by table and key; at most 10,000.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those kept.
+    pub left_out: u64,
+}
+
+impl Report {
+    pub(crate) fn new(counts: Counts, findings: Findings) -> Self {
+        let Findings { mut kept, left_out } = findings;
+        kept.sort_unstable();
+        kept.dedup();
+        Self { counts, findings: kept, left_out }
+    }
+
+    /// The books are in order.
+    pub fn clean(&self) -> bool {
+        self.findings.is_empty() && self.left_out == 0
+    }
+
+    /// What a second reading of the same tables finds wrong with the same rows: a row that only one of them saw broken
+    /// was in motion. The counts are those of the second.
+    pub fn confirmed_by(self, second: Self) -> Self {
+        let left_out = self.left_out.min(second.left_out);
+        let broken: HashSet<(Table, String)> =
+            self.findings.into_iter().map(|found| (found.table, found.key)).collect();
+        let findings = if left_out > 0 {
+            second.findings
+        } else {
+            second.findings.into_iter().filter(|found| broken.contains(&(found.table, found.key.clone()))).collect()
+        };
+        Self { counts: second.counts, findings, left_out }
+    }
+}
+
+/// Findings as they are collected.
+#[derive(Default)]
+pub(crate) struct Findings {
+    kept: Vec<Finding>,
+    left_out: u64,
+}
+
+impl Findings {
+    pub fn add(&mut self, table: Table, key: String, what: String) {
+        if self.kept.len() < FINDINGS_MAX {
+            self.kept.push(Finding { table, key, what });
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
