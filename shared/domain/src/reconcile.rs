@@ -267,6 +267,9 @@ fn post_dues(
             continue;
         }
         let takes = delta.redeemable.0 < 0 || delta.qualifying.0 < 0;
+        if !takes {
+            date(programme, &mut credit, member)?;
+        }
         let explained = explain(order, &credit, takes)?;
         let mut ledger = Ledger::new(programme, member, entries);
         if takes {
@@ -285,6 +288,20 @@ fn post_dues(
         }
     }
     Ok(Posted::All)
+}
+
+/// Points live from the day they are posted: an order that comes back gets new points, of the current cycle, and points
+/// added after the first ones expired do not expire with them.
+fn date(programme: &Programme, credit: &mut Credit, member: &Member) -> Result<(), Overflow> {
+    let today = programme.day(member.as_of);
+    let comes_back = credit.settled()?.is_zero();
+    if comes_back || credit.terms.expiry < Expiry::On(today) {
+        credit.terms.expiry = programme.expiry.of(today);
+    }
+    if comes_back {
+        credit.terms.cycle_start = member.cycle_start;
+    }
+    Ok(())
 }
 
 fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overflow> {
