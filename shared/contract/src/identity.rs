@@ -1,0 +1,100 @@
+//! Who a member is: derived, never looked up (X43).
+//!
+//! The id is a keyed hash of the normalised phone, else of the shop and its customer id. The same person has the same
+//! id in every shop, two first orders cannot race for one, and the id tells nothing about the person to anyone without
+//! the key. The key is made once for an installation and never changed: another key is another set of members.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use loyalty_domain::ids::MemberId;
+use sha2::Sha256;
+
+use crate::phone::Phone;
+use crate::queue::Source;
+
+const KEY_BYTES_MIN: usize = 32;
+/// 130 bits: no two members will meet by chance.
+const ID_CHARS: usize = 26;
+
+/// The key of the hash, one for an installation.
+#[derive(Clone)]
+pub struct MemberKey(Vec<u8>);
+
+/// The key is shorter than 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the member id key must have at least {KEY_BYTES_MIN} bytes")]
+pub struct KeyTooShort;
+
+impl MemberKey {
+    /// # Errors
+    /// [`KeyTooShort`] below 32 bytes.
+    pub fn new(secret: &str) -> Result<Self, KeyTooShort> {
+        if secret.len() < KEY_BYTES_MIN { Err(KeyTooShort) } else { Ok(Self(secret.as_bytes().to_vec())) }
+    }
+
+    /// The member with this phone.
+    pub fn by_phone(&self, phone: &Phone) -> MemberId {
+        self.id(&format!("phone:{}", phone.digits()))
+    }
+
+    /// The member known only as a customer of one shop.
+    pub fn by_customer(&self, source: Source, customer_id: &str) -> MemberId {
+        self.id(&format!("source:{}:{customer_id}", source.as_str()))
+    }
+
+    fn id(&self, person: &str) -> MemberId {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(person.as_bytes());
+        MemberId::new(format!("m_{}", base32(&mac.finalize().into_bytes())))
+    }
+}
+
+impl fmt::Debug for MemberKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemberKey(hidden)")
+    }
+}
+
+/// The first characters of the RFC 4648 base32 of the bytes, in lower case.
+fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let bit = |at: usize| (bytes[at / 8] >> (7 - at % 8)) & 1;
+    (0..ID_CHARS)
+        .map(|at| (0..5).fold(0, |value: u8, offset| value << 1 | bit(at * 5 + offset)))
+        .map(|value| char::from(ALPHABET[usize::from(value)]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phone::normalise;
+
+    const KEY: &str = "an installation's key of 32 bytes";
+
+    #[test]
+    fn one_person_is_one_id_under_one_key() {
+        let key = MemberKey::new(KEY).unwrap();
+        let id = key.by_phone(&normalise("0987654321").unwrap());
+        assert_eq!(key.by_phone(&normalise("(+84) 987-654-321").unwrap()), id);
+        assert_ne!(key.by_phone(&normalise("0987654322").unwrap()), id);
+        let other = MemberKey::new("another installation's key, as long").unwrap();
+        assert_ne!(other.by_phone(&normalise("0987654321").unwrap()), id);
+        assert_ne!(key.by_customer(Source::Shopify, "7"), key.by_customer(Source::Haravan, "7"));
+    }
+
+    /// The id outlives every release: should this fail, every member would start again from nothing.
+    #[test]
+    fn the_id_never_changes() {
+        let key = MemberKey::new(KEY).unwrap();
+        assert_eq!(key.by_phone(&normalise("0987654321").unwrap()).as_str(), "m_mqnvnqzgplencyw4wnacqowt52");
+        assert_eq!(key.by_customer(Source::Shopify, "207119551").as_str(), "m_becmf5pecmi6gf3evnsiid6o4x");
+    }
+
+    #[test]
+    fn a_short_key_is_refused_and_a_key_is_hidden() {
+        assert_eq!(MemberKey::new("short").unwrap_err(), KeyTooShort);
+        assert_eq!(format!("{:?}", MemberKey::new(KEY).unwrap()), "MemberKey(hidden)");
+    }
+}

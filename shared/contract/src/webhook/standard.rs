@@ -1,0 +1,203 @@
+//! The generic order webhook: our own format, for any shop that can be taught it.
+//!
+//! Everything is said in full and nothing is guessed: an unknown word, an amount below the smallest unit, a time without
+//! an offset or another currency is refused with what would be right.
+
+use loyalty_domain::order::{OrderStatus, PaymentStatus};
+use serde::Deserialize;
+
+use super::context::{Contact, Context, bounded, codes, full_name, not_negative};
+use super::json::{Field, Read, list};
+use super::time::day;
+use super::{Delivery, ParseError};
+use crate::queue::{CanonicalOrder, Customer};
+
+/// Types that a later release takes; until then they are refused by name.
+const LATER_TYPES: [&str; 4] = ["customer.changed", "customer.tier_changed", "behaviour", "topup"];
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    data: Option<Order>,
+}
+
+/// Only the type, so that a body of another type is refused as that and not for its shape.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default, rename = "type")]
+    kind: Field,
+}
+
+#[derive(Deserialize)]
+struct Order {
+    #[serde(default)]
+    order_id: Field,
+    #[serde(default)]
+    placed_at: Field,
+    #[serde(default)]
+    updated_at: Field,
+    #[serde(default)]
+    status: Field,
+    #[serde(default)]
+    payment_status: Field,
+    #[serde(default)]
+    amount_due: Field,
+    #[serde(default)]
+    shipping_fee: Field,
+    #[serde(default)]
+    refunded: Field,
+    #[serde(default)]
+    currency: Field,
+    /// `Some(None)` is an explicit null: a guest.
+    #[serde(default, deserialize_with = "present")]
+    customer: Option<Option<Person>>,
+    #[serde(default, deserialize_with = "list")]
+    items: Vec<Item>,
+    #[serde(default, deserialize_with = "list")]
+    discount_codes: Vec<Field>,
+    #[serde(default)]
+    paid_with_points: Field,
+    #[serde(default)]
+    paid_with_wallet: Field,
+    #[serde(default)]
+    store: Field,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    #[serde(default)]
+    id: Field,
+    #[serde(default)]
+    phone: Field,
+    #[serde(default)]
+    name: Field,
+    #[serde(default)]
+    email: Field,
+    #[serde(default)]
+    birthday: Field,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    amount: Field,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Person>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, ParseError> {
+    let head: Head = serde_json::from_str(text)?;
+    match head.kind.text().as_deref() {
+        Some("order.changed") => {}
+        Some(kind) if LATER_TYPES.contains(&kind) => {
+            return Err(ParseError::UnsupportedType("this type comes with a later release"));
+        }
+        Some(_) => return Err(ParseError::UnsupportedType("the type that was sent is unknown")),
+        None => return Err(ParseError::Missing("type")),
+    }
+    let Envelope { data } = serde_json::from_str(text)?;
+    order(context, data.ok_or(ParseError::Missing("data"))?).map(Delivery::order)
+}
+
+fn order(context: &Context<'_>, order: Order) -> Result<CanonicalOrder, ParseError> {
+    let currency = context.currency(&order.currency)?;
+    order.currency.text().ok_or(ParseError::Missing("currency"))?;
+    if currency != context.settings.currency() {
+        return Err(ParseError::OtherCurrency { expected: context.settings.currency().code() });
+    }
+    let optional = |name, field: &Field| not_negative(name, context.amount_or_zero(name, field, currency)?);
+    Ok(CanonicalOrder {
+        source: context.source,
+        order_id: context.order_id("order_id", &order.order_id)?,
+        placed_at: context.time("placed_at", &order.placed_at)?,
+        updated_at: context.time("updated_at", &order.updated_at)?,
+        status: status(&order.status)?,
+        payment_status: payment_status(&order.payment_status)?,
+        currency,
+        due_minor: context.positive_amount("amount_due", &order.amount_due, currency)?,
+        shipping_minor: context.positive_amount("shipping_fee", &order.shipping_fee, currency)?,
+        refunded_minor: context.positive_amount("refunded", &order.refunded, currency)?,
+        refunded_lines_minor: None,
+        items_minor: items_minor(context, &order.items, currency)?,
+        paid_with_points_minor: optional("paid_with_points", &order.paid_with_points)?,
+        paid_with_wallet_minor: optional("paid_with_wallet", &order.paid_with_wallet)?,
+        customer: match order.customer {
+            None => return Err(ParseError::Missing("customer (null for a guest)")),
+            Some(None) => Customer::default(),
+            Some(Some(person)) => customer(context, &person)?,
+        },
+        discount_codes: codes(&order.discount_codes),
+        store: order.store.short_text(64),
+    })
+}
+
+/// The sum of the lines, when every line names its amount.
+fn items_minor(
+    context: &Context<'_>,
+    items: &[Item],
+    currency: loyalty_domain::money::Currency,
+) -> Result<Option<i64>, ParseError> {
+    let mut total = None;
+    for item in bounded(items)? {
+        match context.optional_amount("items[].amount", &item.amount, currency)? {
+            None => return Ok(None),
+            Some(amount) => total = Some(not_negative("items[].amount", amount)?.saturating_add(total.unwrap_or(0))),
+        }
+    }
+    Ok(total)
+}
+
+/// A phone that cannot be read is no phone: the order is kept and waits for a better one (X43).
+fn customer(context: &Context<'_>, person: &Person) -> Result<Customer, ParseError> {
+    let birthday = person
+        .birthday
+        .text()
+        .map(|text| day(&text).ok_or(ParseError::Invalid { field: "customer.birthday", why: "is not a date" }))
+        .transpose()?;
+    let contact = Contact {
+        id: Some(&person.id),
+        name: full_name([&person.name]),
+        emails: [Some(&person.email), None],
+        customer_phone: Some(&person.phone),
+        ..Contact::default()
+    };
+    Ok(Customer { birthday, ..context.customer(contact) })
+}
+
+fn status(field: &Field) -> Result<OrderStatus, ParseError> {
+    let word = field.text().ok_or(ParseError::Missing("status"))?;
+    Ok(match word.as_str() {
+        "pending" => OrderStatus::Pending,
+        "confirmed" => OrderStatus::Confirmed,
+        "shipping" => OrderStatus::Shipping,
+        "delivered" => OrderStatus::Delivered,
+        "cancelled" => OrderStatus::Cancelled,
+        "returned" => OrderStatus::Returned,
+        _ => {
+            return Err(ParseError::UnknownWord {
+                field: "status",
+                known: "pending, confirmed, shipping, delivered, cancelled, returned",
+            });
+        }
+    })
+}
+
+fn payment_status(field: &Field) -> Result<PaymentStatus, ParseError> {
+    let word = field.text().ok_or(ParseError::Missing("payment_status"))?;
+    Ok(match word.as_str() {
+        "unpaid" => PaymentStatus::Unpaid,
+        "partially_paid" => PaymentStatus::PartiallyPaid,
+        "paid" => PaymentStatus::Paid,
+        "partially_refunded" => PaymentStatus::PartiallyRefunded,
+        "refunded" => PaymentStatus::Refunded,
+        "voided" => PaymentStatus::Voided,
+        _ => {
+            return Err(ParseError::UnknownWord {
+                field: "payment_status",
+                known: "unpaid, partially_paid, paid, partially_refunded, refunded, voided",
+            });
+        }
+    })
+}
