@@ -60,7 +60,8 @@ pub struct Entry {
     pub balance_after: Legs,
     /// How the redeemable leg moved the lots; what is missing to the leg paid or made debt.
     pub lots: Vec<Lot>,
-    /// What a reversal should have taken but did not (X21–X23); zero on every other kind.
+    /// What a reversal should have taken but did not (X21–X23). Negative on the entry of an order that came back: so much
+    /// of what it deserves it never lost.
     pub written_off: Legs,
     pub tier_before: TierId,
     pub tier_after: TierId,
@@ -121,12 +122,12 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
-    pub fn credit(&mut self, posting: Posting, legs: Legs, expiry: Expiry) -> Result<(), Overflow> {
+    pub fn credit(&mut self, posting: Posting, legs: Legs, written_off: Legs, expiry: Expiry) -> Result<(), Overflow> {
         let to_lot = legs.redeemable.0.saturating_sub(self.member.debt()).max(0);
         let lot = Lot { expiry, points: to_lot };
         self.member.lots.put(lot)?;
         let lots = if to_lot > 0 { vec![lot] } else { Vec::new() };
-        self.post(posting, legs, Legs::ZERO, lots)
+        self.post(posting, legs, written_off, lots)
     }
 
     /// Posts points taken: from the lot of `own` first, then soonest-expiring first (X40); what the lots do not hold

@@ -19,13 +19,15 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Takes over what the newer snapshot says; what it leaves out stays.
-    pub fn update(&mut self, newer: Self) {
-        let Self { name, phone, email, birthday } = newer;
-        self.name = name.or(self.name.take());
-        self.phone = phone.or(self.phone.take());
-        self.email = email.or(self.email.take());
-        self.birthday = birthday.or(self.birthday);
+    /// This profile, with what it leaves out taken from the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            name: self.name.or(other.name),
+            phone: self.phone.or(other.phone),
+            email: self.email.or(other.email),
+            birthday: self.birthday.or(other.birthday),
+        }
     }
 }
 

@@ -124,6 +124,8 @@ pub struct Order {
     pub spent_minor: i64,
     /// Whether it is one of its member's orders: seen and not undone (X44).
     pub counted: bool,
+    /// What it adds to its member's pending points (X25).
+    pub pending_points: i64,
     /// Some snapshot, stale ones included, was undone (X25, X28).
     pub ever_undone: bool,
 }
@@ -133,14 +135,30 @@ pub struct Order {
 pub struct Owner {
     pub member_id: MemberId,
     /// The version of the newest snapshot that named this member: a newer one may name another until the order is
-    /// credited, and then none may (F23).
+    /// credited, and then none may (F23). At the same instant the greater member id counts, so that arrival does not.
     pub named_at: Instant,
+}
+
+impl Owner {
+    /// Whether a snapshot of that instant takes the order from this member to the named one.
+    pub fn yields_to(&self, named: &MemberId, named_at: Instant) -> bool {
+        (named_at, named) > (self.named_at, &self.member_id)
+    }
 }
 
 impl Order {
     /// An order not seen before.
     pub fn unseen(order_id: OrderId, facts: OrderFacts) -> Self {
-        Self { order_id, facts, owner: None, credits: Vec::new(), spent_minor: 0, counted: false, ever_undone: false }
+        Self {
+            order_id,
+            facts,
+            owner: None,
+            credits: Vec::new(),
+            spent_minor: 0,
+            counted: false,
+            pending_points: 0,
+            ever_undone: false,
+        }
     }
 
     pub fn credit(&self, rule: &RuleId) -> Option<&Credit> {
@@ -164,10 +182,12 @@ pub struct Credit {
     /// The sum of the entries posted for this rule and order.
     pub posted: Legs,
     /// What reversals should have taken but did not, and the entries say so (X21–X23). Never below zero. The order has
-    /// settled at `posted − written_off`.
+    /// settled at `posted − written_off`; one that comes back uses up what was written off before it is credited again.
     pub written_off: Legs,
     /// Of `written_off`, the redeemable points that had expired (X23).
     pub expired_written_off: i64,
+    /// The earliest expiry that any of its points ever had: before that day none of them can have expired (X23).
+    pub first_expiry: Expiry,
     /// `seq` of the last entry that credited: what a reversal names.
     pub last_credit_seq: u64,
     /// How often it was credited from nothing: 1, and one more each time an order came back (X28).
@@ -176,12 +196,14 @@ pub struct Credit {
 
 impl Credit {
     pub fn new(rule: RuleId, terms: Terms) -> Self {
+        let first_expiry = terms.expiry;
         Self {
             rule,
             terms,
             posted: Legs::ZERO,
             written_off: Legs::ZERO,
             expired_written_off: 0,
+            first_expiry,
             last_credit_seq: 0,
             generation: 0,
         }

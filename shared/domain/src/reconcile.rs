@@ -35,7 +35,7 @@ pub fn member_of<'a>(order: Option<&'a Order>, snapshot: &'a OrderSnapshot) -> O
         return snapshot.member_id.as_ref();
     };
     match &snapshot.member_id {
-        Some(named) if order.credits.is_empty() && snapshot.facts.updated_at > owner.named_at => Some(named),
+        Some(named) if order.credits.is_empty() && owner.yields_to(named, snapshot.facts.updated_at) => Some(named),
         _ => Some(&owner.member_id),
     }
 }
@@ -56,6 +56,7 @@ pub fn reconcile_order(
         Merged::Nothing(outcome) => return Ok(Verdict::Decided(Decision::nothing(outcome))),
         Merged::Changed { order, left } => (order, left),
     };
+    let newest = order.facts == snapshot.facts;
     let Some(member_id) = member_id else {
         let waiting = Decision { order: Some(order), ..Decision::nothing(Outcome::Waiting) };
         return Ok(Verdict::Decided(waiting));
@@ -85,7 +86,10 @@ pub fn reconcile_order(
         member.first_order = Some(order.order_id.clone());
         order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
     }
-    member.profile.update(snapshot.profile);
+    if snapshot.member_id.as_ref() == Some(&member.member_id) {
+        let known = std::mem::take(&mut member.profile);
+        member.profile = if newest { snapshot.profile.or(known) } else { known.or(snapshot.profile) };
+    }
     let posted = post_dues(programme, &mut order, &mut member, &mut entries, history)?;
     if let Posted::NeedsHistory = posted {
         return Ok(Verdict::NeedsHistory(member.member_id));
@@ -143,7 +147,7 @@ fn rename(order: &mut Order, snapshot: &OrderSnapshot, member_id: Option<&Member
     let owner = || Owner { member_id: named.clone(), named_at };
     match &mut order.owner {
         None => order.owner = Some(owner()),
-        Some(known) if order.credits.is_empty() && Some(named) == member_id && named_at > known.named_at => {
+        Some(known) if Some(named) == member_id && order.credits.is_empty() && known.yields_to(named, named_at) => {
             let before = std::mem::replace(known, owner());
             return (before.member_id != *named).then_some(before.member_id);
         }
@@ -158,7 +162,7 @@ fn stale_undo_matters(programme: &Programme, order: &Order) -> bool {
     let barring = |rules: ReversalRules| rules.no_recredit_after_cancel;
     barring(programme.reversal)
         || order.credits.iter().any(|credit| barring(credit.terms.reversal))
-        || (order.owner.is_none() && programme.welcome.is_some())
+        || (order.credits.is_empty() && programme.welcome.is_some())
 }
 
 /// The member is no longer the order's: what it added to them goes with it. It was never credited, so no points move.
@@ -167,6 +171,7 @@ fn leave(member: &mut Member, order: &mut Order) {
         member.orders_count = member.orders_count.saturating_sub(1);
     }
     member.spent_minor = member.spent_minor.saturating_sub(std::mem::take(&mut order.spent_minor));
+    member.pending_points = member.pending_points.saturating_sub(std::mem::take(&mut order.pending_points));
 }
 
 /// Whether the order's own row is all there is to write: nothing to post, and nothing it adds to its member changes.
@@ -182,7 +187,7 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
             return Ok(false);
         }
     }
-    Ok(member.first_order.as_ref() != Some(&order.order_id) || member.pending_points == pending(order))
+    Ok(order.pending_points == pending(order))
 }
 
 /// What a credit should have settled at by its pinned terms. With the literal filter of R2, what was credited stays
@@ -276,12 +281,7 @@ fn post_dues(
             let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
             reverse(&mut ledger, explained, &mut credit, delta, expired)?;
         } else {
-            ledger.credit(explained, delta, credit.terms.expiry)?;
-            if credit.posted == credit.written_off {
-                credit.generation = credit.generation.saturating_add(1);
-            }
-            credit.posted = credit.posted.plus(delta)?;
-            credit.last_credit_seq = ledger.member.last_seq;
+            grant(&mut ledger, explained, &mut credit, delta)?;
         }
         if let Some(place) = order.credits.get_mut(at) {
             *place = credit;
@@ -297,6 +297,7 @@ fn date(programme: &Programme, credit: &mut Credit, member: &Member) -> Result<(
     let comes_back = credit.settled()?.is_zero();
     if comes_back || credit.terms.expiry < Expiry::On(today) {
         credit.terms.expiry = programme.expiry.of(today);
+        credit.first_expiry = credit.first_expiry.min(credit.terms.expiry);
     }
     if comes_back {
         credit.terms.cycle_start = member.cycle_start;
@@ -348,13 +349,31 @@ fn taken_because(facts: &OrderFacts, still_earns: bool) -> Reason {
 /// How many redeemable points of this credit have expired and were not yet written off (X23). `None` when that takes
 /// the member's history.
 fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, order: &Order) -> Option<i64> {
-    let Expiry::On(day) = credit.terms.expiry else { return Some(0) };
-    if credit.terms.reversal.reverse_expired || day >= ledger.today() {
+    if credit.terms.reversal.reverse_expired || credit.first_expiry >= Expiry::On(ledger.today()) {
         return Some(0);
     }
     let all = history?.iter().chain(ledger.entries.iter());
     let expired = expired_of(all, &order.order_id, &credit.rule);
     Some(expired.saturating_sub(credit.expired_written_off).max(0))
+}
+
+/// Gives points. What earlier reversals wrote off the order never lost: that is used up first, and only the rest is
+/// posted.
+fn grant(ledger: &mut Ledger<'_>, posting: Posting, credit: &mut Credit, delta: Legs) -> Result<(), Overflow> {
+    let kept = Legs::new(
+        delta.redeemable.0.min(credit.written_off.redeemable.0),
+        delta.qualifying.0.min(credit.written_off.qualifying.0),
+    );
+    let given = delta.minus(kept)?;
+    if credit.settled()?.is_zero() {
+        credit.generation = credit.generation.saturating_add(1);
+    }
+    ledger.credit(posting, given, Legs::ZERO.minus(kept)?, credit.terms.expiry)?;
+    credit.posted = credit.posted.plus(given)?;
+    credit.written_off = credit.written_off.minus(kept)?;
+    credit.expired_written_off = credit.expired_written_off.min(credit.written_off.redeemable.0);
+    credit.last_credit_seq = ledger.member.last_seq;
+    Ok(())
 }
 
 /// Takes points back. What has expired was removed once already (X23), what the balance may not bear is written off
@@ -368,8 +387,7 @@ fn reverse(
 ) -> Result<(), Overflow> {
     let wanted = Legs::ZERO.minus(delta)?;
     let rules = credit.terms.reversal;
-    let held = credit.settled()?.redeemable.0.saturating_sub(expired).max(0);
-    let owed = wanted.redeemable.0.min(held);
+    let owed = wanted.redeemable.0.saturating_sub(expired).max(0);
     let redeemable = takeable(rules.negative_balance, ledger.member.balance.redeemable.0, owed);
     let this_cycle = credit.terms.cycle_start == ledger.member.cycle_start || rules.late_debits_current;
     let qualifying = if this_cycle { wanted.qualifying.0 } else { 0 };
@@ -379,7 +397,7 @@ fn reverse(
     credit.posted = credit.posted.minus(taken)?;
     credit.written_off = credit.written_off.plus(written_off)?;
     let lapsed = wanted.redeemable.0.saturating_sub(owed);
-    credit.expired_written_off = credit.expired_written_off.saturating_add(lapsed);
+    credit.expired_written_off = credit.expired_written_off.checked_add(lapsed).ok_or(Overflow)?;
     Ok(())
 }
 
@@ -393,8 +411,9 @@ fn count(programme: &Programme, order: &mut Order, member: &mut Member) -> Resul
     let change = spent.checked_sub(order.spent_minor).ok_or(Overflow)?;
     member.spent_minor = member.spent_minor.checked_add(change).ok_or(Overflow)?;
     order.spent_minor = spent;
-    if member.first_order.as_ref() == Some(&order.order_id) {
-        member.pending_points = pending(order);
-    }
+    let pending = pending(order);
+    let change = pending.checked_sub(order.pending_points).ok_or(Overflow)?;
+    member.pending_points = member.pending_points.checked_add(change).ok_or(Overflow)?;
+    order.pending_points = pending;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! A day boundary is always local midnight of the programme, never UTC's (X7). Month arithmetic clamps at the end of the
 //! month: 31 January + 1 month is the last day of February (X39).
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeZone, Utc};
 pub use chrono_tz::Tz;
 
 /// A point in time, UTC.
@@ -11,7 +11,9 @@ pub type Instant = DateTime<Utc>;
 
 /// The day an instant falls on in a time zone.
 pub fn day_in(zone: Tz, at: Instant) -> NaiveDate {
-    at.with_timezone(&zone).date_naive()
+    let utc = at.naive_utc();
+    // Unlike `with_timezone`, this cannot panic at the ends of the calendar.
+    utc.checked_add_offset(zone.offset_from_utc_datetime(&utc).fix()).unwrap_or(utc).date()
 }
 
 /// `days` later; the last representable day when the calendar ends.

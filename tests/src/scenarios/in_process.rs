@@ -1,0 +1,131 @@
+//! Plays scenarios in process: the webhook reader and the domain, the books in memory.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::phone::normalise;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_contract::queue::Source;
+use loyalty_contract::webhook::{self, settings::SourceSettings};
+use loyalty_domain::decision::Verdict;
+use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::ledger::{Entry, EntryKind};
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{Order, OrderSnapshot};
+use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
+use loyalty_domain::standing::next_tier;
+
+use super::{Movement, Player, Standing};
+
+/// The books in memory.
+pub struct InProcess {
+    programme: ProgrammeFile,
+    key: MemberKey,
+    members: BTreeMap<MemberId, Member>,
+    orders: BTreeMap<OrderId, Order>,
+    history: BTreeMap<MemberId, Vec<Entry>>,
+}
+
+impl InProcess {
+    fn member(&self, phone: &str) -> Option<&Member> {
+        self.members.get(&self.key.by_phone(&normalise(phone).expect("a phone")))
+    }
+
+    fn decide(&mut self, snapshot: OrderSnapshot, now: DateTime<Utc>) {
+        let order = self.orders.get(&snapshot.order_id).cloned();
+        let member = member_of(order.as_ref(), &snapshot).and_then(|id| self.members.get(id)).cloned();
+        let mut rows = OrderRows { order, member, ..OrderRows::default() };
+        let programme = &self.programme.at(now).programme;
+        let decision = loop {
+            match reconcile_order(programme, rows.clone(), snapshot.clone(), now).expect("nothing is refused here") {
+                Verdict::Decided(decision) => break decision,
+                Verdict::NeedsMember(id) => rows.left_member = self.members.get(&id).cloned(),
+                Verdict::NeedsHistory(id) => rows.history = self.history.get(&id).map(Vec::as_slice),
+            }
+        };
+        for member in decision.member.into_iter().chain(decision.left_member) {
+            self.members.insert(member.member_id.clone(), member);
+        }
+        if let Some(order) = decision.order {
+            self.orders.insert(order.order_id.clone(), order);
+        }
+        for entry in decision.entries {
+            self.history.entry(entry.member_id.clone()).or_default().push(entry);
+        }
+    }
+}
+
+impl Player for InProcess {
+    async fn start(programme: &str, _now: DateTime<Utc>) -> Self {
+        Self {
+            programme: ProgrammeFile::parse(programme).expect("a programme without problems"),
+            key: MemberKey::new("a key of thirty-two bytes and more").expect("long enough"),
+            members: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            history: BTreeMap::new(),
+        }
+    }
+
+    async fn deliver(&mut self, _webhook_id: &str, body: &str, now: DateTime<Utc>) {
+        let settings = SourceSettings::default();
+        let delivery = webhook::parse(Source::Standard, None, body.as_bytes(), &settings, now).expect("a good body");
+        for order in delivery.orders {
+            let snapshot = order.into_snapshot(&self.key);
+            self.decide(snapshot, now);
+        }
+    }
+
+    async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
+        let programme = &self.programme.at(now).programme;
+        let member = self.member(phone)?;
+        let next = next_tier(programme, &member.tier, member.balance.qualifying.0);
+        Some(Standing {
+            redeemable: member.redeemable_points(),
+            qualifying: member.balance.qualifying.0,
+            pending: member.pending_points,
+            tier: programme.tiers.get(&member.tier)?.name.clone(),
+            orders: member.orders_count,
+            spent: member.spent_minor,
+            next: next.map(|next| {
+                (next.tier.name.clone(), next.points_needed, next.spend_needed_minor.expect("in range"))
+            }),
+        })
+    }
+
+    async fn history(&mut self, phone: &str, _now: DateTime<Utc>) -> Vec<Movement> {
+        let entries = self.member(phone).and_then(|member| self.history.get(&member.member_id));
+        entries.into_iter().flatten().map(movement).collect()
+    }
+}
+
+fn movement(entry: &Entry) -> Movement {
+    let kind = match entry.kind {
+        EntryKind::Accrual => "accrual",
+        EntryKind::Welcome => "welcome",
+        EntryKind::Reversal => "reversal",
+        EntryKind::Redemption => "redemption",
+        EntryKind::Restoration => "restoration",
+        EntryKind::Expiration => "expiration",
+    };
+    Movement {
+        kind: kind.to_owned(),
+        redeemable: entry.legs.redeemable.0,
+        qualifying: entry.legs.qualifying.0,
+        order_id: entry.order_id.as_ref().map(ToString::to_string),
+        rule: entry.rule.to_string(),
+        programme_version: entry.programme_version.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::play_all;
+    use super::*;
+
+    #[tokio::test]
+    async fn every_scenario_holds_in_process() {
+        let played = play_all::<InProcess>().await;
+        assert!(played.len() > 30, "{played:#?}");
+    }
+}

@@ -1,0 +1,280 @@
+//! What each sentence of a scenario means.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, NaiveDateTime, TimeZone, Utc};
+use gherkin::Step;
+use regex_lite::{Captures, Regex};
+use serde_json::json;
+
+use super::{Movement, Player};
+
+/// Every scenario begins on this Monday morning, local time of the programme.
+const BEGINS: &str = "2026-11-23T08:00:00+07:00";
+
+/// An order as its shop has it.
+#[derive(Clone, Debug)]
+struct ShopOrder {
+    phone: Option<String>,
+    status: &'static str,
+    payment: &'static str,
+    due: i64,
+    shipping: i64,
+    refunded: i64,
+    paid_with_points: i64,
+    paid_with_wallet: i64,
+    placed_at: DateTime<Utc>,
+}
+
+/// One scenario being played.
+pub struct Stage<P> {
+    player: Option<P>,
+    now: DateTime<Utc>,
+    orders: BTreeMap<String, ShopOrder>,
+    /// Webhook ids and bodies, as they were sent.
+    sent: Vec<(String, String)>,
+}
+
+impl<P: Player> Stage<P> {
+    pub fn new() -> Self {
+        Self { player: None, now: BEGINS.parse().expect("an instant"), orders: BTreeMap::new(), sent: Vec::new() }
+    }
+
+    /// Plays one step.
+    ///
+    /// # Errors
+    /// Why it does not hold, or that it is not understood.
+    pub async fn play(&mut self, step: &Step) -> Result<(), String> {
+        self.now += Duration::minutes(1);
+        let text = step.value.trim();
+        if let Some(found) = read(r#"^the programme "([a-z-]+)"( where)?$"#, text) {
+            let programme = programme(&found[1], step.docstring.as_deref().unwrap_or_default())?;
+            self.player = Some(P::start(&programme, self.now).await);
+            return Ok(());
+        }
+        if self.happens(text).await? || self.holds(text, step).await? {
+            return Ok(());
+        }
+        Err("this sentence is not understood".into())
+    }
+
+    /// Given and When.
+    async fn happens(&mut self, text: &str) -> Result<bool, String> {
+        if let Some(found) = read(r"^it is (\d{4}-\d\d-\d\d \d\d:\d\d)$", text) {
+            let local = NaiveDateTime::parse_from_str(&found[1], "%Y-%m-%d %H:%M").map_err(|error| error.to_string())?;
+            self.now = chrono_tz::Asia::Ho_Chi_Minh.from_local_datetime(&local).unwrap().to_utc();
+        } else if let Some(found) = read(r"^(\S+) has spent (\d+) before$", text) {
+            if &found[2] != "0" {
+                let order = self.order("before", Some(&found[1]), number(&found[2])?);
+                (order.status, order.payment) = ("delivered", "paid");
+                self.report("before", self.now).await?;
+            }
+        } else if let Some(found) = read(r"^order (\w+) of ([+\d ]+|nobody) is ([a-z ]+): due (\d+)(.*)$", text) {
+            let phone = (&found[2] != "nobody").then_some(&found[2]);
+            self.order(&found[1], phone, number(&found[4])?);
+            self.terms(&found[1], &found[5])?;
+            self.becomes(&found[1], &found[3])?;
+            self.report(&found[1], self.now).await?;
+        } else if let Some(found) = read(r"^order (\w+) is of (\d+)$", text) {
+            self.known(&found[1])?.phone = Some(found[2].to_owned());
+            self.report(&found[1], self.now).await?;
+        } else if let Some(found) = read(r"^order (\w+) is ([a-z ]+)(?:: due (\d+))?$", text) {
+            if let Some(due) = found.get(3) {
+                self.known(&found[1])?.due = number(due.as_str())?;
+            }
+            self.becomes(&found[1], &found[2])?;
+            self.report(&found[1], self.now).await?;
+        } else if let Some(found) = read(r"^(\d+) of order (\w+) is given back$", text) {
+            let refunded = number(&found[1])?;
+            let order = self.known(&found[2])?;
+            (order.refunded, order.payment) = (refunded, "partially_refunded");
+            self.report(&found[2], self.now).await?;
+        } else if text == "its delivery of an hour earlier, paid, arrives after that" {
+            let name = self.orders.keys().last().cloned().ok_or("no order yet")?;
+            self.becomes(&name, "delivered and paid")?;
+            self.report(&name, self.now - Duration::hours(1)).await?;
+        } else if let Some(found) = read(r"^the same comes again( under a new id)?$", text) {
+            let (id, body) = self.sent.last().cloned().ok_or("nothing was sent yet")?;
+            let id = if found.get(1).is_some() { format!("{id}-{}", self.sent.len()) } else { id };
+            self.deliver(id, body).await?;
+        } else if text == "what came first comes again" {
+            let (id, body) = self.sent.first().cloned().ok_or("nothing was sent yet")?;
+            self.deliver(id, body).await?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Then.
+    async fn holds(&mut self, text: &str, step: &Step) -> Result<bool, String> {
+        if let Some(found) = read(r"^(\d+) has (-?\d+) redeemable and (-?\d+) qualifying points and is (.+)$", text) {
+            let standing = self.standing(&found[1]).await?;
+            let actual = (standing.redeemable, standing.qualifying, standing.tier);
+            same(actual, (number(&found[2])?, number(&found[3])?, found[4].to_owned()))?;
+        } else if let Some(found) = read(r"^(\d+) has (\d+) orders? and has spent (\d+)$", text) {
+            let standing = self.standing(&found[1]).await?;
+            same((standing.orders, standing.spent), (number(&found[2])?, number(&found[3])?))?;
+        } else if let Some(found) = read(r"^(\d+) has (\d+) pending points$", text) {
+            same(self.standing(&found[1]).await?.pending, number(&found[2])?)?;
+        } else if let Some(found) = read(r"^(\d+) needs (\d+) points and (\d+) more to be (.+)$", text) {
+            let next = self.standing(&found[1]).await?.next;
+            same(next, Some((found[4].to_owned(), number(&found[2])?, number(&found[3])?)))?;
+        } else if let Some(found) = read(r"^(\d+) is not a member$", text) {
+            let now = self.now;
+            same(self.player()?.standing(&found[1], now).await, None)?;
+        } else if let Some(found) = read(r"^order (\w+) earned (\d+) redeemable and (\d+) qualifying points$", text) {
+            let phone = self.known(&found[1])?.phone.clone().ok_or("the order is nobody's")?;
+            let order_id = format!("standard:{}", &found[1]);
+            let history = self.history(&phone).await?;
+            let earned = history.iter().rev().find(|entry| entry.order_id.as_ref() == Some(&order_id));
+            let earned = earned.ok_or("nothing was posted for it")?;
+            same((earned.redeemable, earned.qualifying), (number(&found[2])?, number(&found[3])?))?;
+        } else if let Some(found) = read(r"^the history of (\d+) is( empty)?$", text) {
+            let rows = step.table.as_ref().map(|table| table.rows.clone()).unwrap_or_default();
+            let history = self.history(&found[1]).await?;
+            let history: Vec<Vec<String>> = history.into_iter().map(row).collect();
+            same(history, rows)?;
+        } else if let Some(found) =
+            read(r#"^the last entry of (\d+) names order (\w+), the rule "(.+)" and the programme "(.+)"$"#, text)
+        {
+            let last = self.history(&found[1]).await?.pop().ok_or("there is no entry")?;
+            same(last.order_id, Some(format!("standard:{}", &found[2])))?;
+            same(last.rule, found[3].to_owned())?;
+            same(last.programme_version.split('@').next().map(str::to_owned), Some(found[4].to_owned()))?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn order(&mut self, name: &str, phone: Option<&str>, due: i64) -> &mut ShopOrder {
+        let new = ShopOrder {
+            phone: phone.map(str::to_owned),
+            status: "pending",
+            payment: "unpaid",
+            due,
+            shipping: 0,
+            refunded: 0,
+            paid_with_points: 0,
+            paid_with_wallet: 0,
+            placed_at: self.now,
+        };
+        self.orders.insert(name.to_owned(), new);
+        self.orders.get_mut(name).expect("just inserted")
+    }
+
+    fn known(&mut self, name: &str) -> Result<&mut ShopOrder, String> {
+        self.orders.get_mut(name).ok_or_else(|| format!("order {name} was not placed in this scenario"))
+    }
+
+    /// ", shipping 30000, paid with points 1000"
+    fn terms(&mut self, name: &str, text: &str) -> Result<(), String> {
+        for term in text.split(',').map(str::trim).filter(|term| !term.is_empty()) {
+            let (what, amount) = term.rsplit_once(' ').ok_or("an amount is missing")?;
+            let amount = number(amount)?;
+            let order = self.known(name)?;
+            match what {
+                "shipping" => order.shipping = amount,
+                "paid with points" => order.paid_with_points = amount,
+                "paid with wallet" => order.paid_with_wallet = amount,
+                _ => return Err(format!("{what:?} is not understood")),
+            }
+        }
+        Ok(())
+    }
+
+    fn becomes(&mut self, name: &str, state: &str) -> Result<(), String> {
+        let order = self.known(name)?;
+        (order.status, order.payment) = match state {
+            "placed" => ("pending", "unpaid"),
+            "delivered and paid" => ("delivered", "paid"),
+            "delivered but not paid" => ("delivered", "unpaid"),
+            "cancelled" => ("cancelled", order.payment),
+            "returned" => ("returned", order.payment),
+            _ => return Err(format!("{state:?} is no state of an order")),
+        };
+        Ok(())
+    }
+
+    async fn report(&mut self, name: &str, updated_at: DateTime<Utc>) -> Result<(), String> {
+        let order = self.known(name)?.clone();
+        let customer = order.phone.map(|phone| json!({"phone": phone, "name": "Chị Lan"}));
+        let body = json!({
+            "type": "order.changed",
+            "timestamp": updated_at,
+            "data": {
+                "order_id": name,
+                "placed_at": order.placed_at,
+                "updated_at": updated_at,
+                "status": order.status,
+                "payment_status": order.payment,
+                "amount_due": order.due.to_string(),
+                "shipping_fee": order.shipping.to_string(),
+                "refunded": order.refunded.to_string(),
+                "currency": "VND",
+                "customer": customer,
+                "paid_with_points": order.paid_with_points.to_string(),
+                "paid_with_wallet": order.paid_with_wallet.to_string(),
+            },
+        });
+        self.deliver(format!("msg-{}", self.sent.len()), body.to_string()).await
+    }
+
+    async fn deliver(&mut self, id: String, body: String) -> Result<(), String> {
+        let now = self.now;
+        self.player()?.deliver(&id, &body, now).await;
+        self.sent.push((id, body));
+        Ok(())
+    }
+
+    fn player(&mut self) -> Result<&mut P, String> {
+        self.player.as_mut().ok_or_else(|| "begin with: Given the programme \"…\"".to_owned())
+    }
+
+    async fn standing(&mut self, phone: &str) -> Result<super::Standing, String> {
+        let now = self.now;
+        self.player()?.standing(phone, now).await.ok_or_else(|| "there is no such member".to_owned())
+    }
+
+    async fn history(&mut self, phone: &str) -> Result<Vec<Movement>, String> {
+        let now = self.now;
+        Ok(self.player()?.history(phone, now).await)
+    }
+}
+
+/// A preset, with what the scenario says on top.
+fn programme(preset: &str, on_top: &str) -> Result<String, String> {
+    let path = format!("{}/../infra/programmes/{preset}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("no preset {preset}: {error}"))?;
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    merge(&mut table, on_top.parse().map_err(|error: toml::de::Error| error.to_string())?);
+    toml::to_string(&table).map_err(|error| error.to_string())
+}
+
+fn merge(below: &mut toml::Table, above: toml::Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+fn read<'t>(pattern: &str, text: &'t str) -> Option<Captures<'t>> {
+    Regex::new(pattern).expect("a pattern of ours").captures(text)
+}
+
+fn number(text: &str) -> Result<i64, String> {
+    text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"))
+}
+
+fn row(entry: Movement) -> Vec<String> {
+    vec![entry.kind, entry.redeemable.to_string(), entry.qualifying.to_string()]
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(actual: T, expected: T) -> Result<(), String> {
+    if actual == expected { Ok(()) } else { Err(format!("it is {actual:?}, not {expected:?}")) }
+}
