@@ -1,1 +1,96 @@
+//! The tables: reads the rows an event concerns, and writes what the domain decided, whole or not at all (I3).
+//!
+//! Nothing here knows what a point is worth. A decision is written exactly as it came: one conditional transaction for
+//! the rows of a member, on the condition that none of them has changed since it was read. A lost race is read and
+//! decided again. What DynamoDB charged is counted, because what an order costs is part of the product.
 
+mod apply;
+mod commit;
+mod consumed;
+#[cfg(feature = "test-engine")]
+pub mod engine;
+mod error;
+mod item;
+mod read;
+mod records;
+mod rows;
+mod staged;
+pub mod words;
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::Client;
+
+pub use apply::{Applied, OrderEvent};
+pub use consumed::Consumed;
+pub use error::StoreError;
+pub use read::{HISTORY_PAGE_MAX, HistoryPage};
+
+/// A row as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored<T> {
+    pub row: T,
+    /// Rises with every write of the row; 1 for its first.
+    pub revision: u64,
+}
+
+/// Whether a read may miss what was written a moment ago. The conditions of a write check again whatever it rests on,
+/// so only what is shown or concluded without a write needs more than `Eventual`, which costs half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    Eventual,
+    Strong,
+}
+
+/// The tables that hold the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Table {
+    Members,
+    PointsHistory,
+    Orders,
+}
+
+impl Table {
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Members => "members",
+            Self::PointsHistory => "points-history",
+            Self::Orders => "orders",
+        }
+    }
+
+    const fn partition_key(self) -> &'static str {
+        match self {
+            Self::Members | Self::PointsHistory => "member_id",
+            Self::Orders => "order_id",
+        }
+    }
+}
+
+/// The books of one installation. Cheap to clone; clones count what they consume together.
+#[derive(Clone, Debug)]
+pub struct Books {
+    client: Client,
+    table_prefix: Arc<str>,
+    consumed: Arc<Mutex<Consumed>>,
+}
+
+impl Books {
+    /// `table_prefix` stands before the name of every table: `loyalty-`.
+    pub fn new(client: Client, table_prefix: &str) -> Self {
+        Self { client, table_prefix: table_prefix.into(), consumed: Arc::default() }
+    }
+
+    /// What all calls so far have consumed.
+    pub fn consumed(&self) -> Consumed {
+        *self.meter()
+    }
+
+    fn meter(&self) -> std::sync::MutexGuard<'_, Consumed> {
+        self.consumed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn table(&self, table: Table) -> String {
+        format!("{}{}", self.table_prefix, table.suffix())
+    }
+}

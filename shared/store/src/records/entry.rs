@@ -1,0 +1,116 @@
+//! Rows of `points-history`. Written once, never changed.
+
+use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
+use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Reason};
+use loyalty_domain::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::terms::{FactsRecord, TermsRecord};
+use super::{LegsRecord, LotRecord, Unreadable};
+use crate::item::{Item, sealed};
+use crate::words::Text;
+
+#[derive(Serialize, Deserialize)]
+struct EntryRecord {
+    member_id: Text<MemberId>,
+    seq: u64,
+    kind: Text<EntryKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order_id: Option<Text<OrderId>>,
+    redeemable: i64,
+    qualifying: i64,
+    balance_after: LegsRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lots: Vec<LotRecord>,
+    #[serde(default, skip_serializing_if = "LegsRecord::is_zero")]
+    written_off: LegsRecord,
+    tier_before: Text<TierId>,
+    tier_after: Text<TierId>,
+    rule: Text<RuleId>,
+    reason: Text<Reason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reverses: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    terms: Option<TermsRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    facts: Option<FactsRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deserves: Option<LegsRecord>,
+    programme_version: Text<ProgrammeVersion>,
+    occurred_at: Text<Instant>,
+    recorded_at: Text<Instant>,
+}
+
+pub(crate) fn encode(entry: &Entry) -> Item {
+    let Entry {
+        member_id,
+        seq,
+        kind,
+        legs,
+        balance_after,
+        lots,
+        written_off,
+        tier_before,
+        tier_after,
+        order_id,
+        rule,
+        reason,
+        reverses,
+        explanation,
+        programme_version,
+        occurred_at,
+        recorded_at,
+    } = entry;
+    sealed(&EntryRecord {
+        member_id: Text(member_id.clone()),
+        seq: *seq,
+        kind: Text(*kind),
+        order_id: order_id.clone().map(Text),
+        redeemable: legs.redeemable.0,
+        qualifying: legs.qualifying.0,
+        balance_after: (*balance_after).into(),
+        lots: lots.iter().map(LotRecord::from).collect(),
+        written_off: (*written_off).into(),
+        tier_before: Text(tier_before.clone()),
+        tier_after: Text(tier_after.clone()),
+        rule: Text(rule.clone()),
+        reason: Text(*reason),
+        reverses: *reverses,
+        terms: explanation.as_ref().map(|explanation| (&explanation.terms).into()),
+        facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
+        deserves: explanation.as_ref().map(|explanation| explanation.deserves.into()),
+        programme_version: Text(programme_version.clone()),
+        occurred_at: Text(*occurred_at),
+        recorded_at: Text(*recorded_at),
+    })
+}
+
+pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
+    let record: EntryRecord = serde_dynamo::aws_sdk_dynamodb_1::from_item(item)?;
+    let explanation = match (record.terms, record.facts, record.deserves) {
+        (Some(terms), Some(facts), Some(deserves)) => {
+            Some(Explanation { terms: terms.try_into()?, facts: facts.into(), deserves: deserves.into() })
+        }
+        (None, None, None) => None,
+        _ => return Err(Unreadable::Pair("terms", "facts and deserves")),
+    };
+    Ok(Entry {
+        member_id: record.member_id.0,
+        seq: record.seq,
+        kind: record.kind.0,
+        legs: loyalty_domain::points::Legs::new(record.redeemable, record.qualifying),
+        balance_after: record.balance_after.into(),
+        lots: record.lots.into_iter().map(Into::into).collect(),
+        written_off: record.written_off.into(),
+        tier_before: record.tier_before.0,
+        tier_after: record.tier_after.0,
+        order_id: record.order_id.map(|text| text.0),
+        rule: record.rule.0,
+        reason: record.reason.0,
+        reverses: record.reverses,
+        explanation,
+        programme_version: record.programme_version.0,
+        occurred_at: record.occurred_at.0,
+        recorded_at: record.recorded_at.0,
+    })
+}

@@ -1,0 +1,105 @@
+//! Rows of `orders`.
+
+use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::order::{Credit, Order, Owner};
+use loyalty_domain::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::terms::{FactsRecord, TermsRecord};
+use super::{LegsRecord, Unreadable, is_default};
+use crate::item::{Item, sealed};
+use crate::words::Text;
+use crate::Stored;
+
+#[derive(Serialize, Deserialize)]
+struct OrderRecord {
+    order_id: Text<OrderId>,
+    revision: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member_id: Option<Text<MemberId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named_at: Option<Text<Instant>>,
+    facts: FactsRecord,
+    credits: Vec<CreditRecord>,
+    spent_minor: i64,
+    counted: bool,
+    ever_undone: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CreditRecord {
+    rule: Text<RuleId>,
+    terms: TermsRecord,
+    posted: LegsRecord,
+    #[serde(default, skip_serializing_if = "LegsRecord::is_zero")]
+    written_off: LegsRecord,
+    #[serde(default, skip_serializing_if = "is_default")]
+    expired_written_off: i64,
+    last_credit_seq: u64,
+    generation: u32,
+}
+
+pub(crate) fn encode(order: &Order, revision: u64) -> Item {
+    let Order { order_id, facts, owner, credits, spent_minor, counted, ever_undone } = order;
+    sealed(&OrderRecord {
+        order_id: Text(order_id.clone()),
+        revision,
+        member_id: owner.as_ref().map(|owner| Text(owner.member_id.clone())),
+        named_at: owner.as_ref().map(|owner| Text(owner.named_at)),
+        facts: (*facts).into(),
+        credits: credits.iter().map(CreditRecord::from).collect(),
+        spent_minor: *spent_minor,
+        counted: *counted,
+        ever_undone: *ever_undone,
+    })
+}
+
+pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
+    let record: OrderRecord = serde_dynamo::aws_sdk_dynamodb_1::from_item(item)?;
+    let owner = match (record.member_id, record.named_at) {
+        (Some(member_id), Some(named_at)) => Some(Owner { member_id: member_id.0, named_at: named_at.0 }),
+        (None, None) => None,
+        _ => return Err(Unreadable::Pair("member_id", "named_at")),
+    };
+    let order = Order {
+        order_id: record.order_id.0,
+        facts: record.facts.into(),
+        owner,
+        credits: record.credits.into_iter().map(Credit::try_from).collect::<Result<_, _>>()?,
+        spent_minor: record.spent_minor,
+        counted: record.counted,
+        ever_undone: record.ever_undone,
+    };
+    Ok(Stored { row: order, revision: record.revision })
+}
+
+impl From<&Credit> for CreditRecord {
+    fn from(credit: &Credit) -> Self {
+        let Credit { rule, terms, posted, written_off, expired_written_off, last_credit_seq, generation } = credit;
+        Self {
+            rule: Text(rule.clone()),
+            terms: terms.into(),
+            posted: (*posted).into(),
+            written_off: (*written_off).into(),
+            expired_written_off: *expired_written_off,
+            last_credit_seq: *last_credit_seq,
+            generation: *generation,
+        }
+    }
+}
+
+impl TryFrom<CreditRecord> for Credit {
+    type Error = Unreadable;
+
+    fn try_from(record: CreditRecord) -> Result<Self, Unreadable> {
+        Ok(Self {
+            rule: record.rule.0,
+            terms: record.terms.try_into()?,
+            posted: record.posted.into(),
+            written_off: record.written_off.into(),
+            expired_written_off: record.expired_written_off,
+            last_credit_seq: record.last_credit_seq,
+            generation: record.generation,
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! The rows that a batch of order events concerns, read with as few requests as there can be, and brought along in
+//! memory while several events are decided one after another.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{Order, OrderSnapshot};
+
+use crate::commit::pause;
+use crate::consumed::Consumed;
+use crate::item::Item;
+use crate::read::{readable, reading};
+use crate::records::{decode_member, decode_order};
+use crate::{Books, Consistency, StoreError, Stored, Table};
+
+/// Keys in one BatchGetItem.
+const KEYS_MAX: usize = 100;
+/// How often keys that DynamoDB left unprocessed are asked for again.
+const UNPROCESSED_ATTEMPTS_MAX: u32 = 6;
+
+/// A row, or that there is none (revision 0).
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<T> {
+    pub row: Option<T>,
+    pub revision: u64,
+}
+
+impl<T> Slot<T> {
+    const EMPTY: Self = Self { row: None, revision: 0 };
+}
+
+impl<T> From<Stored<T>> for Slot<T> {
+    fn from(stored: Stored<T>) -> Self {
+        Self { row: Some(stored.row), revision: stored.revision }
+    }
+}
+
+type Slots<K, T> = BTreeMap<K, Result<Slot<T>, StoreError>>;
+
+/// What was read. A row that cannot be read is kept as its error: it concerns only the events that need it.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    orders: Slots<OrderId, Order>,
+    members: Slots<MemberId, Member>,
+}
+
+impl Rows {
+    pub fn order(&self, order_id: &OrderId) -> Result<&Slot<Order>, StoreError> {
+        slot(&self.orders, order_id)
+    }
+
+    pub fn member(&self, member_id: &MemberId) -> Result<&Slot<Member>, StoreError> {
+        slot(&self.members, member_id)
+    }
+
+    /// The member an order belongs to, as far as it can be read.
+    pub fn owner(&self, order_id: &OrderId) -> Option<&MemberId> {
+        let order = self.orders.get(order_id)?.as_ref().ok()?.row.as_ref()?;
+        order.owner.as_ref().map(|owner| &owner.member_id)
+    }
+
+    /// Brings an order along; its revision is still the one it was read with.
+    pub fn put_order(&mut self, order: Order) {
+        if let Some(Ok(slot)) = self.orders.get_mut(&order.order_id) {
+            slot.row = Some(order);
+        }
+    }
+
+    /// Brings a member along; their revision is still the one it was read with.
+    pub fn put_member(&mut self, member: Member) {
+        if let Some(Ok(slot)) = self.members.get_mut(&member.member_id) {
+            slot.row = Some(member);
+        }
+    }
+
+    /// The order has been written as it was brought along.
+    pub fn order_written(&mut self, order_id: &OrderId) {
+        if let Some(Ok(slot)) = self.orders.get_mut(order_id) {
+            slot.revision += 1;
+        }
+    }
+
+    /// The member has been written as it was brought along.
+    pub fn member_written(&mut self, member_id: &MemberId) {
+        if let Some(Ok(slot)) = self.members.get_mut(member_id) {
+            slot.revision += 1;
+        }
+    }
+}
+
+fn slot<'a, K: Ord, T>(slots: &'a Slots<K, T>, key: &K) -> Result<&'a Slot<T>, StoreError> {
+    match slots.get(key) {
+        Some(Ok(slot)) => Ok(slot),
+        Some(Err(error)) => Err(error.clone()),
+        None => unreachable!("every order, every member a snapshot names and every owner of an order is read"),
+    }
+}
+
+#[derive(Default)]
+struct Wanted {
+    orders: BTreeSet<OrderId>,
+    members: BTreeSet<MemberId>,
+}
+
+impl Books {
+    /// Reads the orders and members of the snapshots: one request, and one more only when an order belongs to a member
+    /// that no snapshot names.
+    pub(crate) async fn load(
+        &self,
+        snapshots: impl Iterator<Item = &OrderSnapshot>,
+        consistency: Consistency,
+    ) -> Result<Rows, StoreError> {
+        let mut wanted = Wanted::default();
+        for snapshot in snapshots {
+            wanted.orders.insert(snapshot.order_id.clone());
+            wanted.members.extend(snapshot.member_id.clone());
+        }
+        let mut rows = Rows::default();
+        self.fill(&mut rows, &wanted, consistency).await?;
+        let owners = wanted.orders.iter().filter_map(|order_id| rows.owner(order_id));
+        let unread = owners.filter(|owner| !wanted.members.contains(*owner)).cloned().collect();
+        let unread = Wanted { orders: BTreeSet::new(), members: unread };
+        self.fill(&mut rows, &unread, consistency).await?;
+        Ok(rows)
+    }
+
+    async fn fill(&self, rows: &mut Rows, wanted: &Wanted, consistency: Consistency) -> Result<(), StoreError> {
+        let orders = wanted.orders.iter().map(|id| (Table::Orders, id.as_str()));
+        let members = wanted.members.iter().map(|id| (Table::Members, id.as_str()));
+        let keys: Vec<_> = orders.chain(members).collect();
+        let mut found = HashMap::new();
+        for keys in keys.chunks(KEYS_MAX) {
+            self.batch_get(keys, consistency, &mut found).await?;
+        }
+        for order_id in &wanted.orders {
+            let item = found.remove(&(Table::Orders, order_id.as_str().to_owned()));
+            let decoded = item.map(|item| readable(Table::Orders, order_id.as_str(), decode_order(item)));
+            rows.orders.insert(order_id.clone(), decoded.map_or(Ok(Slot::EMPTY), |stored| stored.map(Slot::from)));
+        }
+        for member_id in &wanted.members {
+            let item = found.remove(&(Table::Members, member_id.as_str().to_owned()));
+            let decoded = item.map(|item| readable(Table::Members, member_id.as_str(), decode_member(item)));
+            rows.members.insert(member_id.clone(), decoded.map_or(Ok(Slot::EMPTY), |stored| stored.map(Slot::from)));
+        }
+        Ok(())
+    }
+
+    async fn batch_get(
+        &self,
+        keys: &[(Table, &str)],
+        consistency: Consistency,
+        found: &mut HashMap<(Table, String), Item>,
+    ) -> Result<(), StoreError> {
+        let mut request = Some(self.batch_of(keys, consistency));
+        for attempt in 0..UNPROCESSED_ATTEMPTS_MAX {
+            pause(attempt).await;
+            *self.meter() += Consumed::request();
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(request.take())
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(reading)?;
+            *self.meter() += Consumed::read(answer.consumed_capacity.as_deref().unwrap_or_default());
+            for (table, items) in answer.responses.unwrap_or_default() {
+                self.collect(&table, items, found);
+            }
+            request = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+            if request.is_none() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::unavailable("read", Unprocessed))
+    }
+
+    fn batch_of(&self, keys: &[(Table, &str)], consistency: Consistency) -> HashMap<String, KeysAndAttributes> {
+        let mut of_tables = HashMap::new();
+        for table in [Table::Orders, Table::Members] {
+            let of_table = keys.iter().filter(|(of, _)| *of == table);
+            let keys: Vec<_> = of_table
+                .map(|(_, key)| Item::from([(table.partition_key().to_owned(), AttributeValue::S((*key).to_owned()))]))
+                .collect();
+            if !keys.is_empty() {
+                let strong = consistency == Consistency::Strong;
+                let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(strong).build();
+                of_tables.insert(self.table(table), keys.expect("the keys are set"));
+            }
+        }
+        of_tables
+    }
+
+    fn collect(&self, table_name: &str, items: Vec<Item>, found: &mut HashMap<(Table, String), Item>) {
+        let table = if table_name == self.table(Table::Orders) { Table::Orders } else { Table::Members };
+        for item in items {
+            if let Some(AttributeValue::S(key)) = item.get(table.partition_key()) {
+                found.insert((table, key.clone()), item);
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("DynamoDB left keys unprocessed {UNPROCESSED_ATTEMPTS_MAX} times")]
+struct Unprocessed;
