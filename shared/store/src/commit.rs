@@ -174,7 +174,8 @@ fn transaction_failure(error: SdkError<TransactWriteItemsError>, writes: &[&Writ
 
 /// Whether every reason is one that may be gone the next time. The SDK does not retry these itself.
 fn may_go_through(reasons: &[CancellationReason]) -> bool {
-    let passing = ["None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    let passing =
+        ["None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     !reasons.is_empty() && reasons.iter().all(|reason| reason.code().is_none_or(|code| passing.contains(&code)))
 }
 

@@ -247,7 +247,9 @@ fn carry_out(database: &Database, operation: &str, body: &Value) -> Result<Strin
 fn remember(versions: &mut HashMap<(String, String), Vec<Value>>, operation: &str, body: &Value) {
     let puts = match operation {
         "PutItem" => vec![body],
-        "TransactWriteItems" => body["TransactItems"].as_array().into_iter().flatten().map(|item| &item["Put"]).collect(),
+        "TransactWriteItems" => {
+            body["TransactItems"].as_array().into_iter().flatten().map(|item| &item["Put"]).collect()
+        }
         _ => Vec::new(),
     };
     for put in puts {

@@ -67,7 +67,8 @@ impl Books {
         *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
         let entries = entries(member_id, answer.items.unwrap_or_default())?;
         // seq 1 is the first there is, so the page that ends with it needs no look at another one.
-        let next_before = entries.last().map(|entry| entry.seq).filter(|seq| entries.len() >= limit as usize && *seq > 1);
+        let next_before =
+            entries.last().map(|entry| entry.seq).filter(|seq| entries.len() >= limit as usize && *seq > 1);
         Ok(HistoryPage { entries, next_before })
     }
 
@@ -91,10 +92,7 @@ impl Books {
         Err(StoreError::unavailable("read a whole history", HistoryTooLong))
     }
 
-    fn history_query(
-        &self,
-        member_id: &MemberId,
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    fn history_query(&self, member_id: &MemberId) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
         *self.meter() += Consumed::request();
         self.client
             .query()

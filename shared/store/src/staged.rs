@@ -96,14 +96,7 @@ impl Staged {
 
     /// Takes a decision in, and brings the rows along. A row that is staged already keeps the condition it was read
     /// with: only its last state is written.
-    pub fn add(
-        &mut self,
-        addition: Addition,
-        decision: Decision,
-        event: usize,
-        applied: Applied,
-        rows: &mut Rows,
-    ) {
+    pub fn add(&mut self, addition: Addition, decision: Decision, event: usize, applied: Applied, rows: &mut Rows) {
         let Addition { members, order, entry_writes } = addition;
         let touches_member = !members.is_empty();
         // An order of a member who is not written yet must not be there without them.

@@ -10,9 +10,9 @@ use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{LotRecord, Unreadable};
+use crate::Stored;
 use crate::item::{Item, sealed};
 use crate::words::Text;
-use crate::Stored;
 
 #[derive(Serialize, Deserialize)]
 struct MemberRecord {

@@ -1,15 +1,16 @@
 //! Rows of `orders`.
 
 use loyalty_domain::ids::{MemberId, OrderId, RuleId};
-use loyalty_domain::order::{Credit, Order, Owner};
+use loyalty_domain::lots::Expiry;
+use loyalty_domain::order::{Credit, Order, Owner, Terms};
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::terms::{FactsRecord, TermsRecord};
 use super::{LegsRecord, Unreadable, is_default};
+use crate::Stored;
 use crate::item::{Item, sealed};
 use crate::words::Text;
-use crate::Stored;
 
 #[derive(Serialize, Deserialize)]
 struct OrderRecord {
@@ -23,6 +24,8 @@ struct OrderRecord {
     credits: Vec<CreditRecord>,
     spent_minor: i64,
     counted: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pending_points: i64,
     ever_undone: bool,
 }
 
@@ -30,6 +33,9 @@ struct OrderRecord {
 struct CreditRecord {
     rule: Text<RuleId>,
     terms: TermsRecord,
+    /// Left out when it is the day the terms name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_expires_on: Option<Text<Expiry>>,
     posted: LegsRecord,
     #[serde(default, skip_serializing_if = "LegsRecord::is_zero")]
     written_off: LegsRecord,
@@ -40,7 +46,7 @@ struct CreditRecord {
 }
 
 pub(crate) fn encode(order: &Order, revision: u64) -> Item {
-    let Order { order_id, facts, owner, credits, spent_minor, counted, ever_undone } = order;
+    let Order { order_id, facts, owner, credits, spent_minor, counted, pending_points, ever_undone } = order;
     sealed(&OrderRecord {
         order_id: Text(order_id.clone()),
         revision,
@@ -50,6 +56,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         credits: credits.iter().map(CreditRecord::from).collect(),
         spent_minor: *spent_minor,
         counted: *counted,
+        pending_points: *pending_points,
         ever_undone: *ever_undone,
     })
 }
@@ -68,6 +75,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         credits: record.credits.into_iter().map(Credit::try_from).collect::<Result<_, _>>()?,
         spent_minor: record.spent_minor,
         counted: record.counted,
+        pending_points: record.pending_points,
         ever_undone: record.ever_undone,
     };
     Ok(Stored { row: order, revision: record.revision })
@@ -75,8 +83,10 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
 
 impl From<&Credit> for CreditRecord {
     fn from(credit: &Credit) -> Self {
-        let Credit { rule, terms, posted, written_off, expired_written_off, last_credit_seq, generation } = credit;
+        let Credit { rule, terms, first_expiry, posted, written_off, expired_written_off, last_credit_seq, generation } =
+            credit;
         Self {
+            first_expires_on: (*first_expiry != terms.expiry).then_some(Text(*first_expiry)),
             rule: Text(rule.clone()),
             terms: terms.into(),
             posted: (*posted).into(),
@@ -92,9 +102,11 @@ impl TryFrom<CreditRecord> for Credit {
     type Error = Unreadable;
 
     fn try_from(record: CreditRecord) -> Result<Self, Unreadable> {
+        let terms = Terms::try_from(record.terms)?;
         Ok(Self {
             rule: record.rule.0,
-            terms: record.terms.try_into()?,
+            first_expiry: record.first_expires_on.map_or(terms.expiry, |text| text.0),
+            terms,
             posted: record.posted.into(),
             written_off: record.written_off.into(),
             expired_written_off: record.expired_written_off,
