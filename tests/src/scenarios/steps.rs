@@ -61,7 +61,8 @@ impl<P: Player> Stage<P> {
     /// Given and When.
     async fn happens(&mut self, text: &str) -> Result<bool, String> {
         if let Some(found) = read(r"^it is (\d{4}-\d\d-\d\d \d\d:\d\d)$", text) {
-            let local = NaiveDateTime::parse_from_str(&found[1], "%Y-%m-%d %H:%M").map_err(|error| error.to_string())?;
+            let local =
+                NaiveDateTime::parse_from_str(&found[1], "%Y-%m-%d %H:%M").map_err(|error| error.to_string())?;
             self.now = chrono_tz::Asia::Ho_Chi_Minh.from_local_datetime(&local).unwrap().to_utc();
         } else if let Some(found) = read(r"^(\S+) has spent (\d+) before$", text) {
             if &found[2] != "0" {
