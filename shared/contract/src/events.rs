@@ -47,6 +47,14 @@ impl BusEvent {
         }
     }
 
+    /// When the entry behind it was posted.
+    pub fn recorded_at(&self) -> Instant {
+        match self {
+            Self::PointsPosted(detail) => detail.recorded_at,
+            Self::TierChanged(detail) => detail.recorded_at,
+        }
+    }
+
     /// The detail as JSON text: the same bytes for the same entry (I8).
     ///
     /// # Errors

@@ -100,7 +100,7 @@ mod tests {
         let usd = Currency::from_code("USD").unwrap();
         assert_eq!(Vietnamese.money(3_380_000, Currency::VND), "3.380.000đ");
         assert_eq!(English.money(3_380_000, Currency::VND), "3,380,000 VND");
-        assert_eq!(Vietnamese.money(123_456_05, usd), "123.456,05 USD");
+        assert_eq!(Vietnamese.money(12_345_605, usd), "123.456,05 USD");
         assert_eq!(English.money(-5, usd), "-0.05 USD");
     }
 

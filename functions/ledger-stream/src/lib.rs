@@ -1,0 +1,154 @@
+//! Everything that follows from a committed ledger entry: events on the bus, and messages to be sent.
+//!
+//! The function reads the stream of `points-history`. It decides nothing about points, and it writes nothing that is not
+//! derived from the entry: ids included, so that a record may come again, late or among others (F16), and nothing
+//! changes. A record is done when its events are on the bus *and* its message is kept. The first record that is not done
+//! is reported, and the stream comes again from there; the function never answers well after a failed publish (F17).
+
+mod bus;
+mod messages;
+mod record;
+
+use std::error::Error;
+
+use aws_lambda_events::dynamodb::Event;
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use loyalty_contract::events::BusEvent;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::programme::Programme;
+use loyalty_messaging::message_of;
+use loyalty_runtime::chain;
+use loyalty_runtime::config::{ConfigError, Environment};
+
+pub use bus::{Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
+pub use messages::{Messages, PUTS_AT_ONCE_MAX, PutError};
+pub use record::{RecordError, entry_of};
+
+/// The variable that names the bus.
+pub const BUS_NAME: &str = "BUS_NAME";
+
+/// What the function needs, made once and borrowed by every call.
+#[derive(Debug)]
+pub struct LedgerStream {
+    pub programmes: ProgrammeFile,
+    pub bus: Bus,
+    pub messages: Messages,
+}
+
+/// An entry and the stream record that brought it.
+struct Posted {
+    /// Names the record when it has to come again. Without one, the whole batch comes again.
+    sequence_number: Option<String>,
+    entry: Entry,
+}
+
+/// What follows from entries, each thing beside the place of its entry; places rise.
+struct Places<T> {
+    items: Vec<T>,
+    of: Vec<usize>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), of: Vec::new() }
+    }
+}
+
+impl<T> Places<T> {
+    fn extend(&mut self, at: usize, items: impl IntoIterator<Item = T>) {
+        self.items.extend(items);
+        self.of.resize(self.items.len(), at);
+    }
+}
+
+impl LedgerStream {
+    /// # Errors
+    /// [`ConfigError`] naming the variable that is missing or wrong.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let environment = Environment::of_process();
+        let table_prefix = environment.table_prefix()?;
+        let bus_name = environment.required(BUS_NAME)?;
+        let programmes = environment.programmes()?;
+        let sdk = loyalty_runtime::aws::sdk_config().await;
+        Ok(Self {
+            programmes,
+            bus: Bus::new(aws_sdk_eventbridge::Client::new(&sdk), bus_name),
+            messages: Messages::new(aws_sdk_dynamodb::Client::new(&sdk), &table_prefix),
+        })
+    }
+
+    /// Works a batch of the stream. The answer names the first record that is not done, if there is one; every record
+    /// before it is.
+    pub async fn answer(&self, event: Event) -> DynamoDbEventResponse {
+        let (posted, unreadable) = read(event);
+        let failed = match self.follow(&posted).await {
+            Ok(()) => unreadable,
+            Err(at) => posted.into_iter().nth(at).map(|posted| posted.sequence_number),
+        };
+        let mut response = DynamoDbEventResponse::default();
+        response.batch_item_failures.extend(failed.map(|sequence_number| {
+            let mut failure = DynamoDbBatchItemFailure::default();
+            failure.item_identifier = sequence_number;
+            failure
+        }));
+        response
+    }
+
+    /// Publishes and keeps everything that follows from the entries.
+    ///
+    /// # Errors
+    /// The place of the first entry whose effects are not all there; the reason is logged.
+    async fn follow(&self, posted: &[Posted]) -> Result<(), usize> {
+        let mut events = Places::default();
+        let mut messages = Places::default();
+        for (at, Posted { entry, .. }) in posted.iter().enumerate() {
+            let programme = self.programme(entry);
+            events.extend(at, BusEvent::of(entry, &programme.tiers));
+            messages.extend(at, message_of(entry, programme));
+        }
+        let published = self.bus.publish(&events.items).await.map_err(|(failed, error)| {
+            let at = events.of[failed];
+            log_failure("its events are not on the bus", &posted[at], &error);
+            at
+        });
+        // What comes after an entry that has failed comes again: its messages wait until then.
+        let done = published.err().unwrap_or(posted.len());
+        let wanted = messages.of.partition_point(|at| *at < done);
+        self.messages.put(&messages.items[..wanted]).await.map_err(|(failed, error)| {
+            let at = messages.of[failed];
+            log_failure("its message is not kept", &posted[at], &error);
+            at
+        })?;
+        published
+    }
+
+    /// The programme in force when the entry was posted: now is never the machine's (D2).
+    fn programme(&self, entry: &Entry) -> &Programme {
+        &self.programmes.at(entry.recorded_at).programme
+    }
+}
+
+/// The entries of a batch up to the first record that cannot be read, and that record's sequence number.
+fn read(event: Event) -> (Vec<Posted>, Option<Option<String>>) {
+    let mut posted = Vec::with_capacity(event.records.len());
+    for record in event.records {
+        let sequence_number = record.change.sequence_number.clone();
+        match entry_of(record) {
+            Ok(Some(entry)) => posted.push(Posted { sequence_number, entry }),
+            Ok(None) => {}
+            Err(error) => {
+                let sequence = sequence_number.as_deref().unwrap_or_default();
+                tracing::error!(sequence, error = chain(&error), "a record of the ledger cannot be read");
+                return (posted, Some(sequence_number));
+            }
+        }
+    }
+    (posted, None)
+}
+
+fn log_failure(what: &str, Posted { sequence_number, entry }: &Posted, error: &dyn Error) {
+    let sequence = sequence_number.as_deref().unwrap_or_default();
+    let (member_id, seq) = (entry.member_id.as_str(), entry.seq);
+    tracing::error!(sequence, member_id, seq, error = chain(error), "an entry is not done: {what}");
+}
