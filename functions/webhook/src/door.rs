@@ -1,0 +1,210 @@
+//! The decision about one request, without any I/O.
+//!
+//! In this order: is the source known (404); is it a challenge, a ping or another method; does the source have a secret
+//! here (404, or 503 when the secret is no good); is there a body of sensible size (413); is it the shop's (401); can it
+//! be read (400, 422). Only then is anything handed to the queue.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use loyalty_contract::problem::Problem;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_contract::queue::{Quarantined, QueueMessage, Source};
+use loyalty_contract::webhook::settings::SourceSettings;
+use loyalty_contract::webhook::{Delivery, ParseError, parse};
+use loyalty_signatures::{Refusal, SecretError, Secrets, verify_token};
+
+use crate::answer::{self, Answer};
+use crate::keys::Key;
+use crate::request::{NoBody, Request};
+
+/// A longer challenge is not echoed.
+const CHALLENGE_CHARS_MAX: usize = 256;
+
+/// What is to be done with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Answer(Answer),
+    /// Store all of it, and only then answer.
+    Queue {
+        source: Source,
+        orders: Vec<QueueMessage>,
+        quarantined: Vec<QueueMessage>,
+        then: Answer,
+    },
+}
+
+/// Everything the door knows: the shops' secrets, and how their orders are read.
+pub struct Door {
+    keys: BTreeMap<Source, Result<Key, SecretError>>,
+    haravan_verify: Option<Secrets>,
+    programme: ProgrammeFile,
+}
+
+impl Door {
+    /// A source without an entry in `keys` has no door here.
+    pub fn new(
+        keys: BTreeMap<Source, Result<Key, SecretError>>,
+        haravan_verify: Option<Secrets>,
+        programme: ProgrammeFile,
+    ) -> Self {
+        Self { keys, haravan_verify, programme }
+    }
+
+    /// Never panics, whatever is sent.
+    pub fn receive(&self, request: &Request<'_>) -> Verdict {
+        let Some(source) = Source::from_name(request.source_name()) else {
+            return Verdict::Answer(answer::unknown_source());
+        };
+        match request.method() {
+            "POST" => self.delivery(source, request),
+            "GET" if source == Source::Haravan => Verdict::Answer(self.challenge(request)),
+            // Nobody is told to stop over a method that the shop would not deliver by.
+            _ if source == Source::KiotViet => Verdict::Answer(answer::nothing()),
+            _ => refuse(source, &Problem::new(405, "method", "Method not allowed", "Deliver by POST.")),
+        }
+    }
+
+    fn delivery(&self, source: Source, request: &Request<'_>) -> Verdict {
+        let body = match request.body() {
+            Ok(body) => body,
+            Err(NoBody::TooLong) => return refuse(source, &answer::unreadable(ParseError::TooLong)),
+            Err(NoBody::NotBase64) => {
+                let problem = Problem::new(400, "unreadable", "Body not readable", "The body is not base64.");
+                return refuse(source, &problem);
+            }
+        };
+        if source == Source::WooCommerce && is_ping(request, &body) {
+            return Verdict::Answer(answer::nothing());
+        }
+        if let Err(problem) = self.verify(source, request, &body) {
+            return refuse(source, &problem);
+        }
+        let received_at = request.received_at();
+        let version = self.programme.at(received_at);
+        let settings = SourceSettings::of(&version.sources, source, version.programme.currency);
+        match parse(source, topic(source, request), &body, &settings, received_at) {
+            Ok(delivery) => queue(source, delivery),
+            Err(error) => unreadable(source, &body, error),
+        }
+    }
+
+    fn verify(&self, source: Source, request: &Request<'_>, body: &[u8]) -> Result<(), Problem> {
+        let key = match self.keys.get(&source) {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => {
+                tracing::error!(%source, %error, "the secret of this source cannot be used");
+                let detail = "The secret of this source is not set up as it should be; its operator has to mend it.";
+                return Err(Problem::new(503, "not-configured", "Source not ready", detail));
+            }
+            None => {
+                tracing::warn!(%source, "a delivery to a source without a secret");
+                return Err(Problem::new(404, "no-secret", "Source not set up", "This source has no secret here."));
+            }
+        };
+        match key.verify(request, body) {
+            Ok(None) => Ok(()),
+            Ok(Some(variant)) => {
+                tracing::info!(%source, prefix = ?variant.prefix, key = ?variant.key, "signature form");
+                Ok(())
+            }
+            Err(refusal) => {
+                tracing::warn!(%source, %refusal, "a delivery was not believed");
+                Err(Problem::new(401, slug(refusal), "Not authenticated", format!("For this source, {refusal}.")))
+            }
+        }
+    }
+
+    /// `GET ?hub.mode=subscribe&hub.verify_token=…&hub.challenge=…`: Haravan asks whether the address is ours.
+    fn challenge(&self, request: &Request<'_>) -> Answer {
+        let refuse = |status, detail: &str| {
+            answer::refusal(Source::Haravan, &Problem::new(status, "challenge", "Challenge refused", detail))
+        };
+        let (Some("subscribe"), Some(challenge)) = (request.query("hub.mode"), request.query("hub.challenge")) else {
+            return refuse(400, "A challenge has hub.mode=subscribe, hub.verify_token and hub.challenge.");
+        };
+        if challenge.chars().count() > CHALLENGE_CHARS_MAX {
+            return refuse(400, "hub.challenge is longer than 256 characters.");
+        }
+        let Some(expected) = &self.haravan_verify else {
+            return refuse(404, "This source has no verify token here.");
+        };
+        match verify_token(expected, request.query("hub.verify_token")) {
+            Ok(()) => answer::challenge(challenge),
+            Err(_) => refuse(403, "hub.verify_token is not the one that was agreed."),
+        }
+    }
+}
+
+fn refuse(source: Source, problem: &Problem) -> Verdict {
+    Verdict::Answer(answer::refusal(source, problem))
+}
+
+fn slug(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Missing => "no-signature",
+        Refusal::Malformed | Refusal::Mismatch => "bad-signature",
+        Refusal::Stale => "stale-timestamp",
+    }
+}
+
+/// WooCommerce's ping when a webhook is saved: `webhook_id=7` as a form, unsigned, and it must get exactly 200.
+fn is_ping(request: &Request<'_>, body: &[u8]) -> bool {
+    request.header("x-wc-webhook-signature").is_none()
+        && std::str::from_utf8(body)
+            .ok()
+            .and_then(|text| text.trim().strip_prefix("webhook_id="))
+            .is_some_and(|id| !id.is_empty() && id.len() <= 20 && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn topic<'a>(source: Source, request: &Request<'a>) -> Option<&'a str> {
+    let names: &[&str] = match source {
+        Source::Shopify => &["x-shopify-topic", "shopify-topic"],
+        Source::WooCommerce => &["x-wc-webhook-topic"],
+        Source::Haravan => &["x-haravan-topic"],
+        Source::Sapo => &["x-sapo-topic"],
+        Source::Standard | Source::KiotViet | Source::Pancake | Source::Nhanh => &[],
+    };
+    names.iter().find_map(|name| request.header(name))
+}
+
+fn queue(source: Source, delivery: Delivery) -> Verdict {
+    let Delivery { orders, quarantined, ignored } = delivery;
+    let then = answer::accepted(source, orders.len(), quarantined.len(), &ignored);
+    if orders.is_empty() && quarantined.is_empty() {
+        tracing::info!(%source, reason = ignored.first().unwrap_or(&"nothing in it"), "acknowledged without effect");
+        return Verdict::Answer(then);
+    }
+    for part in &quarantined {
+        tracing::error!(%source, reason = part.reason, "a part of a delivery is put aside");
+    }
+    Verdict::Queue {
+        source,
+        orders: orders.into_iter().map(|order| QueueMessage::Order { order: Box::new(order) }).collect(),
+        quarantined: quarantined.into_iter().map(QueueMessage::Quarantined).collect(),
+        then,
+    }
+}
+
+/// The delivery is the shop's, but unreadable. KiotViet stops for ever when told so, and Nhanh when it is told too
+/// often: they are thanked, and the body is put aside for a person. The others are told what is wrong.
+fn unreadable(source: Source, body: &[u8], error: ParseError) -> Verdict {
+    tracing::error!(%source, %error, "a delivery cannot be read");
+    match source {
+        Source::KiotViet | Source::Nhanh => {
+            let (body, base64) = match std::str::from_utf8(body) {
+                Ok(text) => (text.to_owned(), false),
+                Err(_) => (STANDARD.encode(body), true),
+            };
+            let aside = Quarantined { source, reason: error.to_string(), body, base64 };
+            Verdict::Queue {
+                source,
+                orders: Vec::new(),
+                quarantined: vec![QueueMessage::Quarantined(aside)],
+                then: answer::accepted(source, 0, 1, &[]),
+            }
+        }
+        _ => refuse(source, &answer::unreadable(error)),
+    }
+}

@@ -1,0 +1,46 @@
+//! The door through which shops say what became of an order: decode, verify, parse, queue, answer.
+//!
+//! It answers 2xx only when every order of the delivery lies in the queue, and it decides nothing about points. The raw
+//! body is verified before a byte of it is parsed; a delivery that is not believed leaves nothing behind. No log line
+//! carries a body, a phone, a name, an e-mail address or a secret.
+
+mod answer;
+mod config;
+mod door;
+mod keys;
+mod queue;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_runtime::Error;
+
+pub use config::{Config, ConfigError, Queues, start_tracing};
+pub use door::{Door, Verdict};
+pub use queue::Queue;
+
+/// One request of the HTTP API.
+///
+/// # Errors
+/// Never: whatever goes wrong is an answer the shop can act on.
+pub async fn handle(
+    door: &Door,
+    queue: &Queue,
+    event: ApiGatewayV2httpRequest,
+) -> Result<ApiGatewayV2httpResponse, Error> {
+    let answer = match door.receive(&request::Request::of(&event)) {
+        Verdict::Answer(answer) => answer,
+        Verdict::Queue { source, orders, quarantined, then } => match queue.send(&orders, &quarantined).await {
+            Ok(()) => {
+                tracing::info!(%source, orders = orders.len(), quarantined = quarantined.len(), "queued");
+                then
+            }
+            Err(error) => {
+                tracing::error!(%source, orders = orders.len(), error = error.chain(), "not queued");
+                answer::not_queued()
+            }
+        },
+    };
+    Ok(answer.into_response())
+}

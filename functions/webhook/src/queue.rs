@@ -1,0 +1,147 @@
+//! Handing messages to SQS: all of them, or an error.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use loyalty_contract::queue::QueueMessage;
+
+use crate::config::Queues;
+
+/// SQS takes no more messages in one call.
+const BATCH_MAX: usize = 10;
+/// And no more bytes; a single message above it is sent alone.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Shops wait five seconds at most.
+const CALL_TIMEOUT: Duration = Duration::from_millis(3500);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Why a message is not in the queue.
+#[derive(Debug, thiserror::Error)]
+pub enum NotQueued {
+    #[error("the call to the queue failed")]
+    Call(#[source] Box<aws_sdk_sqs::Error>),
+    #[error("the queue refused {failed} of {sent} messages")]
+    Refused { failed: usize, sent: usize },
+}
+
+impl NotQueued {
+    /// The error and all that caused it, in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// The order queue and its dead letters.
+pub struct Queue {
+    client: Client,
+    queues: Queues,
+}
+
+impl Queue {
+    /// Builds the client once, before the first delivery.
+    pub async fn connect(queues: &Queues) -> Self {
+        Self { client: Client::new(&sdk_config().await), queues: queues.clone() }
+    }
+
+    #[cfg(test)]
+    pub fn with_client(client: Client, queues: Queues) -> Self {
+        Self { client, queues }
+    }
+
+    /// Orders go to the order queue, quarantined parts straight to its dead letters.
+    ///
+    /// # Errors
+    /// [`NotQueued`] unless every message was stored. Some may have been; they do no harm when they come again.
+    pub async fn send(&self, orders: &[QueueMessage], quarantined: &[QueueMessage]) -> Result<(), NotQueued> {
+        self.send_to(&self.queues.orders, orders).await?;
+        self.send_to(&self.queues.dead_letters, quarantined).await
+    }
+
+    async fn send_to(&self, url: &str, messages: &[QueueMessage]) -> Result<(), NotQueued> {
+        let bodies = messages
+            .iter()
+            .map(|message| serde_json::to_string(message).expect("queue messages are plain data"))
+            .collect();
+        for batch in batches(bodies) {
+            let sent = batch.len();
+            let entries = batch.into_iter().enumerate().map(|(at, body)| {
+                SendMessageBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .message_body(body)
+                    .build()
+                    .expect("id and body are set")
+            });
+            let call = self.client.send_message_batch().queue_url(url).set_entries(Some(entries.collect()));
+            let answer = call.send().await.map_err(|error| NotQueued::Call(Box::new(error.into())))?;
+            let failed = sent.saturating_sub(answer.successful().len());
+            if failed > 0 || !answer.failed().is_empty() {
+                return Err(NotQueued::Refused { failed, sent });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As few calls as SQS allows, in order.
+fn batches(bodies: Vec<String>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0_usize;
+    for body in bodies {
+        bytes = bytes.saturating_add(body.len());
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_MAX && bytes <= BATCH_BYTES_MAX => batch.push(body),
+            _ => {
+                bytes = body.len();
+                batches.push(vec![body]);
+            }
+        }
+    }
+    batches
+}
+
+/// The SDK over ring. A local endpoint speaks plain HTTP.
+async fn sdk_config() -> SdkConfig {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_SQS").unwrap_or_default();
+    let http = if endpoint.starts_with("http://") {
+        Builder::new().build_http()
+    } else {
+        Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    };
+    let timeouts =
+        TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+        .load()
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_as_full_as_sqs_allows() {
+        let sizes = |bodies: Vec<String>| batches(bodies).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(vec![]), Vec::<usize>::new());
+        assert_eq!(sizes(vec!["x".into(); 23]), [10, 10, 3]);
+        assert_eq!(sizes(vec!["x".repeat(100 * 1024); 5]), [2, 2, 1]);
+        assert_eq!(sizes(vec!["x".repeat(600 * 1024), "x".into()]), [1, 1]);
+    }
+}
