@@ -4,9 +4,11 @@ mod wire;
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use ledger_stream::{EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, RecordError, entry_of};
+use loyalty_contract::events::{Kind, Why};
 use loyalty_domain::ledger::{EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::points::Legs;
+use loyalty_store::words::Word;
 use serde_json::{Value, json};
 use wire::Wire;
 
@@ -87,6 +89,18 @@ fn a_reversal_is_read_with_what_it_wrote_off() {
     assert_eq!((entry.kind, entry.reverses), (EntryKind::Reversal, Some(7)));
     assert_eq!((entry.legs, entry.written_off), (Legs::new(-20, 50), Legs::new(30, 0)));
     assert_eq!(entry.lots[0].expiry, Expiry::Never);
+}
+
+/// The store writes a row's words by its own list: every word it can write is one that is read here.
+#[test]
+fn the_words_of_a_row_are_those_the_store_writes() {
+    for kind in Kind::ALL {
+        assert_eq!(EntryKind::from(*kind).to_word(), kind.word());
+    }
+    for why in Why::ALL {
+        assert_eq!(Reason::from(*why).to_word(), why.word());
+    }
+    assert_eq!(Expiry::Never.to_word(), "never");
 }
 
 #[test]
