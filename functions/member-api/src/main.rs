@@ -1,1 +1,12 @@
-fn main() {}
+//! Members' cards and histories, as a Lambda function. Everything it does is in the library, where it is tested.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use member_api::MemberApi;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    loyalty_runtime::start_tracing();
+    let api = &MemberApi::from_environment().await?;
+    let answer = |event: LambdaEvent<_>| async move { Ok::<_, Error>(api.answer(event.payload).await) };
+    lambda_runtime::run(service_fn(answer)).await
+}

@@ -2,6 +2,7 @@
 //! events, HTTP answers. It converts to and from the domain and decides nothing about points.
 
 pub mod amount;
+pub mod card;
 pub mod events;
 pub mod identity;
 pub mod phone;

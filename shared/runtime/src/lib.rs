@@ -1,1 +1,39 @@
+//! What every function needs before its first event and after its last line: configuration, clients, logs, answers.
+//!
+//! All of it is made once, at start. Nothing here reads a clock, and nothing here knows about points.
 
+pub mod aws;
+pub mod config;
+pub mod http;
+
+use std::error::Error;
+
+use tracing_subscriber::EnvFilter;
+
+/// The variable that Lambda sets in every function, also on the local stack.
+const IN_LAMBDA: &str = "AWS_LAMBDA_FUNCTION_NAME";
+
+/// Logs go to standard error: one JSON object a line inside a function, plain text elsewhere. `RUST_LOG` says how much;
+/// `info` where it is not set.
+pub fn start_tracing() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var_os(IN_LAMBDA).is_some() {
+        // The log service stamps the time itself.
+        logs.json().flatten_event(true).without_time().with_target(false).init();
+    } else {
+        logs.init();
+    }
+}
+
+/// An error with all its causes, in one line, for the one place that logs it.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

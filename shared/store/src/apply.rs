@@ -70,7 +70,8 @@ impl Books {
             pause(attempt).await;
             // Whoever was wrong once reads what is really there.
             let consistency = if attempt == 0 { Consistency::Eventual } else { Consistency::Strong };
-            batch.attempt(consistency).await;
+            // Boxed, or the layout of a caller's future nests deeper than the compiler goes.
+            Box::pin(batch.attempt(consistency)).await;
         }
         let contended = || Err(StoreError::Contended { attempts: ATTEMPTS_MAX });
         batch.results.into_iter().map(|result| result.unwrap_or_else(contended)).collect()

@@ -1,0 +1,115 @@
+//! Members' cards and histories, for the Mini App and the till (D1, N7).
+//!
+//! It only reads. A member is shown as of now: what fell due since their last event, such as points whose last day has
+//! passed, is applied in memory and left for the next event to write, so nobody is shown points that can no longer be
+//! spent. Reads are eventually consistent: an order is on its way for seconds (P15), so the last milliseconds are not
+//! worth twice the price, and nothing is decided on what is shown.
+
+mod request;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use chrono::DateTime;
+use loyalty_contract::card::{Card, History, HistoryEntry};
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::problem::Problem;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::advance::advance;
+use loyalty_domain::ids::MemberId;
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::programme::Programme;
+use loyalty_domain::time::Instant;
+use loyalty_messaging::Language;
+use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_runtime::{chain, http};
+use loyalty_store::words::Word;
+use loyalty_store::{Books, Consistency};
+
+use request::{Asked, Refused};
+
+/// What the function needs, made once and borrowed by every call.
+pub struct MemberApi {
+    pub books: Books,
+    pub programmes: ProgrammeFile,
+    pub key: MemberKey,
+}
+
+impl MemberApi {
+    /// Reads the environment and builds the client.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming what is missing or wrong.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let environment = Environment::of_process();
+        let (programmes, key) = (environment.programmes()?, environment.member_key()?);
+        let table_prefix = environment.table_prefix()?;
+        let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);
+        Ok(Self { books: Books::new(client, &table_prefix), programmes, key })
+    }
+
+    /// Answers a request; whatever goes wrong is an answer too.
+    pub async fn answer(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let before = self.books.consumed();
+        let answered = match request::read(&request, &self.key) {
+            Ok(Asked::Card(member_id)) => {
+                let now = DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default();
+                self.card(&member_id, now).await.map(|card| http::json(200, &card))
+            }
+            Ok(Asked::History { member_id, limit, before }) => {
+                let language = request::language(&request);
+                self.history(&member_id, limit, before, language).await.map(|history| http::json(200, &history))
+            }
+            Err(Refused::Problem(problem)) => Err(problem),
+            Err(Refused::Method) => Ok(http::method_not_allowed("GET")),
+        };
+        let answer = answered.unwrap_or_else(|problem| http::problem(&problem));
+        let consumed = self.books.consumed() - before;
+        tracing::info!(status = answer.status_code, read_units = consumed.read_units, "answered");
+        answer
+    }
+
+    async fn card(&self, member_id: &MemberId, now: Instant) -> Result<Card, Problem> {
+        let stored = self.books.member(member_id, Consistency::Eventual).await;
+        let mut member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
+        let programme = &self.programmes.at(now).programme;
+        advance(programme, &mut member, now, &mut Vec::new()).map_err(|error| unavailable(member_id, &error))?;
+        Ok(Card::of(programme, &member))
+    }
+
+    async fn history(
+        &self,
+        member_id: &MemberId,
+        limit: u32,
+        before: Option<u64>,
+        language: Language,
+    ) -> Result<History, Problem> {
+        let page = self.books.history(member_id, limit, before).await;
+        let page = page.map_err(|error| unavailable(member_id, &error))?;
+        if page.entries.is_empty() && before.is_none() {
+            // A member whose orders have not earned yet has no entries; nobody has neither.
+            let stored = self.books.member(member_id, Consistency::Eventual).await;
+            stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?;
+        }
+        let shown = |entry: &Entry| shown(&self.programmes.at(entry.recorded_at).programme, entry, language);
+        Ok(History {
+            entries: page.entries.iter().map(shown).collect(),
+            next_cursor: page.next_before.map(request::cursor_of),
+        })
+    }
+}
+
+fn shown(programme: &Programme, entry: &Entry, language: Language) -> HistoryEntry {
+    let reason = entry.reason.to_word();
+    let text = loyalty_messaging::text(language, &reason).unwrap_or(&reason);
+    HistoryEntry::of(programme, entry, text.to_owned())
+}
+
+fn no_member() -> Problem {
+    let detail = "Nobody with an order is known by this id or phone. A card exists from a customer's first order.";
+    Problem::new(404, "unknown-member", "Unknown member", detail)
+}
+
+fn unavailable(member_id: &MemberId, error: &dyn std::error::Error) -> Problem {
+    let member_id = member_id.as_str();
+    tracing::error!(member_id, error = chain(error), "a member cannot be read");
+    Problem::new(503, "not-readable", "Not readable now", "The member could not be read just now. Try again.")
+}

@@ -1,0 +1,93 @@
+//! Order events become ledger entries: a batch of the queue is decoded, applied to the books and answered.
+//!
+//! Only messages that are not done are given back (F15), so one bad message ends in the dead letters alone. A message
+//! may come any number of times, late and out of order; the books decide what it still changes. Logs name orders and
+//! members by id and never say who a customer is or what a body held.
+
+mod message;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::ids::OrderId;
+use loyalty_runtime::chain;
+use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_store::{Applied, Books, Consumed, StoreError};
+
+pub use message::MessageError;
+
+/// What the function needs, made once and borrowed by every call.
+pub struct OrderChanged {
+    pub books: Books,
+    pub programmes: ProgrammeFile,
+    pub key: MemberKey,
+}
+
+impl OrderChanged {
+    /// Reads the environment and builds the client.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming what is missing or wrong.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let environment = Environment::of_process();
+        let (programmes, key) = (environment.programmes()?, environment.member_key()?);
+        let table_prefix = environment.table_prefix()?;
+        let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);
+        Ok(Self { books: Books::new(client, &table_prefix), programmes, key })
+    }
+
+    /// Works a batch. The answer names the messages that are to come again.
+    pub async fn answer(&self, batch: SqsEvent) -> SqsBatchResponse {
+        let before = self.books.consumed();
+        let mut failed = vec![false; batch.records.len()];
+        let mut events = Vec::new();
+        let mut from = Vec::new();
+        for (at, message) in batch.records.iter().enumerate() {
+            match message::read(message, &self.programmes, &self.key) {
+                Ok(brought) => {
+                    if let Some(error) = brought.unreadable {
+                        log_unreadable(message.message_id.as_deref(), &error);
+                        failed[at] = true;
+                    }
+                    from.resize(from.len() + brought.events.len(), at);
+                    events.extend(brought.events);
+                }
+                Err(error) => {
+                    log_unreadable(message.message_id.as_deref(), &error);
+                    failed[at] = true;
+                }
+            }
+        }
+        let order_ids: Vec<_> = events.iter().map(|event| event.snapshot.order_id.clone()).collect();
+        let results = self.books.apply_orders(|now| &self.programmes.at(now).programme, events).await;
+        for ((result, order_id), at) in results.iter().zip(&order_ids).zip(from) {
+            log_result(order_id, result);
+            failed[at] |= result.is_err();
+        }
+        log_consumed(order_ids.len(), self.books.consumed() - before);
+        let mut answer = SqsBatchResponse::default();
+        let messages = batch.records.into_iter().zip(failed).filter(|(_, failed)| *failed);
+        messages.for_each(|(message, _)| answer.add_failure(message.message_id.unwrap_or_default()));
+        answer
+    }
+}
+
+fn log_unreadable(message_id: Option<&str>, error: &MessageError) {
+    tracing::error!(message_id, error = chain(error), "a message cannot be read");
+}
+
+fn log_result(order_id: &OrderId, result: &Result<Applied, StoreError>) {
+    let order_id = order_id.as_str();
+    match result {
+        Ok(Applied { outcome, member_id, entries }) => {
+            let member_id = member_id.as_ref().map(|member_id| member_id.as_str());
+            tracing::info!(order_id, member_id, ?outcome, entries, "an order is applied");
+        }
+        Err(error) => tracing::error!(order_id, error = chain(error), "an order is not applied"),
+    }
+}
+
+fn log_consumed(orders: usize, consumed: Consumed) {
+    let Consumed { requests, read_units, write_units } = consumed;
+    tracing::info!(orders, requests, read_units, write_units, "a batch is done");
+}

@@ -1,0 +1,74 @@
+//! One message of the queue: which orders it brings, and when it was sent.
+
+use aws_lambda_events::sqs::SqsMessage;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chrono::DateTime;
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_contract::queue::{CanonicalOrder, Quarantined, QueueMessage};
+use loyalty_contract::webhook::{ParseError, parse};
+use loyalty_domain::time::Instant;
+use loyalty_store::OrderEvent;
+
+/// Why a message cannot be taken. It repeats nothing of the body.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    #[error("the message has no time at which it was sent")]
+    NotSent,
+    #[error("the message is not one of ours: line {line}, column {column}")]
+    NotOurs { line: usize, column: usize },
+    #[error("the delivery that was set aside is not base64")]
+    NotBase64,
+    #[error("the delivery that was set aside still cannot be read")]
+    StillUnreadable(#[source] ParseError),
+    #[error("{0} parts of the delivery that was set aside still cannot be read")]
+    PartlyUnreadable(usize),
+}
+
+/// What a message brings.
+#[derive(Debug, Default)]
+pub struct Brought {
+    pub events: Vec<OrderEvent>,
+    /// Some of it cannot be read: the rest is applied, but the message is not done.
+    pub unreadable: Option<MessageError>,
+}
+
+/// Reads a message. A delivery that was set aside is read again as its shop's door would: the code, or the programme's
+/// settings, may have learnt to since.
+///
+/// # Errors
+/// [`MessageError`] when nothing of it can be read.
+pub fn read(message: &SqsMessage, programmes: &ProgrammeFile, key: &MemberKey) -> Result<Brought, MessageError> {
+    let now = sent_at(message).ok_or(MessageError::NotSent)?;
+    let body = message.body.as_deref().unwrap_or_default();
+    let event = |order: CanonicalOrder| OrderEvent { snapshot: order.into_snapshot(key), now };
+    match serde_json::from_str(body) {
+        Ok(QueueMessage::Order { order }) => Ok(Brought { events: vec![event(*order)], unreadable: None }),
+        Ok(QueueMessage::Quarantined(set_aside)) => {
+            let (orders, unreadable) = read_again(set_aside, programmes, now)?;
+            let unreadable = (unreadable > 0).then_some(MessageError::PartlyUnreadable(unreadable));
+            Ok(Brought { events: orders.into_iter().map(event).collect(), unreadable })
+        }
+        Err(error) => Err(MessageError::NotOurs { line: error.line(), column: error.column() }),
+    }
+}
+
+/// `SentTimestamp` is the queue's, in milliseconds; a redelivery keeps it.
+fn sent_at(message: &SqsMessage) -> Option<Instant> {
+    let millis = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    DateTime::from_timestamp_millis(millis)
+}
+
+fn read_again(
+    set_aside: Quarantined,
+    programmes: &ProgrammeFile,
+    now: Instant,
+) -> Result<(Vec<CanonicalOrder>, usize), MessageError> {
+    let Quarantined { source, body, base64, reason: _ } = set_aside;
+    let body =
+        if base64 { BASE64_STANDARD.decode(body).map_err(|_| MessageError::NotBase64)? } else { body.into_bytes() };
+    let settings = programmes.at(now).sources.get(&source).cloned().unwrap_or_default();
+    let delivery = parse(source, None, &body, &settings, now).map_err(MessageError::StillUnreadable)?;
+    Ok((delivery.orders, delivery.quarantined.len()))
+}

@@ -1,0 +1,187 @@
+//! What a member is shown: their card and their history (D1, N7), as the Mini App and the till read them.
+//!
+//! A card says where the member stands; it holds no rule. Points on it are never below zero: what is owed is `debt`.
+//! Amounts are decimal strings of the major unit, times carry the programme's offset.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, Offset};
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::lots::Expiry;
+use loyalty_domain::member::Member;
+use loyalty_domain::points::Legs;
+use loyalty_domain::programme::{Programme, Tier};
+use loyalty_domain::standing::{keep_until, next_tier};
+use loyalty_domain::time::Instant;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::events::Kind;
+
+/// `GET /members/{member_id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Card {
+    pub member_id: String,
+    pub name: Option<String>,
+    /// With its plus sign: `+84901234567`.
+    pub phone: Option<String>,
+    pub tier: CardTier,
+    pub redeemable_points: i64,
+    pub qualifying_points: i64,
+    pub pending_points: i64,
+    /// Points owed: the next credits pay them first.
+    pub debt: i64,
+    pub spent: String,
+    pub currency: String,
+    pub orders_count: i64,
+    /// `null` at the top.
+    pub next_tier: Option<NextTier>,
+    pub benefits: Vec<String>,
+    /// Points with a last valid day, the soonest first.
+    pub expiring: Vec<Expiring>,
+    pub participations: Vec<Participation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CardTier {
+    pub id: String,
+    pub name: String,
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: DateTime<FixedOffset>,
+    /// Until which day the tier is safe; `null` in the base tier, which cannot be lost.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub keep_until: Option<NaiveDate>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NextTier {
+    pub id: String,
+    pub name: String,
+    pub points_needed: i64,
+    /// What is to be spent for them at today's rate; `null` when spending does not lead there.
+    pub spend_needed: Option<String>,
+    pub benefits: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Expiring {
+    pub points: i64,
+    /// The last day on which they are good.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub on: NaiveDate,
+}
+
+/// The member's part in a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Participation {
+    pub campaign: String,
+    pub granted: u32,
+    pub used: u32,
+    pub remaining: u32,
+    pub state: String,
+}
+
+impl Card {
+    /// The card of a member who has been brought up to now.
+    pub fn of(programme: &Programme, member: &Member) -> Self {
+        let currency = programme.currency;
+        let tier = programme.tiers.get(&member.tier);
+        let next = next_tier(programme, &member.tier, member.balance.qualifying.0);
+        let dated = |lot: &loyalty_domain::lots::Lot| match lot.expiry {
+            Expiry::On(on) => Some(Expiring { points: lot.points, on }),
+            Expiry::Never => None,
+        };
+        Self {
+            member_id: member.member_id.to_string(),
+            name: member.profile.name.clone(),
+            phone: member.profile.phone.as_ref().map(|digits| format!("+{digits}")),
+            tier: CardTier {
+                id: member.tier.to_string(),
+                name: tier.map_or_else(|| member.tier.to_string(), |tier| tier.name.clone()),
+                since: in_zone(programme, member.tier_since),
+                keep_until: keep_until(programme, member),
+            },
+            redeemable_points: member.redeemable_points(),
+            qualifying_points: member.balance.qualifying.0,
+            pending_points: member.pending_points,
+            debt: member.debt(),
+            spent: currency.decimal(member.spent_minor),
+            currency: currency.code().to_owned(),
+            orders_count: member.orders_count,
+            next_tier: next.map(|next| NextTier {
+                id: next.tier.id.to_string(),
+                name: next.tier.name.clone(),
+                points_needed: next.points_needed,
+                spend_needed: next.spend_needed_minor.map(|minor| currency.decimal(minor)),
+                benefits: next.tier.benefits.clone(),
+            }),
+            benefits: tier.map_or_else(Vec::new, |tier: &Tier| tier.benefits.clone()),
+            expiring: member.lots.as_slice().iter().filter_map(dated).collect(),
+            participations: Vec::new(),
+        }
+    }
+}
+
+/// `GET /members/{member_id}/history`, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct History {
+    pub entries: Vec<HistoryEntry>,
+    /// Give it back as `cursor` for the entries before these; `null` when there are none.
+    pub next_cursor: Option<String>,
+}
+
+/// One movement. Both legs and balances are signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HistoryEntry {
+    pub seq: u64,
+    pub kind: Kind,
+    pub order_id: Option<String>,
+    pub redeemable: i64,
+    pub qualifying: i64,
+    pub balance_after: Balance,
+    /// In the reader's language.
+    pub reason: String,
+    pub rule: String,
+    pub programme_version: String,
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub occurred_at: DateTime<FixedOffset>,
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub recorded_at: DateTime<FixedOffset>,
+    /// `seq` of the entry this one takes back.
+    pub reverses: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Balance {
+    pub redeemable: i64,
+    pub qualifying: i64,
+}
+
+impl From<Legs> for Balance {
+    fn from(legs: Legs) -> Self {
+        Self { redeemable: legs.redeemable.0, qualifying: legs.qualifying.0 }
+    }
+}
+
+impl HistoryEntry {
+    /// `reason` is what the reader is told.
+    pub fn of(programme: &Programme, entry: &Entry, reason: String) -> Self {
+        Self {
+            seq: entry.seq,
+            kind: entry.kind.into(),
+            order_id: entry.order_id.as_ref().map(ToString::to_string),
+            redeemable: entry.legs.redeemable.0,
+            qualifying: entry.legs.qualifying.0,
+            balance_after: entry.balance_after.into(),
+            reason,
+            rule: entry.rule.to_string(),
+            programme_version: entry.programme_version.to_string(),
+            occurred_at: in_zone(programme, entry.occurred_at),
+            recorded_at: in_zone(programme, entry.recorded_at),
+            reverses: entry.reverses,
+        }
+    }
+}
+
+fn in_zone(programme: &Programme, at: Instant) -> DateTime<FixedOffset> {
+    let local = at.with_timezone(&programme.zone);
+    at.with_timezone(&local.offset().fix())
+}
