@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::fields::{
     Expiry, Legs, Lot, Problem, Read, count, instant, legs, legs_if_any, legs_of, lots, map, number, text, text_if_any,
 };
-use crate::orders::{Orders, Posting, Settled};
+use crate::orders::{Orders, Posting, Settled, passed};
 use crate::report::Findings;
 use crate::terms::Terms;
 use crate::value::Row;
@@ -283,10 +283,7 @@ impl History {
             wrong.push("takes other points while its own lot is not empty".to_owned());
         }
         if entry.kind == Kind::Expiration {
-            // Anywhere on Earth it is at most one day later than in UTC.
-            let latest_today = entry.recorded_at.date_naive().checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
-            let passed = |expiry: Expiry| matches!(expiry, Expiry::On(day) if day < latest_today);
-            if entry.lots.iter().any(|lot| !passed(lot.expiry)) {
+            if entry.lots.iter().any(|lot| !passed(lot.expiry, entry.recorded_at)) {
                 wrong.push("expires points whose last valid day has not passed".to_owned());
             }
             if self.lots.iter().any(|open| entry.lots.iter().any(|lot| lot.expiry == open.expiry)) {
@@ -336,23 +333,28 @@ impl History {
     }
 }
 
-/// Each kind moves points one way, and only a reversal writes anything off.
+/// Each kind moves points one way. Only a reversal writes anything off, and only what an order gets uses that up again.
 fn prove_sign(entry: &Entry<'_>, wrong: &mut Vec<String>) {
+    let (legs, written_off) = (entry.legs, entry.written_off);
     let right = match entry.kind {
-        Kind::Accrual | Kind::Bonus | Kind::Topup => !entry.legs.any_below_zero(),
-        Kind::Welcome | Kind::Restoration => entry.legs.redeemable > 0 && entry.legs.qualifying == 0,
-        Kind::Reversal => !entry.legs.any_above_zero() && !entry.written_off.any_below_zero(),
-        Kind::Redemption | Kind::Expiration => entry.legs.redeemable < 0 && entry.legs.qualifying == 0,
-        Kind::Reset => !entry.legs.any_above_zero(),
+        Kind::Accrual | Kind::Bonus | Kind::Topup => !legs.any_below_zero(),
+        Kind::Welcome | Kind::Restoration => legs.redeemable >= 0 && legs.qualifying == 0,
+        Kind::Reversal | Kind::Reset => !legs.any_above_zero(),
+        Kind::Redemption | Kind::Expiration => legs.redeemable < 0 && legs.qualifying == 0,
         Kind::Adjustment => true,
     };
     if !right {
-        wrong.push(format!("moves {}, which its kind does not", entry.legs));
+        wrong.push(format!("moves {legs}, which its kind does not"));
     }
-    if entry.kind != Kind::Reversal && entry.written_off != Legs::ZERO {
-        wrong.push("writes points off, which only a reversal does".to_owned());
+    let right = match entry.kind {
+        Kind::Reversal => !written_off.any_below_zero(),
+        Kind::Accrual | Kind::Bonus | Kind::Welcome => !written_off.any_above_zero(),
+        _ => written_off == Legs::ZERO,
+    };
+    if !right {
+        wrong.push(format!("writes off {written_off}, which its kind does not"));
     }
-    if entry.legs == Legs::ZERO && entry.written_off == Legs::ZERO && entry.kind != Kind::Reset {
+    if legs == Legs::ZERO && written_off == Legs::ZERO && entry.kind != Kind::Reset {
         wrong.push("moves nothing".to_owned());
     }
 }
@@ -386,13 +388,14 @@ fn prove_order_entry(
         reverses: entry.reverses,
         terms,
         updated_at: facts.updated_at,
+        recorded_at: entry.recorded_at,
     };
-    let Settled { before, after } = orders.post(&posting, wrong);
+    let Settled { before, after, may_have_expired } = orders.post(&posting, wrong);
     if after != *deserves {
         wrong.push(format!("leaves the order settled at {after}, but it deserves {deserves}"));
     }
     if entry.kind == Kind::Reversal {
-        prove_written_off(entry, terms, before.minus(*deserves), history, wrong);
+        prove_written_off(entry, terms, before.minus(*deserves), may_have_expired, history, wrong);
     }
 }
 
@@ -402,15 +405,14 @@ fn prove_written_off(
     entry: &Entry<'_>,
     terms: &Terms<'_>,
     wanted: Legs,
+    may_have_expired: bool,
     history: &mut History,
     wrong: &mut Vec<String>,
 ) {
     let taken = -entry.legs.redeemable;
     let before = history.balance.redeemable - entry.legs.redeemable;
     let most = terms.negative_balance.most(before, wanted.redeemable.max(0));
-    let latest_today = entry.recorded_at.date_naive().checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
-    let may_have_expired = !terms.reverse_expired && matches!(terms.expiry, Expiry::On(day) if day < latest_today);
-    if taken > most || (taken < most && !may_have_expired) {
+    if taken > most || (taken < most && (terms.reverse_expired || !may_have_expired)) {
         wrong.push(format!("takes {taken} redeemable points where its terms take {most}"));
     }
     if entry.written_off.qualifying > 0 {

@@ -105,7 +105,7 @@ impl Audit {
     /// Holds the tables against each other and reports.
     pub fn finish(mut self) -> Report {
         let sums = self.orders.finish(&self.members, &mut self.findings);
-        self.members.finish(&self.histories, &sums, &mut self.findings);
+        self.members.finish(&self.histories, &self.orders, &sums, &mut self.findings);
         for member_id in self.histories.ids().filter(|id| !self.members.has(id)) {
             self.findings.add(Table::PointsHistory, member_id.to_owned(), "has no row in members".into());
         }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::fields::{Legs, Lot, Problem, Read, count, day, instant, lots, number, text, text_if_any};
 use crate::history::{Histories, History};
+use crate::orders::Orders;
 use crate::report::Findings;
 use crate::value::Row;
 use crate::{MemberSums, SumsByMember, Table};
@@ -25,6 +26,7 @@ struct Member {
     tier_since: DateTime<Utc>,
     tier_floor: String,
     cycle_start: NaiveDate,
+    first_order: Option<String>,
 }
 
 /// All members' rows.
@@ -47,11 +49,13 @@ impl Members {
         self.by_id.contains_key(member_id)
     }
 
-    pub fn finish(&self, histories: &Histories, sums: &SumsByMember, findings: &mut Findings) {
+    pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember, findings: &mut Findings) {
         for (member_id, member) in &self.by_id {
             let mut wrong = Vec::new();
-            let orders = sums.get(member_id).copied().unwrap_or_default();
-            member.prove_orders(orders, &mut wrong);
+            member.prove_orders(sums.get(member_id).copied().unwrap_or_default(), &mut wrong);
+            if let Some(first) = member.first_order.as_ref().filter(|first| !orders.has(first)) {
+                wrong.push(format!("its first order {first} does not exist"));
+            }
             match histories.get(member_id) {
                 Some(history) => member.prove_history(history, &mut wrong),
                 None => member.prove_history(&History::none(&member.tier), &mut wrong),
@@ -67,7 +71,6 @@ impl Member {
     fn read(row: &Row) -> Read<Self> {
         count(row, "revision", 1)?;
         text(row, "currency")?;
-        text_if_any(row, "first_order")?;
         Ok(Self {
             last_seq: u64::try_from(count(row, "last_seq", 0)?).unwrap_or(0),
             activated_at: instant(row, "activated_at")?,
@@ -84,6 +87,7 @@ impl Member {
             tier_since: instant(row, "tier_since")?,
             tier_floor: text(row, "tier_floor")?.to_owned(),
             cycle_start: day(row, "cycle_start")?,
+            first_order: text_if_any(row, "first_order")?.map(str::to_owned),
         })
     }
 

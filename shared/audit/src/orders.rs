@@ -1,12 +1,14 @@
 //! Holds every order's row against the entries of its credits, and its credits against what its final facts deserve.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::facts::Facts;
-use crate::fields::{Expiry, Legs, Problem, Read, count, flag, instant, legs, list, map, number, text, text_if_any};
+use crate::fields::{
+    Expiry, Legs, Problem, Read, count, expiry, flag, instant, legs, legs_if_any, list, map, number, number_if_any,
+    text, text_if_any,
+};
 use crate::members::Members;
 use crate::report::Findings;
 use crate::terms::{NegativeBalance, Terms};
@@ -28,12 +30,15 @@ pub(crate) struct Posting<'a> {
     pub reverses: Option<u64>,
     pub terms: &'a Terms<'a>,
     pub updated_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
 }
 
 /// At what a credit had settled before an entry and after it.
 pub(crate) struct Settled {
     pub before: Legs,
     pub after: Legs,
+    /// Some of the credit's points may have expired by now (X23).
+    pub may_have_expired: bool,
 }
 
 /// What the entries of one credit add up to.
@@ -43,10 +48,26 @@ struct CreditSum {
     member_id: String,
     posted: Legs,
     written_off: Legs,
-    terms_print: u64,
+    pinned: u64,
+    dates: Dates,
+    /// The earliest expiry that any of its points had.
+    earliest_expiry: Expiry,
     last_credit_seq: u64,
     generation: i128,
     updated_at: DateTime<Utc>,
+}
+
+/// The part of the terms that begins anew when an order comes back, or gets more points after the first expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Dates {
+    expiry: Expiry,
+    cycle_start: NaiveDate,
+}
+
+impl Dates {
+    fn of(terms: &Terms<'_>) -> Self {
+        Self { expiry: terms.expiry, cycle_start: terms.cycle_start }
+    }
 }
 
 /// What stands on the order's row of one credit.
@@ -56,7 +77,9 @@ struct CreditRow {
     posted: Legs,
     written_off: Legs,
     expired_written_off: i128,
-    terms_print: u64,
+    first_expiry: Option<Expiry>,
+    pinned: u64,
+    dates: Dates,
     last_credit_seq: u64,
     generation: i128,
     /// What the row's facts deserve by the pinned terms.
@@ -65,7 +88,7 @@ struct CreditRow {
     keeps: bool,
     /// Redeemable points are written off only because they expired.
     only_expiry_writes_off: bool,
-    never_expires: bool,
+    takes_expired_too: bool,
 }
 
 #[derive(Debug)]
@@ -113,16 +136,16 @@ impl Orders {
 
     /// Counts an entry for its credit.
     pub fn post(&mut self, posting: &Posting<'_>, wrong: &mut Vec<String>) -> Settled {
-        let print = print_of(posting.terms);
+        let pinned = posting.terms.pinned();
         let sums = &mut self.books(posting.order_id).sums;
         let at = match sums.iter().position(|sum| sum.rule == posting.rule) {
             Some(at) => at,
             None => {
-                sums.push(CreditSum::begin(posting, print));
+                sums.push(CreditSum::begin(posting, pinned));
                 sums.len() - 1
             }
         };
-        sums[at].post(posting, print, wrong)
+        sums[at].post(posting, pinned, wrong)
     }
 
     /// Whether an order has been credited by a rule.
@@ -155,24 +178,26 @@ impl Orders {
 }
 
 impl CreditSum {
-    fn begin(posting: &Posting<'_>, terms_print: u64) -> Self {
+    fn begin(posting: &Posting<'_>, pinned: u64) -> Self {
         Self {
             rule: posting.rule.to_owned(),
             member_id: posting.member_id.to_owned(),
             posted: Legs::ZERO,
             written_off: Legs::ZERO,
-            terms_print,
+            pinned,
+            dates: Dates::of(posting.terms),
+            earliest_expiry: posting.terms.expiry,
             last_credit_seq: 0,
             generation: 0,
             updated_at: posting.updated_at,
         }
     }
 
-    fn post(&mut self, posting: &Posting<'_>, terms_print: u64, wrong: &mut Vec<String>) -> Settled {
+    fn post(&mut self, posting: &Posting<'_>, pinned: u64, wrong: &mut Vec<String>) -> Settled {
         if self.member_id != posting.member_id {
             wrong.push(format!("credits order {} to a second member", posting.order_id));
         }
-        if self.terms_print != terms_print {
+        if self.pinned != pinned {
             wrong.push("has other terms than the order's first entry".to_owned());
         }
         if posting.updated_at < self.updated_at {
@@ -180,6 +205,8 @@ impl CreditSum {
         }
         self.updated_at = posting.updated_at;
         let before = self.posted.minus(self.written_off);
+        let may_have_expired = passed(self.earliest_expiry, posting.recorded_at);
+        self.date(posting, before, wrong);
         if posting.takes {
             if posting.reverses != Some(self.last_credit_seq) {
                 wrong.push(format!("does not name entry {}, the order's last credit", self.last_credit_seq));
@@ -189,10 +216,39 @@ impl CreditSum {
                 self.generation += 1;
             }
             self.last_credit_seq = posting.seq;
+            self.prove_kept(posting, wrong);
         }
         self.posted = self.posted.plus(posting.legs);
         self.written_off = self.written_off.plus(posting.written_off);
-        Settled { before, after: self.posted.minus(self.written_off) }
+        Settled { before, after: self.posted.minus(self.written_off), may_have_expired }
+    }
+
+    /// What was written off the order never lost: it is used up before anything is credited again.
+    fn prove_kept(&self, posting: &Posting<'_>, wrong: &mut Vec<String>) {
+        let due = posting.legs.minus(posting.written_off);
+        let kept = Legs {
+            redeemable: due.redeemable.min(self.written_off.redeemable),
+            qualifying: due.qualifying.min(self.written_off.qualifying),
+        };
+        if Legs::ZERO.minus(posting.written_off) != kept {
+            wrong.push(format!("does not use up the {kept} that were written off"));
+        }
+    }
+
+    /// Only points that are posted anew get new dates: those of an order that comes back, or that come after the first
+    /// have expired.
+    fn date(&mut self, posting: &Posting<'_>, before: Legs, wrong: &mut Vec<String>) {
+        let dates = Dates::of(posting.terms);
+        if dates == self.dates {
+            return;
+        }
+        let comes_back = before == Legs::ZERO;
+        let lives_on = passed(self.dates.expiry, posting.recorded_at) && dates.cycle_start == self.dates.cycle_start;
+        if posting.takes || !(comes_back || lives_on) {
+            wrong.push("changes when the order's points expire or in which cycle they count".to_owned());
+        }
+        self.dates = dates;
+        self.earliest_expiry = self.earliest_expiry.min(dates.expiry);
     }
 }
 
@@ -234,6 +290,9 @@ impl OrderRow {
         let counts = member_id.is_some() && !facts.undone();
         if order.counted != counts {
             wrong.push(format!("counted is {}, but its facts say {counts}", order.counted));
+        }
+        if number_if_any(row, "pending_points")?.unwrap_or(0) != pending_points {
+            wrong.push(format!("pending_points is not the {pending_points} that its credits promise"));
         }
         let spent = if spends { facts.spent_minor() } else { 0 };
         if order.spent_minor != spent {
@@ -282,15 +341,21 @@ impl CreditRow {
         Ok(Self {
             rule: text(row, "rule")?.to_owned(),
             posted: legs(row, "posted")?,
-            written_off: legs(row, "written_off")?,
-            expired_written_off: count(row, "expired_written_off", 0)?,
-            terms_print: print_of(terms),
+            written_off: legs_if_any(row, "written_off")?.unwrap_or_default(),
+            expired_written_off: number_if_any(row, "expired_written_off")?.unwrap_or(0),
+            first_expiry: if row.contains_key("first_expires_on") {
+                Some(expiry(row, "first_expires_on")?)
+            } else {
+                None
+            },
+            pinned: terms.pinned(),
+            dates: Dates::of(terms),
             last_credit_seq: u64::try_from(count(row, "last_credit_seq", 0)?).unwrap_or(0),
             generation: count(row, "generation", 0)?,
             deserves: terms.deserved_with(facts, ever_undone)?,
             keeps: terms.keeps(facts),
             only_expiry_writes_off: terms.negative_balance == NegativeBalance::Allow,
-            never_expires: terms.expiry == Expiry::Never || terms.reverse_expired,
+            takes_expired_too: terms.reverse_expired,
         })
     }
 
@@ -303,7 +368,7 @@ impl CreditRow {
         if self.written_off.any_below_zero() {
             wrong.push(format!("its {} has written off less than nothing", self.rule));
         }
-        let most = if self.never_expires { 0 } else { self.written_off.redeemable };
+        let most = if self.takes_expired_too { 0 } else { self.written_off.redeemable };
         let least = if self.only_expiry_writes_off { self.written_off.redeemable } else { 0 };
         if !(least..=most).contains(&self.expired_written_off) {
             let expired = self.expired_written_off;
@@ -319,8 +384,14 @@ impl CreditRow {
         if self.written_off != sum.written_off {
             wrong.push(format!("its {rule} says {} written off, its entries {}", self.written_off, sum.written_off));
         }
-        if self.terms_print != sum.terms_print {
+        if self.pinned != sum.pinned || self.dates != sum.dates {
             wrong.push(format!("its {rule} has other terms than its entries"));
+        }
+        if self.first_expiry.is_some_and(|first| first > sum.earliest_expiry) {
+            wrong.push(format!("its {rule} has points that expire before its first_expires_on"));
+        }
+        if self.expired_written_off > 0 && sum.earliest_expiry == Expiry::Never {
+            wrong.push(format!("its {rule} has expired points written off, but none of them expire"));
         }
         if self.last_credit_seq != sum.last_credit_seq {
             let (stated, found) = (self.last_credit_seq, sum.last_credit_seq);
@@ -340,8 +411,8 @@ impl CreditRow {
     }
 }
 
-fn print_of(terms: &Terms<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    terms.hash(&mut hasher);
-    hasher.finish()
+/// The last valid day may be over: anywhere on Earth it is at most one day later than in UTC.
+pub(crate) fn passed(expiry: Expiry, at: DateTime<Utc>) -> bool {
+    let latest_today = at.date_naive().checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
+    matches!(expiry, Expiry::On(day) if day < latest_today)
 }

@@ -1,5 +1,7 @@
 //! The terms pinned on a credit, and what an order deserves by them, in own arithmetic.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use chrono::NaiveDate;
 
 use crate::facts::{Facts, Status};
@@ -99,6 +101,14 @@ impl<'a> Terms<'a> {
             expiry: expiry(row, "expires_on")?,
             cycle_start: day(row, "cycle_start")?,
         })
+    }
+
+    /// What never changes once it is pinned: all but the dates, which begin anew with points posted later.
+    pub fn pinned(&self) -> u64 {
+        let undated = Self { expiry: Expiry::Never, cycle_start: NaiveDate::MIN, ..*self };
+        let mut hasher = DefaultHasher::new();
+        undated.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// What the order deserves (P4, X24, X31), were it never barred.

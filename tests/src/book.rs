@@ -1,0 +1,147 @@
+//! A book in memory without faults: what a decision says is applied at once. For golden and property tests.
+
+use std::collections::BTreeMap;
+
+use loyalty_audit::{Audit, Report, Table};
+use loyalty_domain::decision::{Decision, Outcome, Rejection, Verdict};
+use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{Order, OrderSnapshot};
+use loyalty_domain::points::Legs;
+use loyalty_domain::programme::Programme;
+use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
+use loyalty_domain::redeem::{redeem, restore};
+use loyalty_domain::time::Instant;
+
+use crate::rows;
+
+/// Members, orders and histories.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    pub members: BTreeMap<MemberId, Member>,
+    pub orders: BTreeMap<OrderId, Order>,
+    pub histories: BTreeMap<MemberId, Vec<Entry>>,
+}
+
+/// How often a verdict may ask for more rows.
+const QUESTIONS_MAX: usize = 3;
+
+impl Book {
+    /// A book with one member in it.
+    pub fn of(member: Member) -> Self {
+        Self { members: BTreeMap::from([(member.member_id.clone(), member)]), ..Self::default() }
+    }
+
+    /// Delivers a snapshot; answers the entries it posted.
+    ///
+    /// # Panics
+    /// When the domain refuses it or keeps asking.
+    pub fn deliver(&mut self, programme: &Programme, snapshot: &OrderSnapshot, now: Instant) -> Vec<Entry> {
+        self.try_deliver(programme, snapshot, now).expect("a decision").entries
+    }
+
+    /// Delivers a snapshot.
+    ///
+    /// # Errors
+    /// What the domain refuses.
+    ///
+    /// # Panics
+    /// When the domain keeps asking for rows.
+    pub fn try_deliver(
+        &mut self,
+        programme: &Programme,
+        snapshot: &OrderSnapshot,
+        now: Instant,
+    ) -> Result<Decision, Rejection> {
+        let order = self.orders.get(&snapshot.order_id).cloned();
+        let member_id = member_of(order.as_ref(), snapshot).cloned();
+        let member = member_id.and_then(|id| self.members.get(&id).cloned());
+        let (mut left_member, mut history) = (None, None);
+        for _ in 0..QUESTIONS_MAX {
+            let rows = OrderRows {
+                order: order.clone(),
+                member: member.clone(),
+                left_member: left_member.clone(),
+                history: history.as_deref(),
+            };
+            match reconcile_order(programme, rows, snapshot.clone(), now)? {
+                Verdict::Decided(decision) => {
+                    self.apply(&decision);
+                    return Ok(decision);
+                }
+                Verdict::NeedsMember(id) => left_member = self.members.get(&id).cloned(),
+                Verdict::NeedsHistory(id) => history = Some(self.histories.get(&id).cloned().unwrap_or_default()),
+            }
+        }
+        panic!("the domain keeps asking for rows");
+    }
+
+    /// Spends points of a member.
+    ///
+    /// # Panics
+    /// When the domain refuses.
+    pub fn spend(&mut self, programme: &Programme, member_id: &str, points: i64, now: Instant) -> Entry {
+        let member = self.members[&MemberId::from(member_id)].clone();
+        let decision = redeem(programme, member, points, RuleId::from("reward"), now).expect("enough points");
+        self.apply(&decision);
+        decision.entries.last().expect("an entry").clone()
+    }
+
+    /// Undoes a redemption.
+    ///
+    /// # Panics
+    /// When the domain refuses.
+    pub fn undo(&mut self, programme: &Programme, redemption: &Entry, now: Instant) -> Vec<Entry> {
+        let member = self.members[&redemption.member_id].clone();
+        let decision = restore(programme, member, redemption, now).expect("a redemption of the member");
+        self.apply(&decision);
+        decision.entries
+    }
+
+    fn apply(&mut self, decision: &Decision) {
+        for member in decision.member.iter().chain(&decision.left_member) {
+            self.members.insert(member.member_id.clone(), member.clone());
+        }
+        if let Some(order) = &decision.order {
+            self.orders.insert(order.order_id.clone(), order.clone());
+        }
+        for entry in &decision.entries {
+            self.histories.entry(entry.member_id.clone()).or_default().push(entry.clone());
+        }
+        if decision.outcome == Outcome::Duplicate {
+            assert!(decision.entries.is_empty() && decision.member.is_none(), "a duplicate writes");
+        }
+    }
+
+    /// The member of the tests.
+    ///
+    /// # Panics
+    /// When they do not exist.
+    pub fn member(&self) -> &Member {
+        &self.members[&MemberId::from("m_test")]
+    }
+
+    /// What an order has been posted, over all rules.
+    pub fn posted(&self, order_id: &str) -> Legs {
+        let order = &self.orders[&OrderId::from(order_id)];
+        order.credits.iter().fold(Legs::ZERO, |sum, credit| sum.plus(credit.posted).expect("small figures"))
+    }
+
+    /// All rows, table by table, with revisions that a real book could have.
+    pub fn rows(&self) -> Vec<(Table, loyalty_audit::Row)> {
+        let members = self.members.values().map(|member| (Table::Members, rows::member(member, 1)));
+        let orders = self.orders.values().map(|order| (Table::Orders, rows::order(order, 1)));
+        let entries = self.histories.values().flatten().map(|entry| (Table::PointsHistory, rows::entry(entry)));
+        members.chain(orders).chain(entries).collect()
+    }
+
+    /// Proves the book by the independent verifier.
+    pub fn audit(&self) -> Report {
+        let mut audit = Audit::new();
+        for (table, row) in self.rows() {
+            audit.row(table, &row);
+        }
+        audit.finish()
+    }
+}

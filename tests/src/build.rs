@@ -1,0 +1,118 @@
+//! Programmes and snapshots, built by hand with every choice at its decided default.
+
+use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, TierId};
+use loyalty_domain::member::{Member, Profile};
+use loyalty_domain::money::Currency;
+use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
+use loyalty_domain::points::Ratio;
+use loyalty_domain::points::Rounding;
+use loyalty_domain::programme::{
+    Basis, Cycle, EarnWhen, Earning, ExpiryRule, Programme, ReversalDemotes, ReversalRules, RoundStage, RoundTo, Tier,
+    TierMultiplier, Tiers,
+};
+use loyalty_domain::time::Instant;
+
+/// An exact ratio.
+///
+/// # Panics
+/// When it is none.
+pub fn ratio(numerator: u64, denominator: u64) -> Ratio {
+    Ratio::new(numerator, denominator).expect("a ratio of small parts")
+}
+
+/// A UTC instant from RFC 3339.
+///
+/// # Panics
+/// When it is none.
+pub fn at(text: &str) -> Instant {
+    text.parse().expect("an instant of RFC 3339")
+}
+
+/// A ladder of four tiers with the ids of the playbooks (T1): thresholds of the upper three, factors of all four.
+///
+/// # Panics
+/// When the thresholds do not rise.
+pub fn ladder(thresholds: [i64; 3], multipliers: [Ratio; 4]) -> Tiers {
+    let ids = ["member", "silver", "gold", "diamond"];
+    let thresholds = std::iter::once(0).chain(thresholds);
+    let tiers = ids.into_iter().zip(thresholds).zip(multipliers).map(|((id, threshold), multiplier)| Tier {
+        id: TierId::from(id),
+        name: id.to_owned(),
+        threshold,
+        multiplier,
+        benefits: Vec::new(),
+    });
+    Tiers::new(tiers.collect()).expect("a rising ladder")
+}
+
+/// A programme at the decided defaults: so many đồng for a point, and a ladder.
+pub fn programme(name: &str, vnd_per_point: u64, tiers: Tiers) -> Programme {
+    Programme {
+        version: ProgrammeVersion::from(name),
+        currency: Currency::VND,
+        zone: chrono_tz::Asia::Ho_Chi_Minh,
+        earning: Earning {
+            rate: ratio(1, vnd_per_point),
+            basis: Basis::DueMinusShipping,
+            earn_when: EarnWhen::DeliveredAndPaid,
+            tier_multiplier: TierMultiplier::RedeemableOnly,
+            round: Rounding::Floor,
+            round_stage: RoundStage::End,
+        },
+        reversal: ReversalRules::default(),
+        welcome: None,
+        expiry: ExpiryRule::Months { months: 12, round_to: RoundTo::MonthEnd },
+        cycle: Cycle::RollingDays(365),
+        reversal_demotes: ReversalDemotes::ToFloor,
+        tiers,
+    }
+}
+
+/// S3's mechanism 1: 10.000đ a point, the same for all tiers (P6).
+pub fn cnv_retail() -> Programme {
+    programme("cnv-retail@test", 10_000, ladder([200, 700, 1_800], [Ratio::ONE; 4]))
+}
+
+/// S3's mechanism 2: +0,2 +0,3 +0,5 on redeemable points (P7, X1).
+pub fn cnv_retail_by_tier() -> Programme {
+    let multipliers = [Ratio::ONE, ratio(12, 10), ratio(13, 10), ratio(15, 10)];
+    programme("cnv-retail-by-tier@test", 10_000, ladder([200, 700, 1_800], multipliers))
+}
+
+/// S2's programme: 1.000đ a point, ×1,2 ×1,3 ×1,5 (P4).
+pub fn cnv_miniapp() -> Programme {
+    let multipliers = [Ratio::ONE, ratio(12, 10), ratio(13, 10), ratio(15, 10)];
+    programme("cnv-miniapp@test", 1_000, ladder([1_000, 2_000, 3_000], multipliers))
+}
+
+/// A member who holds a tier and has earned nothing.
+///
+/// # Panics
+/// When the programme does not have the tier.
+pub fn member_in(programme: &Programme, tier: &str, now: Instant) -> Member {
+    let mut member = Member::registered(programme, MemberId::from("m_test"), now).expect("a programme with tiers");
+    member.tier = programme.tiers.get(&TierId::from(tier)).expect("a tier of the programme").id.clone();
+    member.tier_floor = member.tier.clone();
+    member
+}
+
+/// A delivered and paid order of a known customer.
+pub fn delivered(order_id: &str, net_minor: i64, updated_at: Instant) -> OrderSnapshot {
+    OrderSnapshot {
+        order_id: OrderId::from(order_id),
+        facts: OrderFacts {
+            updated_at,
+            status: OrderStatus::Delivered,
+            payment: PaymentStatus::Paid,
+            refunded_minor: 0,
+            refunded_lines_minor: None,
+            due_minor: net_minor,
+            shipping_minor: 0,
+            items_minor: None,
+            currency: Currency::VND,
+            placed_at: updated_at,
+        },
+        member_id: Some(MemberId::from("m_test")),
+        profile: Profile::default(),
+    }
+}

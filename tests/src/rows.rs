@@ -1,0 +1,242 @@
+//! Rows as the tables hold them, written for the verifier by the tests themselves.
+//!
+//! The store has its own writer, on purpose not this one: the verifier must accept what either writes.
+
+use std::fmt::Debug;
+
+use loyalty_audit::{DIGEST, Row, Value, digest_of};
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::lots::{Expiry, Lot};
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{Credit, Order, OrderFacts, Terms, TermsAmount};
+use loyalty_domain::points::{Legs, Ratio};
+use loyalty_domain::programme::{NegativeBalance, ReversalRules};
+use loyalty_domain::time::Instant;
+
+fn text(text: impl Into<String>) -> Value {
+    Value::S(text.into())
+}
+
+fn number(number: impl ToString) -> Value {
+    Value::N(number.to_string())
+}
+
+fn time(at: Instant) -> Value {
+    text(at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// The name of a variant in snake_case.
+fn word(variant: impl Debug) -> Value {
+    let name = format!("{variant:?}");
+    let mut word = String::with_capacity(name.len() + 4);
+    for (at, letter) in name.chars().enumerate() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            word.push('_');
+        }
+        word.push(letter.to_ascii_lowercase());
+    }
+    text(word)
+}
+
+fn row(attributes: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Puts the right digest on a row.
+pub fn seal(mut row: Row) -> Row {
+    row.insert(DIGEST.to_owned(), Value::S(digest_of(&row)));
+    row
+}
+
+fn put(row: &mut Row, name: &str, value: Value) {
+    row.insert(name.to_owned(), value);
+}
+
+fn legs(legs: Legs) -> Value {
+    Value::M(row([("redeemable", number(legs.redeemable.0)), ("qualifying", number(legs.qualifying.0))]))
+}
+
+fn expiry(expiry: Expiry) -> Value {
+    match expiry {
+        Expiry::On(day) => text(day.to_string()),
+        Expiry::Never => text("never"),
+    }
+}
+
+fn lots(lots: &[Lot]) -> Value {
+    let lot = |lot: &Lot| Value::M(row([("expires_on", expiry(lot.expiry)), ("points", number(lot.points))]));
+    Value::L(lots.iter().map(lot).collect())
+}
+
+fn ratio(ratio: Ratio) -> Value {
+    match ratio.denominator.get() {
+        1 => text(ratio.numerator.to_string()),
+        denominator => text(format!("{}/{denominator}", ratio.numerator)),
+    }
+}
+
+/// A row of `members`.
+pub fn member(member: &Member, revision: u64) -> Row {
+    let mut row = row([
+        ("member_id", text(member.member_id.as_str())),
+        ("revision", number(revision)),
+        ("last_seq", number(member.last_seq)),
+        ("activated_at", time(member.activated_at)),
+        ("as_of", time(member.as_of)),
+        ("redeemable_points", number(member.balance.redeemable.0)),
+        ("qualifying_points", number(member.balance.qualifying.0)),
+        ("lots", lots(member.lots.as_slice())),
+        ("pending_points", number(member.pending_points)),
+        ("spent_minor", number(member.spent_minor)),
+        ("currency", text("VND")),
+        ("orders_count", number(member.orders_count)),
+        ("tier", text(member.tier.as_str())),
+        ("tier_since", time(member.tier_since)),
+        ("tier_floor", text(member.tier_floor.as_str())),
+        ("cycle_start", text(member.cycle_start.to_string())),
+    ]);
+    if let Some(order_id) = &member.first_order {
+        put(&mut row, "first_order", text(order_id.as_str()));
+    }
+    seal(row)
+}
+
+/// A row of `points-history`.
+pub fn entry(entry: &Entry) -> Row {
+    let mut row = row([
+        ("member_id", text(entry.member_id.as_str())),
+        ("seq", number(entry.seq)),
+        ("kind", word(entry.kind)),
+        ("redeemable", number(entry.legs.redeemable.0)),
+        ("qualifying", number(entry.legs.qualifying.0)),
+        ("balance_after", legs(entry.balance_after)),
+        ("tier_before", text(entry.tier_before.as_str())),
+        ("tier_after", text(entry.tier_after.as_str())),
+        ("rule", text(entry.rule.as_str())),
+        ("reason", word(entry.reason)),
+        ("programme_version", text(entry.programme_version.as_str())),
+        ("occurred_at", time(entry.occurred_at)),
+        ("recorded_at", time(entry.recorded_at)),
+    ]);
+    if let Some(order_id) = &entry.order_id {
+        put(&mut row, "order_id", text(order_id.as_str()));
+    }
+    if !entry.lots.is_empty() {
+        put(&mut row, "lots", lots(&entry.lots));
+    }
+    if !entry.written_off.is_zero() {
+        put(&mut row, "written_off", legs(entry.written_off));
+    }
+    if let Some(seq) = entry.reverses {
+        put(&mut row, "reverses", number(seq));
+    }
+    if let Some(explained) = &entry.explanation {
+        put(&mut row, "terms", terms(&explained.terms));
+        put(&mut row, "facts", facts(&explained.facts));
+        put(&mut row, "deserves", legs(explained.deserves));
+    }
+    seal(row)
+}
+
+/// A row of `orders`.
+pub fn order(order: &Order, revision: u64) -> Row {
+    let mut row = row([
+        ("order_id", text(order.order_id.as_str())),
+        ("revision", number(revision)),
+        ("facts", facts(&order.facts)),
+        ("credits", Value::L(order.credits.iter().map(credit).collect())),
+        ("spent_minor", number(order.spent_minor)),
+        ("counted", Value::Bool(order.counted)),
+        ("ever_undone", Value::Bool(order.ever_undone)),
+        ("pending_points", number(order.pending_points)),
+    ]);
+    if let Some(owner) = &order.owner {
+        put(&mut row, "member_id", text(owner.member_id.as_str()));
+        put(&mut row, "named_at", time(owner.named_at));
+    }
+    seal(row)
+}
+
+fn credit(credit: &Credit) -> Value {
+    Value::M(row([
+        ("rule", text(credit.rule.as_str())),
+        ("terms", terms(&credit.terms)),
+        ("posted", legs(credit.posted)),
+        ("written_off", legs(credit.written_off)),
+        ("expired_written_off", number(credit.expired_written_off)),
+        ("first_expires_on", expiry(credit.first_expiry)),
+        ("last_credit_seq", number(credit.last_credit_seq)),
+        ("generation", number(credit.generation)),
+    ]))
+}
+
+fn facts(facts: &OrderFacts) -> Value {
+    let mut row = row([
+        ("updated_at", time(facts.updated_at)),
+        ("status", word(facts.status)),
+        ("payment_status", word(facts.payment)),
+        ("due_minor", number(facts.due_minor)),
+        ("shipping_minor", number(facts.shipping_minor)),
+        ("refunded_minor", number(facts.refunded_minor)),
+        ("currency", text(facts.currency.code())),
+        ("placed_at", time(facts.placed_at)),
+    ]);
+    if let Some(lines) = facts.refunded_lines_minor {
+        put(&mut row, "refunded_lines_minor", number(lines));
+    }
+    if let Some(items) = facts.items_minor {
+        put(&mut row, "items_minor", number(items));
+    }
+    Value::M(row)
+}
+
+/// Terms are written out in full here: the verifier must read them with and without what is at its default.
+fn terms(terms: &Terms) -> Value {
+    let mut row = row([
+        ("programme_version", text(terms.programme_version.as_str())),
+        ("currency", text(terms.currency.code())),
+        ("tier", text(terms.tier.as_str())),
+        ("expires_on", expiry(terms.expiry)),
+        ("cycle_start", text(terms.cycle_start.to_string())),
+    ]);
+    match terms.amount {
+        TermsAmount::Earned {
+            rate,
+            redeemable_multiplier,
+            qualifying_multiplier,
+            basis,
+            earn_when,
+            round,
+            round_stage,
+        } => {
+            put(&mut row, "rate", ratio(rate));
+            put(&mut row, "redeemable_multiplier", ratio(redeemable_multiplier));
+            put(&mut row, "qualifying_multiplier", ratio(qualifying_multiplier));
+            put(&mut row, "basis", word(basis));
+            put(&mut row, "earn_when", word(earn_when));
+            put(&mut row, "round", word(round));
+            put(&mut row, "round_stage", word(round_stage));
+        }
+        TermsAmount::Fixed { legs: fixed, pending_until } => {
+            put(&mut row, "fixed", legs(fixed));
+            if let Some(rule) = pending_until {
+                put(&mut row, "pending_until", word(rule));
+            }
+        }
+    }
+    reversal(&mut row, &terms.reversal);
+    Value::M(row)
+}
+
+fn reversal(row: &mut Row, rules: &ReversalRules) {
+    put(row, "requires_paid", Value::Bool(rules.requires_paid));
+    put(row, "refund", word(rules.refund));
+    let negative_balance = match rules.negative_balance {
+        NegativeBalance::Limit(points) => text(format!("limit({points})")),
+        policy => word(policy),
+    };
+    put(row, "negative_balance", negative_balance);
+    put(row, "reverse_expired", Value::Bool(rules.reverse_expired));
+    put(row, "no_recredit_after_cancel", Value::Bool(rules.no_recredit_after_cancel));
+    put(row, "late_debits_current", Value::Bool(rules.late_debits_current));
+}

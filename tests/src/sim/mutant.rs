@@ -1,0 +1,329 @@
+//! Seeded bugs: each a change to what goes into a decision, to what comes out of it, or to what the store checks.
+//!
+//! The code under test is never touched. A simulation that does not notice one of these would not notice the same
+//! mistake in the product either.
+
+use chrono::{DateTime, Days, Utc};
+use loyalty_domain::ledger::{Entry, EntryKind, Reason};
+use loyalty_domain::lots::{Expiry, Lot, Lots};
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{Order, OrderSnapshot, TermsAmount};
+use loyalty_domain::points::{Legs, RedeemablePoints, Rounding};
+use loyalty_domain::programme::{Programme, ReversalDemotes, TierMultiplier};
+use loyalty_domain::time::Instant;
+
+use super::scenario::Fault;
+use super::store::{Conditions, Read, Store, Write};
+
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// A mistake somebody could make.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutant { $($(#[$doc])* $name),+ }
+
+        impl Mutant {
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+mutants! {
+    /// Two handlers of one order both win (F6).
+    DropsTheOrderCondition,
+    /// Two handlers of one member both win (F7).
+    DropsTheMemberCondition,
+    /// A row of the ledger is written over (I4).
+    DropsTheLedgerConditions,
+    /// A redemption is done once for each delivery (F1).
+    RepeatsRedemptions,
+    /// A history that misses its last rows decides what has expired (F12, X23).
+    TrustsAStaleHistory,
+    /// The queue is told before the tables are (F8).
+    AcknowledgesBeforeCommit,
+    /// A lost race is taken for success (F10).
+    GivesUpAfterAConflict,
+    /// A lost race is repeated without deciding again (F10).
+    WritesOverAConflict,
+    /// The order's row is left to a second transaction that a crash prevents (F13, I3).
+    WritesInTwoTransactions,
+    /// The last snapshot to arrive counts (X29).
+    AcceptsStaleSnapshots,
+    /// A correction is computed by today's programme (X12).
+    RecomputesReversals,
+    /// Points that expire last are spent first (X40).
+    SpendsNewestFirst,
+    /// Every order is somebody's first (X26).
+    WelcomesTwice,
+    /// Points given pay no debt (X22).
+    ForgetsDebt,
+    /// An order that came back looks as if it had never been away (X28).
+    ResetsGeneration,
+    /// Only redeemable points are credited (X13).
+    LosesALeg,
+    /// Each return is rounded for itself (X24).
+    RoundsEachReturn,
+    /// The tier's factor reaches qualifying points (X2).
+    MultipliesQualifying,
+    /// Points are gone on their last valid day (X39).
+    ExpiresADayEarly,
+    /// Points are good on the day after their last (X39).
+    ExpiresADayLate,
+    /// Days begin at midnight in Greenwich (X7).
+    UtcMidnight,
+    /// Dollars earn like đồng.
+    AcceptsOtherCurrency,
+    /// An order that changes hands is paid to both (F23).
+    CreditsAMovedOrderTwice,
+    /// The member an order leaves keeps it in their figures (F23).
+    ForgetsWhoLeft,
+    /// What was not taken back is not written down (X22).
+    HidesWriteOffs,
+    /// A late event is posted in the past.
+    LetsTimeGoBack,
+    /// A reversal never costs a tier (R5).
+    NeverDemotes,
+    /// An order of nobody is forgotten (X43).
+    DropsWaitingOrders,
+    /// A cancel leaves no trace once the order is back (X25, X28).
+    ForgetsCancellations,
+}
+
+impl Mutant {
+    /// What the store no longer checks.
+    pub fn conditions(self, conditions: &mut Conditions) {
+        match self {
+            Self::DropsTheOrderCondition => conditions.order_revision = false,
+            Self::DropsTheMemberCondition => conditions.member_revision = false,
+            Self::DropsTheLedgerConditions => {
+                conditions.member_revision = false;
+                conditions.order_revision = false;
+                conditions.entry_absent = false;
+            }
+            Self::RepeatsRedemptions => conditions.command_absent = false,
+            _ => {}
+        }
+    }
+
+    /// The programme the handler goes by.
+    pub fn programme(self, programme: &Programme) -> Programme {
+        let mut changed = programme.clone();
+        match self {
+            Self::MultipliesQualifying => changed.earning.tier_multiplier = TierMultiplier::Both,
+            Self::UtcMidnight => changed.zone = chrono_tz::UTC,
+            Self::NeverDemotes => changed.reversal_demotes = ReversalDemotes::Never,
+            _ => {}
+        }
+        changed
+    }
+
+    /// The snapshot and the order's row as the handler sees them.
+    pub fn snapshot(self, programme: &Programme, snapshot: &mut OrderSnapshot, order: &mut Read<Order>) {
+        match self {
+            Self::AcceptsOtherCurrency => snapshot.facts.currency = programme.currency,
+            Self::AcceptsStaleSnapshots => {
+                if let Some(known) = order.row.as_mut().filter(|known| snapshot.facts < known.facts) {
+                    known.facts.updated_at = DateTime::<Utc>::MIN_UTC;
+                }
+            }
+            Self::CreditsAMovedOrderTwice => {
+                let Some(known) = &mut order.row else { return };
+                let owner = known.owner.as_ref().map(|owner| &owner.member_id);
+                let moved = snapshot.member_id.is_some() && owner != snapshot.member_id.as_ref();
+                if moved && snapshot.facts > known.facts && !known.credits.is_empty() {
+                    *known = Order { facts: known.facts, ..Order::unseen(known.order_id.clone(), known.facts) };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The rows as the handler sees them.
+    pub fn rows(self, programme: &Programme, order: &mut Read<Order>, member: &mut Read<Member>, now: Instant) {
+        let Some(row) = &mut member.row else { return };
+        match self {
+            Self::WelcomesTwice if order.row.is_none() => row.first_order = None,
+            Self::ForgetsDebt => row.balance.redeemable = row.balance.redeemable.max(RedeemablePoints::ZERO),
+            Self::LetsTimeGoBack => row.as_of = DateTime::<Utc>::MIN_UTC,
+            Self::ExpiresADayEarly => shift_lots(programme, row, now, 0, -1),
+            Self::ExpiresADayLate => shift_lots(programme, row, now, -1, 1),
+            Self::RecomputesReversals => {
+                let multiplier = programme.multiplier(&row.tier);
+                for credit in order.row.iter_mut().flat_map(|order| &mut order.credits) {
+                    if let TermsAmount::Earned { qualifying_multiplier, .. } = credit.terms.amount {
+                        let amount = TermsAmount::earned(&programme.earning, multiplier, qualifying_multiplier);
+                        credit.terms.amount = amount;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the handler makes of a decision.
+    pub fn decision(
+        self,
+        programme: &Programme,
+        store: &Store,
+        snapshot: Option<&OrderSnapshot>,
+        mut write: Write,
+    ) -> Write {
+        let decision = &mut write.decision;
+        match self {
+            Self::ResetsGeneration => {
+                decision.order.iter_mut().flat_map(|order| &mut order.credits).for_each(|credit| {
+                    credit.generation = credit.generation.min(1);
+                });
+            }
+            Self::ForgetsWhoLeft => decision.left_member = None,
+            Self::HidesWriteOffs => decision.entries.iter_mut().for_each(|entry| entry.written_off = Legs::ZERO),
+            Self::DropsWaitingOrders if decision.member.is_none() && decision.entries.is_empty() => {
+                decision.order = decision.order.take().filter(|order| order.owner.is_some());
+            }
+            Self::ForgetsCancellations => {
+                decision.order.iter_mut().for_each(|order| order.ever_undone = false);
+            }
+            Self::AcceptsOtherCurrency => restore_currency(snapshot, &mut write),
+            Self::SpendsNewestFirst => spend_newest_first(&mut write),
+            Self::LosesALeg => {
+                for at in 0..write.decision.entries.len() {
+                    let Entry { kind, legs, .. } = write.decision.entries[at];
+                    if kind == EntryKind::Accrual {
+                        change_legs(&mut write, at, Legs::new(0, -legs.qualifying.0));
+                    }
+                }
+            }
+            Self::RoundsEachReturn => round_each_return(store, &mut write),
+            Self::ExpiresADayEarly => name_lots_again(programme, store, &mut write, 1),
+            Self::ExpiresADayLate => name_lots_again(programme, store, &mut write, -1),
+            _ => {}
+        }
+        write
+    }
+
+    /// What reaches the store.
+    pub fn write(self, fault: Fault, write: &mut Write) {
+        if self == Self::WritesInTwoTransactions && fault == Fault::LostAfter && write.decision.member.is_some() {
+            write.decision.order = None;
+        }
+    }
+
+    /// What becomes of a lost race; `true` when it counts as done.
+    pub fn gives_up(self, store: &mut Store, write: Write) -> bool {
+        match self {
+            Self::GivesUpAfterAConflict => true,
+            Self::WritesOverAConflict => {
+                let conditions = store.conditions;
+                store.conditions = Conditions {
+                    order_revision: false,
+                    member_revision: false,
+                    entry_absent: false,
+                    command_absent: true,
+                };
+                let done = store.commit(write).is_ok();
+                store.conditions = conditions;
+                done
+            }
+            _ => false,
+        }
+    }
+}
+
+fn later(expiry: Expiry, days: i64) -> Expiry {
+    let Expiry::On(day) = expiry else { return expiry };
+    let count = Days::new(days.unsigned_abs());
+    let moved = if days < 0 { day.checked_sub_days(count) } else { day.checked_add_days(count) };
+    Expiry::On(moved.unwrap_or(day))
+}
+
+/// Lots whose last valid day is so many days from today are read as `by` days later.
+fn shift_lots(programme: &Programme, member: &mut Member, now: Instant, from_today: i64, by: i64) {
+    let today = Expiry::On(programme.day(member.as_of.max(now)));
+    let of = later(today, from_today);
+    let shifted = member
+        .lots
+        .as_slice()
+        .iter()
+        .map(|lot| Lot { expiry: if lot.expiry == of { later(lot.expiry, by) } else { lot.expiry }, ..*lot });
+    member.lots = Lots::from_rows(shifted.collect::<Vec<_>>()).unwrap_or_default();
+}
+
+/// Gives lots that were read under another day their own day again, in the ledger and on the member's row.
+fn name_lots_again(programme: &Programme, store: &Store, write: &mut Write, by: i64) {
+    let Some(member) = &mut write.decision.member else { return };
+    let known = store.member(&member.member_id, 0).row.map(|known| known.lots).unwrap_or_default();
+    let held = |expiry: Expiry| known.as_slice().iter().any(|lot| lot.expiry == expiry);
+    let today = Expiry::On(programme.day(member.as_of));
+    let shifted = later(today, if by > 0 { -1 } else { 0 });
+    let own = |expiry: Expiry| {
+        let back = later(expiry, by);
+        if expiry == shifted && !held(expiry) && held(back) { back } else { expiry }
+    };
+    for lot in write.decision.entries.iter_mut().flat_map(|entry| &mut entry.lots).filter(|lot| lot.points < 0) {
+        lot.expiry = own(lot.expiry);
+    }
+    let lots = member.lots.as_slice().iter().map(|lot| Lot { expiry: own(lot.expiry), ..*lot }).collect::<Vec<_>>();
+    member.lots = Lots::from_rows(lots).unwrap_or_default();
+}
+
+/// The order keeps its own currency; only its points were computed in the programme's.
+fn restore_currency(snapshot: Option<&OrderSnapshot>, write: &mut Write) {
+    let Some(snapshot) = snapshot else { return };
+    let decision = &mut write.decision;
+    let explained = decision.entries.iter_mut().filter_map(|entry| entry.explanation.as_mut());
+    let facts = explained.map(|explained| &mut explained.facts);
+    for facts in facts.chain(decision.order.iter_mut().map(|order| &mut order.facts)) {
+        if facts.updated_at == snapshot.facts.updated_at {
+            facts.currency = snapshot.facts.currency;
+        }
+    }
+}
+
+/// Takes the points of a redemption from the other end.
+fn spend_newest_first(write: &mut Write) {
+    let decision = &mut write.decision;
+    let Some(member) = &mut decision.member else { return };
+    let Some(entry) = decision.entries.last_mut().filter(|entry| entry.kind == EntryKind::Redemption) else { return };
+    let given_back = entry.lots.iter().map(|lot| Lot { points: -lot.points, ..*lot });
+    let open: Vec<Lot> = member.lots.as_slice().iter().copied().chain(given_back).collect();
+    let mut open = Lots::from_rows(open).unwrap_or_default();
+    let mut left = -entry.legs.redeemable.0;
+    let mut moved = Vec::new();
+    while let (true, Some(last)) = (left > 0, open.as_slice().last().copied()) {
+        let taken = last.points.min(left);
+        moved.extend(open.take(taken, Some(last.expiry)));
+        left -= taken;
+    }
+    entry.lots = moved;
+    member.lots = open;
+}
+
+/// Changes the legs of one entry, and everything that follows from them, so that only the figure itself is wrong.
+fn change_legs(write: &mut Write, at: usize, by: Legs) {
+    let decision = &mut write.decision;
+    let add = |legs: &mut Legs| *legs = legs.plus(by).unwrap_or(*legs);
+    let Some(Entry { legs, rule, order_id, .. }) = decision.entries.get_mut(at) else { return };
+    add(legs);
+    for credit in decision.order.iter_mut().filter(|order| Some(&order.order_id) == order_id.as_ref()) {
+        credit.credits.iter_mut().filter(|credit| credit.rule == *rule).for_each(|credit| add(&mut credit.posted));
+    }
+    decision.entries.iter_mut().skip(at).for_each(|entry| add(&mut entry.balance_after));
+    decision.member.iter_mut().for_each(|member| add(&mut member.balance));
+}
+
+/// Takes back the rounded-down points of what was returned this time, not what the order deserves less.
+fn round_each_return(store: &Store, write: &mut Write) {
+    let Some(order) = write.decision.order.clone() else { return };
+    let Some(known) = store.order(&order.order_id, 0).row else { return };
+    for at in 0..write.decision.entries.len() {
+        let entry = &write.decision.entries[at];
+        let Some(explained) = entry.explanation.as_ref().filter(|_| entry.reason == Reason::OrderPartlyReturned) else {
+            continue;
+        };
+        let TermsAmount::Earned { rate, qualifying_multiplier, basis, .. } = explained.terms.amount else { continue };
+        let refund = explained.terms.reversal.refund;
+        let part = known.facts.net_minor(basis, refund) - order.facts.net_minor(basis, refund);
+        let Ok(points) = rate.times(qualifying_multiplier, part.max(0), Rounding::Floor) else { continue };
+        let less = -entry.legs.qualifying.0 - points;
+        change_legs(write, at, Legs::new(0, less));
+    }
+}

@@ -1,0 +1,465 @@
+//! What every order and member must have come to, worked out from the scenario and the requirements alone.
+//!
+//! The verifier proves that the books agree with themselves. The oracle proves that they are the right books: that no
+//! event was lost, that the newest snapshot counts, that points follow from the programme as the shop wrote it, that
+//! dates are days of the programme's zone, and that tiers are what the thresholds say.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Days, FixedOffset, Months, NaiveDate};
+use loyalty_audit::{Audit, Table};
+use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::ledger::{Entry, EntryKind};
+use loyalty_domain::lots::Expiry;
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
+use loyalty_domain::points::{Legs, Ratio, Rounding};
+use loyalty_domain::programme::{
+    Basis, EarnWhen, ExpiryRule, Programme, RefundRule, ReversalDemotes, RoundStage, RoundTo, TierMultiplier,
+    WelcomeWhen,
+};
+use loyalty_domain::time::Instant;
+
+use super::scenario::{Scenario, What, phone};
+use super::store::{Command, Store};
+use crate::rows;
+
+mod late;
+
+/// Hồ Chí Minh City is seven hours ahead of UTC, all year round.
+const ZONE_HOURS: i32 = 7;
+
+type Judgement = Result<(), String>;
+
+fn claim(holds: bool, what: impl FnOnce() -> String) -> Judgement {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+/// Judges the outcome of a scenario.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn judge(scenario: &Scenario, store: &Store) -> Judgement {
+    audit(store)?;
+    let seen = seen(scenario);
+    for (order_id, snapshots) in &seen {
+        Case { scenario, store, order_id, snapshots }.judge()?;
+    }
+    claim(store.orders().count() == seen.len(), || "there are orders that nobody delivered".to_owned())?;
+    for (member, _) in store.members() {
+        judge_member(scenario, store, &seen, member)?;
+    }
+    judge_commands(scenario, store)
+}
+
+fn audit(store: &Store) -> Judgement {
+    let mut audit = Audit::new();
+    for (order, revision) in store.orders() {
+        audit.row(Table::Orders, &rows::order(order, revision as u64));
+    }
+    for entry in store.histories().flatten() {
+        audit.row(Table::PointsHistory, &rows::entry(entry));
+    }
+    for (member, revision) in store.members() {
+        audit.row(Table::Members, &rows::member(member, revision as u64));
+    }
+    let report = audit.finish();
+    claim(report.clean(), || format!("the verifier finds {}", report.findings[0]))
+}
+
+/// A snapshot that was delivered, and the instants it was decided at.
+struct Seen<'a> {
+    snapshot: &'a OrderSnapshot,
+    decided_at: Vec<Instant>,
+}
+
+fn seen(scenario: &Scenario) -> BTreeMap<OrderId, Vec<Seen<'_>>> {
+    let mut orders: BTreeMap<OrderId, Vec<Seen<'_>>> = BTreeMap::new();
+    let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+    for event in &scenario.events {
+        let What::Order(at) = event.what else { continue };
+        let snapshot = &scenario.snapshots[at];
+        let list = orders.entry(snapshot.order_id.clone()).or_default();
+        let place = *places.entry(at).or_insert_with(|| {
+            list.push(Seen { snapshot, decided_at: Vec::new() });
+            list.len() - 1
+        });
+        list[place].decided_at.push(event.now);
+    }
+    orders
+}
+
+/// One order: what was said of it, and what became of it.
+struct Case<'a> {
+    scenario: &'a Scenario,
+    store: &'a Store,
+    order_id: &'a OrderId,
+    snapshots: &'a [Seen<'a>],
+}
+
+impl Case<'_> {
+    fn judge(&self) -> Judgement {
+        let row = self.store.order(self.order_id, 0).row;
+        let order = row.ok_or_else(|| format!("order {} was lost", self.order_id))?;
+        let best = self.best();
+        claim(order.facts == best.snapshot.facts, || {
+            format!("order {} stands at {:?}, not at {:?}", self.order_id, order.facts, best.snapshot.facts)
+        })?;
+        self.judge_owner(&order)?;
+        if order.owner.is_some() {
+            self.judge_base(&order)?;
+        }
+        order.credits.iter().try_for_each(|credit| self.judge_dates(credit))
+    }
+
+    fn wrong(&self, what: impl std::fmt::Display) -> String {
+        format!("order {}: {what}", self.order_id)
+    }
+
+    /// The newest snapshot; at the same instant the one further along (I5).
+    fn best(&self) -> &Seen<'_> {
+        let best = self.snapshots.iter().max_by_key(|seen| precedence(&seen.snapshot.facts));
+        best.expect("an order is seen by a snapshot")
+    }
+
+    fn ever_undone(&self) -> bool {
+        self.snapshots.iter().any(|seen| undone(&seen.snapshot.facts))
+    }
+
+    /// Nobody until named; the newest name, at the same instant the greater one, until credited; then for good one of
+    /// those named (X43, F23).
+    fn judge_owner(&self, order: &Order) -> Judgement {
+        let named = self.snapshots.iter().map(|seen| seen.snapshot);
+        let named = named.filter_map(|snapshot| Some((snapshot.facts.updated_at, snapshot.member_id.as_ref()?)));
+        let owner = order.owner.as_ref().map(|owner| &owner.member_id);
+        let right = match owner {
+            Some(owner) if !order.credits.is_empty() => named.clone().any(|(_, name)| name == owner),
+            _ => named.max().map(|(_, name)| name) == owner,
+        };
+        claim(right, || self.wrong(format!("belongs to {owner:?}")))
+    }
+
+    fn judge_base(&self, order: &Order) -> Judgement {
+        let facts = &self.best().snapshot.facts;
+        let Some(credit) = order.credit(&RuleId::base()) else {
+            // Whoever decided about the order with its newest facts should have credited it, under any version of the
+            // programme that it met: it may have waited for its customer meanwhile (X43).
+            let due = |now: &Instant| {
+                let programme = self.scenario.programme_at(*now);
+                let barred = programme.reversal.no_recredit_after_cancel && self.ever_undone();
+                earns(facts, programme.earning.earn_when) && facts.currency == programme.currency && !barred
+            };
+            let due = self.snapshots.iter().flat_map(|seen| &seen.decided_at).all(due);
+            return claim(!due, || self.wrong("earned points and was never credited"));
+        };
+        let programme = self.scenario.programme(&credit.terms.programme_version);
+        let programme = programme.ok_or_else(|| self.wrong("was credited by an unknown programme"))?;
+        let settled = settled(credit);
+        if programme.reversal.requires_paid && undone(facts) && !was_paid(facts) {
+            return Ok(()); // The literal filter keeps whatever it had (X11).
+        }
+        let barred = programme.reversal.no_recredit_after_cancel && self.ever_undone();
+        let deserved = match barred || facts.currency != programme.currency {
+            true => (0, 0),
+            false => own_points(facts, programme, programme.multiplier(&credit.terms.tier)),
+        };
+        claim(settled == deserved, || {
+            self.wrong(format!("settled at {settled:?} and deserves {deserved:?} (redeemable, qualifying)"))
+        })?;
+        // Terms are pinned when the order first earns, though it be nothing yet.
+        let of_nothing = |seen: &Seen<'_>| own_points(&seen.snapshot.facts, programme, Ratio::ONE) == (0, 0);
+        let first = self.entries_of(&RuleId::base()).next().filter(|_| !self.snapshots.iter().any(of_nothing));
+        claim(first.is_none_or(|(tier, _)| tier == credit.terms.tier.as_str()), || {
+            self.wrong("was not credited by the tier held before it")
+        })
+    }
+
+    /// The order's entries of a rule, each with the tier held before anything of this order was posted with it.
+    fn entries_of(&self, rule: &RuleId) -> impl Iterator<Item = (&str, &Entry)> {
+        self.store.histories().flat_map(move |history| {
+            let own = move |entry: &&Entry| entry.order_id.as_ref() == Some(self.order_id);
+            history.iter().filter(own).filter(move |entry| entry.rule == *rule).map(move |entry| {
+                let together = |other: &&Entry| other.recorded_at == entry.recorded_at && own(other);
+                let first = history.iter().filter(|other| other.seq <= entry.seq).find(together).unwrap_or(entry);
+                (first.tier_before.as_str(), entry)
+            })
+        })
+    }
+
+    /// Points that an order gets from nothing are good from the day they are posted, in the programme's zone (X7, X39).
+    fn judge_dates(&self, credit: &Credit) -> Judgement {
+        let mut settled = Legs::ZERO;
+        for (_, entry) in self.entries_of(&credit.rule) {
+            let from_nothing = settled == Legs::ZERO;
+            settled =
+                settled.plus(entry.legs).and_then(|sum| sum.minus(entry.written_off)).map_err(|e| e.to_string())?;
+            let (Some(explained), true) = (&entry.explanation, from_nothing) else { continue };
+            let programme = self.scenario.programme(&entry.programme_version);
+            let programme = programme.ok_or_else(|| self.wrong("has an entry of an unknown programme"))?;
+            let right = expiry(programme.expiry, local_day(entry.recorded_at));
+            claim(explained.terms.expiry == right, || {
+                self.wrong(format!("entry {} expires {:?}, not {right:?}", entry.seq, explained.terms.expiry))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn judge_member(
+    scenario: &Scenario,
+    store: &Store,
+    seen: &BTreeMap<OrderId, Vec<Seen<'_>>>,
+    member: &Member,
+) -> Judgement {
+    let wrong = |what: &str| format!("member {}: {what}", member.member_id);
+    let (mut orders_count, mut spent_minor) = (0, 0);
+    for (order, _) in store.orders().filter(|(order, _)| owns(member, order)) {
+        orders_count += i64::from(!undone(&order.facts));
+        let Some(credit) = order.credit(&RuleId::base()) else { continue };
+        let programme =
+            scenario.programme(&credit.terms.programme_version).ok_or_else(|| wrong("unknown programme"))?;
+        let ever_undone =
+            seen.get(&order.order_id).is_some_and(|list| list.iter().any(|seen| undone(&seen.snapshot.facts)));
+        let barred = programme.reversal.no_recredit_after_cancel && ever_undone;
+        if earns(&order.facts, programme.earning.earn_when) && order.facts.currency == programme.currency && !barred {
+            spent_minor += (order.facts.due_minor - order.facts.shipping_minor - order.facts.refunded_minor).max(0);
+        }
+    }
+    claim(member.orders_count == orders_count, || wrong("orders_count is not the number of their orders"))?;
+    claim(member.spent_minor == spent_minor, || wrong("spent_minor is not what their orders say"))?;
+    let phone = phone(&member.member_id);
+    claim(member.profile.phone.as_ref().is_none_or(|known| *known == phone), || wrong("has a stranger's phone"))?;
+    judge_welcome(scenario, store, seen, member)?;
+    let history = store.history(&member.member_id, 0);
+    judge_history(scenario, history, member)?;
+    late::judge(history)
+}
+
+fn owns(member: &Member, order: &Order) -> bool {
+    order.owner.as_ref().is_some_and(|owner| owner.member_id == member.member_id)
+}
+
+/// Welcome points are for the first order, once, and go when it is undone (P14, R6, X25, X26).
+fn judge_welcome(
+    scenario: &Scenario,
+    store: &Store,
+    seen: &BTreeMap<OrderId, Vec<Seen<'_>>>,
+    member: &Member,
+) -> Judgement {
+    let wrong = |what: &str| format!("member {}: {what}", member.member_id);
+    let first = member.first_order.as_ref().ok_or_else(|| wrong("has no first order"))?;
+    let welcomed = |order: &&Order| owns(member, order) && order.credit(&RuleId::welcome()).is_some();
+    let welcomed: Vec<_> = store.orders().map(|(order, _)| order).filter(welcomed).collect();
+    claim(welcomed.iter().all(|order| order.order_id == *first), || wrong("was welcomed by another order"))?;
+    let Some(order) = store.orders().map(|(order, _)| order).find(|order| order.order_id == *first) else {
+        return Err(wrong("has a first order that does not exist"));
+    };
+    let begun = scenario.programme_at(member.activated_at);
+    let Some(credit) = order.credit(&RuleId::welcome()).filter(|_| owns(member, order)) else {
+        return claim(begun.welcome.is_none() || !owns(member, order), || wrong("was not welcomed"));
+    };
+    let Some(welcome) = begun.welcome else { return Err(wrong("was welcomed without a programme for it")) };
+    let list = &seen[first];
+    let (undone_ever, facts) = (list.iter().any(|seen| undone(&seen.snapshot.facts)), &order.facts);
+    let barred = undone_ever && !welcome.regrant;
+    let stands = match welcome.when {
+        WelcomeWhen::Immediate => !undone(facts),
+        WelcomeWhen::PendingUntilFirstDelivery => earns(facts, begun.earning.earn_when),
+    };
+    let points = if stands && !barred { i64::from(welcome.points) } else { 0 };
+    // Before the order was anybody's, a cancel may have come and gone under a programme without welcome points.
+    let forgotten = scenario.programmes.len() > 1 && !order.ever_undone;
+    claim(settled(credit) == (points, 0) || forgotten, || wrong("does not have the right welcome points"))
+}
+
+/// Tiers by the thresholds, expiry by the calendar, entry after entry (T7, R5, X20, X39).
+fn judge_history(scenario: &Scenario, history: &[Entry], member: &Member) -> Judgement {
+    let mut open: BTreeMap<Expiry, i64> = BTreeMap::new();
+    let mut last: Option<Instant> = None;
+    for entry in history {
+        let wrong = |what: &str| format!("entry {}/{}: {what}", entry.member_id, entry.seq);
+        let programme = scenario.programme(&entry.programme_version).ok_or_else(|| wrong("unknown programme"))?;
+        let today = Expiry::On(local_day(entry.recorded_at));
+        let new_decision = last.is_some_and(|last| entry.recorded_at > last);
+        let expires = entry.kind == EntryKind::Expiration;
+        claim(!new_decision || expires || open.keys().all(|expiry| *expiry >= today), || wrong("left overdue points"))?;
+        claim(!expires || entry.lots.iter().all(|lot| lot.expiry < today), || wrong("expired points too early"))?;
+        for lot in &entry.lots {
+            let points = open.entry(lot.expiry).or_default();
+            *points += lot.points;
+            if *points == 0 {
+                open.remove(&lot.expiry);
+            }
+        }
+        last = Some(entry.recorded_at);
+        let tier = right_tier(programme, member, entry);
+        claim(tier == entry.tier_after.as_str(), || wrong(&format!("leaves tier {}, not {tier}", entry.tier_after)))?;
+    }
+    Ok(())
+}
+
+fn right_tier<'a>(programme: &'a Programme, member: &'a Member, entry: &'a Entry) -> &'a str {
+    let ladder = programme.tiers.as_slice();
+    let place = |id: &str| ladder.iter().position(|tier| tier.id.as_str() == id).unwrap_or(0);
+    let reached = ladder.iter().rposition(|tier| tier.threshold <= entry.balance_after.qualifying.0).unwrap_or(0);
+    let (held, floor) = (place(entry.tier_before.as_str()), place(member.tier_floor.as_str()));
+    let taken = entry.legs.qualifying.0 < 0;
+    let right = match programme.reversal_demotes {
+        _ if reached >= held => reached,
+        ReversalDemotes::ToFloor if taken => reached.max(floor),
+        ReversalDemotes::ByBalance if taken => reached,
+        _ => held,
+    };
+    ladder[right].id.as_str()
+}
+
+/// Each redemption is one entry, and each undoing too.
+fn judge_commands(scenario: &Scenario, store: &Store) -> Judgement {
+    for (command, (member_id, seq)) in store.commands() {
+        let entry = store.history(member_id, 0).iter().find(|entry| entry.seq == *seq);
+        let (kind, known) = match command {
+            Command::Redeem(key) => (EntryKind::Redemption, asked(scenario, *key)),
+            Command::Restore(_) => (EntryKind::Restoration, None),
+        };
+        let right = entry.is_some_and(|entry| {
+            entry.kind == kind
+                && known
+                    .as_ref()
+                    .is_none_or(|(member, points)| entry.member_id == *member && entry.legs == Legs::new(-points, 0))
+        });
+        claim(right, || format!("{command:?} is not what was asked for"))?;
+    }
+    let spent = |entry: &&Entry| matches!(entry.kind, EntryKind::Redemption | EntryKind::Restoration);
+    let entries = store.histories().flatten().filter(spent).count();
+    claim(entries == store.commands().count(), || "a redemption was done more than once".to_owned())
+}
+
+fn asked(scenario: &Scenario, wanted: u32) -> Option<(MemberId, i64)> {
+    scenario.events.iter().find_map(|event| match event.what {
+        What::Redeem { key, member, points } if key == wanted => Some((super::scenario::member(member), points)),
+        _ => None,
+    })
+}
+
+fn settled(credit: &Credit) -> (i64, i64) {
+    let (posted, off) = (credit.posted, credit.written_off);
+    (posted.redeemable.0 - off.redeemable.0, posted.qualifying.0 - off.qualifying.0)
+}
+
+fn undone(facts: &OrderFacts) -> bool {
+    [OrderStatus::Cancelled, OrderStatus::Returned].contains(&facts.status)
+        || [PaymentStatus::Refunded, PaymentStatus::Voided].contains(&facts.payment)
+}
+
+fn paid(facts: &OrderFacts) -> bool {
+    [PaymentStatus::Paid, PaymentStatus::PartiallyRefunded].contains(&facts.payment)
+}
+
+fn was_paid(facts: &OrderFacts) -> bool {
+    paid(facts) || facts.payment == PaymentStatus::Refunded
+}
+
+fn earns(facts: &OrderFacts, when: EarnWhen) -> bool {
+    let delivered = facts.status == OrderStatus::Delivered;
+    !undone(facts)
+        && match when {
+            EarnWhen::Placed => true,
+            EarnWhen::Delivered => delivered,
+            EarnWhen::DeliveredAndPaid => delivered && paid(facts),
+        }
+}
+
+/// Redeemable and qualifying points by the programme as the shop wrote it (P2–P7, X1, X2, X24, X30, X31).
+fn own_points(facts: &OrderFacts, programme: &Programme, multiplier: Ratio) -> (i64, i64) {
+    let earning = &programme.earning;
+    if !earns(facts, earning.earn_when) {
+        return (0, 0);
+    }
+    let goods = facts.due_minor - facts.shipping_minor;
+    let gross = match earning.basis {
+        Basis::DueMinusShipping => goods,
+        Basis::Paid => facts.due_minor,
+        Basis::Items => facts.items_minor.unwrap_or(goods),
+    };
+    let returned = match (programme.reversal.refund, facts.refunded_lines_minor) {
+        (RefundRule::LineExact, Some(lines)) => lines,
+        _ => facts.refunded_minor,
+    };
+    let net = i128::from((gross - returned).max(0));
+    let part = |ratio: Ratio| (i128::from(ratio.numerator), i128::from(ratio.denominator.get()));
+    let points = |factor: Ratio| {
+        let ((rate, per), (factor, of)) = (part(earning.rate), part(factor));
+        let exact = match earning.round_stage {
+            RoundStage::End => rounded(net * rate * factor, per * of, earning.round),
+            RoundStage::BaseThenEnd => rounded(rounded(net * rate, per, earning.round) * factor, of, earning.round),
+        };
+        i64::try_from(exact).unwrap_or(i64::MAX)
+    };
+    let qualifying = match earning.tier_multiplier {
+        TierMultiplier::RedeemableOnly => Ratio::ONE,
+        TierMultiplier::Both => multiplier,
+    };
+    (points(multiplier), points(qualifying))
+}
+
+fn rounded(above: i128, below: i128, rounding: Rounding) -> i128 {
+    match rounding {
+        Rounding::Floor => above / below,
+        Rounding::Ceil => (above + below - 1) / below,
+        Rounding::HalfUp => (2 * above + below) / (2 * below),
+    }
+}
+
+fn local_day(at: Instant) -> NaiveDate {
+    let zone = FixedOffset::east_opt(ZONE_HOURS * 3_600).expect("an offset");
+    at.with_timezone(&zone).date_naive()
+}
+
+fn expiry(rule: ExpiryRule, posted_on: NaiveDate) -> Expiry {
+    // The last day of a month is the day before the first of the next.
+    let end_of_month = |day: NaiveDate| {
+        let first = day.with_day(1).expect("a first day");
+        first + Months::new(1) - Days::new(1)
+    };
+    let end_of = |day: NaiveDate, months: u32| {
+        let rest = (months - 1) - day.month0() % months;
+        end_of_month(day.with_day(1).expect("a first day") + Months::new(rest))
+    };
+    match rule {
+        ExpiryRule::Never => Expiry::Never,
+        ExpiryRule::Quarters { quarters } => {
+            Expiry::On(end_of(end_of(posted_on, 3).with_day(1).expect("a first day") + Months::new(3 * quarters), 3))
+        }
+        ExpiryRule::Months { months, round_to } => {
+            let day = posted_on + Months::new(months);
+            Expiry::On(match round_to {
+                RoundTo::Day => day,
+                RoundTo::MonthEnd => end_of_month(day),
+                RoundTo::QuarterEnd => end_of(day, 3),
+                RoundTo::YearEnd => end_of(day, 12),
+            })
+        }
+    }
+}
+
+/// Newer first; then further along, then more given back, then by every other figure (I5).
+fn precedence(facts: &OrderFacts) -> impl Ord + use<> {
+    let status = match facts.status {
+        OrderStatus::Pending => 0,
+        OrderStatus::Confirmed => 1,
+        OrderStatus::Shipping => 2,
+        OrderStatus::Delivered => 3,
+        OrderStatus::Returned => 4,
+        OrderStatus::Cancelled => 5,
+    };
+    let payment = match facts.payment {
+        PaymentStatus::Unpaid => 0,
+        PaymentStatus::PartiallyPaid => 1,
+        PaymentStatus::Paid => 2,
+        PaymentStatus::PartiallyRefunded => 3,
+        PaymentStatus::Refunded => 4,
+        PaymentStatus::Voided => 5,
+    };
+    let money = (facts.refunded_minor, facts.refunded_lines_minor, facts.due_minor, facts.shipping_minor);
+    (facts.updated_at, status, payment, money, facts.items_minor, facts.currency.code(), facts.placed_at)
+}

@@ -1,0 +1,285 @@
+//! The verifier notices every figure that is changed by hand: always by the row's digest, and, where the digest was
+//! computed again, by everything that history and orders can tell.
+
+use chrono::Duration;
+use loyalty_audit::{Audit, Report, Row, Table, Value};
+use loyalty_domain::ids::MemberId;
+use loyalty_domain::order::{OrderStatus, PaymentStatus};
+use loyalty_domain::programme::{NegativeBalance, Programme, RefundRule, Welcome, WelcomeWhen};
+use loyalty_tests::book::Book;
+use loyalty_tests::build::{at, cnv_retail_by_tier, delivered};
+use loyalty_tests::rows::seal;
+
+/// Attributes that nothing else in the books tells, by table and path. Whoever changes one of these *and* computes the
+/// digest again is not found out; everything else is.
+const UNTOLD: &[&str] = &[
+    // How often a row was written, and when it was last decided about.
+    "members revision",
+    "orders revision",
+    "members as_of",
+    "members activated_at",
+    // The person; no rule reads it.
+    "members currency",
+    // Facts that do not change what the order deserves: parts of a point, and dates before the entry's.
+    "points-history facts due_minor",
+    "points-history facts shipping_minor",
+    "points-history facts refunded_minor",
+    "points-history facts refunded_lines_minor",
+    "points-history facts items_minor",
+    "points-history facts currency",
+    "points-history facts placed_at",
+    "points-history facts updated_at",
+    "points-history facts status",
+    "points-history facts payment_status",
+    "points-history occurred_at",
+    "points-history recorded_at",
+    "orders facts due_minor",
+    "orders facts shipping_minor",
+    "orders facts refunded_minor",
+    "orders facts refunded_lines_minor",
+    "orders facts items_minor",
+    "orders facts placed_at",
+    "orders facts updated_at",
+    "orders facts status",
+    "orders facts payment_status",
+    "orders facts currency",
+    "orders named_at",
+    "orders ever_undone",
+    "orders credits first_expires_on",
+    "orders credits expired_written_off",
+    // Why, in words.
+    "points-history reason",
+    "points-history programme_version",
+    "points-history rule",
+];
+
+/// What is only promised has no entries yet that could tell, and its member no history: `standard:5` and `m_new` here. An
+/// order of nobody, `standard:4`, is told by its own row alone.
+fn told_by_nobody(key: &str, path: &str) -> bool {
+    match key {
+        "standard:5" => path.starts_with("orders credits "),
+        "m_new" => path == "members cycle_start",
+        "standard:4" => path == "orders order_id",
+        _ => false,
+    }
+}
+
+fn books() -> Book {
+    let welcome = Welcome { points: 100, when: WelcomeWhen::Immediate, regrant: false };
+    let mut programme = Programme { welcome: Some(welcome), ..cnv_retail_by_tier() };
+    programme.reversal.refund = RefundRule::LineExact;
+    let start = at("2026-01-15T03:00:00Z");
+    let day = |days: i64| start + Duration::days(days);
+    let mut book = Book::default();
+    // Promoted, partly returned, with lines.
+    let mut order = delivered("standard:1", 9_000_000, start);
+    order.facts.items_minor = Some(9_000_000);
+    book.deliver(&programme, &order, start);
+    order.facts.refunded_minor = 1_000_000;
+    order.facts.refunded_lines_minor = Some(900_000);
+    order.facts.payment = PaymentStatus::PartiallyRefunded;
+    order.facts.updated_at = day(1);
+    book.deliver(&programme, &order, day(1));
+    // Earned at a higher tier, spent from, cancelled with a write-off, and delivered again.
+    let mut clamping = programme.clone();
+    clamping.reversal.negative_balance = NegativeBalance::Clamp;
+    let second = delivered("standard:2", 2_000_000, day(2));
+    book.deliver(&clamping, &second, day(2));
+    let redemption = book.spend(&programme, "m_test", 50, day(3));
+    book.undo(&programme, &redemption, day(4));
+    book.spend(&programme, "m_test", 1_000, day(5));
+    let mut cancelled = second.clone();
+    cancelled.facts.status = OrderStatus::Cancelled;
+    cancelled.facts.updated_at = day(6);
+    book.deliver(&clamping, &cancelled, day(6));
+    let mut again = second;
+    again.facts.updated_at = day(7);
+    book.deliver(&clamping, &again, day(7));
+    // Another member, a debt, an expiry, a late cancel; an order of nobody; one that only promises.
+    let mut third = delivered("standard:3", 1_000_000, day(8));
+    third.member_id = Some(MemberId::from("m_other"));
+    book.deliver(&programme, &third, day(8));
+    book.spend(&programme, "m_other", 30, day(9));
+    third.facts.status = OrderStatus::Returned;
+    third.facts.updated_at = day(500);
+    book.deliver(&programme, &third, day(500));
+    let mut nobody = delivered("standard:4", 1_000_000, day(10));
+    nobody.member_id = None;
+    book.deliver(&programme, &nobody, day(10));
+    let mut waiting = programme.clone();
+    waiting.welcome = Some(Welcome { when: WelcomeWhen::PendingUntilFirstDelivery, ..welcome });
+    let mut placed = delivered("standard:5", 300_000, day(11));
+    placed.member_id = Some(MemberId::from("m_new"));
+    placed.facts.status = OrderStatus::Confirmed;
+    book.deliver(&waiting, &placed, day(11));
+    book
+}
+
+fn rows() -> Vec<(Table, Row)> {
+    let mut rows = books().rows();
+    let json =
+        |text: &str| seal(Value::from(serde_json::from_str::<serde_json::Value>(text).unwrap()).into_row().unwrap());
+    rows.push((
+        Table::Messages,
+        json(
+            r#"{"message_id":"m1","member_id":"m_test","template":"order_points_credited","variables":{"points":900},
+            "state":"pending","source_entry":{"member_id":"m_test","seq":2},"created_at":"2026-01-15T03:00:00Z"}"#,
+        ),
+    ));
+    rows.push((Table::Vouchers, json(r#"{"voucher_id":"v1","member_id":"m_test","state":"issued"}"#)));
+    rows.push((
+        Table::Participations,
+        json(
+            r#"{"campaign":"welcome","member_id":"m_test","granted":2,"used":1,"remaining":1,"state":"active",
+            "orders":["standard:1"]}"#,
+        ),
+    ));
+    rows
+}
+
+fn audited(rows: &[(Table, Row)]) -> Report {
+    let mut audit = Audit::new();
+    rows.iter().for_each(|(table, row)| audit.row(*table, row));
+    audit.finish()
+}
+
+/// Every way to change one attribute of a row a little, each with the attribute's path.
+fn changes(value: &Value, path: &str, changed: &mut Vec<(String, Value)>) {
+    match value {
+        Value::N(text) => {
+            let number: i64 = text.parse().unwrap();
+            changed.extend([1, -1].map(|by| (path.to_owned(), Value::N((number + by).to_string()))));
+        }
+        Value::S(text) => changed.extend(other_texts(text).map(|other| (path.to_owned(), Value::S(other)))),
+        Value::Bool(flag) => changed.push((path.to_owned(), Value::Bool(!flag))),
+        Value::M(row) => {
+            for (name, inner) in row.iter().filter(|(name, _)| *name != "digest") {
+                let mut inside = Vec::new();
+                let path = if path.is_empty() { name.clone() } else { format!("{path} {name}") };
+                changes(inner, &path, &mut inside);
+                changed.extend(inside.into_iter().map(|(path, value)| {
+                    let mut row = row.clone();
+                    row.insert(name.clone(), value);
+                    (path, Value::M(row))
+                }));
+            }
+        }
+        Value::L(values) => {
+            for (at, inner) in values.iter().enumerate() {
+                let mut inside = Vec::new();
+                changes(inner, path, &mut inside);
+                inside.push((format!("{path} (left out)"), inner.clone()));
+                inside.push((format!("{path} (twice)"), inner.clone()));
+                for (path, value) in inside {
+                    let mut values = values.clone();
+                    if path.ends_with("(left out)") {
+                        values.remove(at);
+                    } else if path.ends_with("(twice)") {
+                        values.push(value);
+                    } else {
+                        values[at] = value;
+                    }
+                    changed.push((path, Value::L(values)));
+                }
+            }
+        }
+        Value::Foreign => {}
+    }
+}
+
+/// Another text of the same kind: a day or an instant later, another tier, another fraction, another name.
+fn other_texts(text: &str) -> impl Iterator<Item = String> + use<> {
+    let tiers = ["member", "silver", "gold", "diamond"];
+    let other = if let Ok(instant) = text.parse::<chrono::DateTime<chrono::Utc>>() {
+        vec![(instant + Duration::days(1)), (instant - Duration::days(1))]
+            .into_iter()
+            .map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+            .collect()
+    } else if let Ok(day) = text.parse::<chrono::NaiveDate>() {
+        vec![(day + Duration::days(1)).to_string(), (day - Duration::days(1)).to_string()]
+    } else if let Some((above, below)) = text.split_once('/') {
+        vec![format!("{}/{below}", above.parse::<u64>().unwrap() + 1)]
+    } else if tiers.contains(&text) {
+        tiers.into_iter().filter(|tier| *tier != text).map(str::to_owned).collect()
+    } else {
+        vec![format!("{text}x")]
+    };
+    other.into_iter()
+}
+
+/// Every single change, with the attribute's path and the books that have it.
+fn each_change(rows: &[(Table, Row)], sealed: bool, mut seen: impl FnMut(&str, String, Report)) {
+    for at in 0..rows.len() {
+        let (table, row) = &rows[at];
+        let key = match row.get("order_id").or(row.get("member_id")) {
+            Some(Value::S(key)) => key.clone(),
+            _ => String::new(),
+        };
+        let mut changed = Vec::new();
+        changes(&Value::M(row.clone()), "", &mut changed);
+        for (path, value) in changed {
+            let mut row = value.into_row().unwrap();
+            if sealed {
+                row = seal(row);
+            }
+            let mut rows = rows.to_vec();
+            rows[at] = (*table, row);
+            seen(&key, format!("{} {path}", table.name()), audited(&rows));
+        }
+    }
+}
+
+#[test]
+fn the_books_are_in_order_before_anybody_touches_them() {
+    assert_eq!(audited(&rows()).findings, []);
+}
+
+#[test]
+fn every_change_of_every_attribute_is_noticed() {
+    let mut changes = 0;
+    each_change(&rows(), false, |_, path, report| {
+        changes += 1;
+        assert!(!report.clean(), "not noticed: {path}");
+    });
+    assert!(changes > 1_000, "only {changes} changes were tried");
+}
+
+#[test]
+fn a_digest_computed_again_hides_only_what_nothing_else_tells() {
+    let mut hidden = Vec::new();
+    let mut changes = 0;
+    each_change(&rows(), true, |key, path, report| {
+        changes += 1;
+        if report.clean() && !told_by_nobody(key, &path) {
+            hidden.push(path);
+        }
+    });
+    hidden.sort_unstable();
+    hidden.dedup();
+    println!("{changes} changes; hidden: {hidden:#?}");
+    let told = |path: &&String| !UNTOLD.contains(&path.as_str()) && !other_tables(path);
+    let unexpected: Vec<_> = hidden.iter().filter(told).collect();
+    assert_eq!(unexpected, Vec::<&String>::new());
+}
+
+/// Messages, vouchers and campaigns say more than the books can prove: words, states, what a message told.
+fn other_tables(path: &str) -> bool {
+    ["messages ", "vouchers "].iter().any(|table| path.starts_with(table)) || ["participations state"].contains(&path)
+}
+
+#[test]
+fn a_missing_or_repeated_row_is_noticed() {
+    let rows = rows();
+    for at in 0..rows.len() {
+        let name = format!("{} {:?}", rows[at].0.name(), rows[at].1.get("order_id"));
+        let mut twice = rows.clone();
+        twice.push(rows[at].clone());
+        assert!(!audited(&twice).clean(), "not noticed twice: {name}");
+        let mut missing = rows.clone();
+        let (table, row) = missing.remove(at);
+        // Nothing names these: an order that never counted, and what follows from the books rather than making them.
+        let alone = matches!(table, Table::Messages | Table::Vouchers | Table::Participations)
+            || (table == Table::Orders && !row.contains_key("member_id"));
+        assert!(alone || !audited(&missing).clean(), "not missed: {name}");
+    }
+}
