@@ -228,6 +228,9 @@ async fn an_answer_that_contradicts_itself_proves_nothing() {
     assert_eq!(event_ids(&wire), ["1:PointsPosted"]);
     wire.world().mute_answers = PUBLISH_ATTEMPTS_MAX;
     assert_eq!(send(&wire, &[earned(2)]).await, failed_at(2));
+    wire.world().contradictions = 1;
+    assert_eq!(send(&wire, &[earned(3)]).await, json!([]));
+    assert_eq!(event_ids(&wire), ["1:PointsPosted", "3:PointsPosted"]);
 }
 
 #[tokio::test]

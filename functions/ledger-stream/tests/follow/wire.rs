@@ -27,6 +27,8 @@ pub struct World {
     pub refusals: BTreeMap<String, u32>,
     /// The next so many answers say that nothing failed, and name no event.
     pub mute_answers: u32,
+    /// The next so many answers name an id for every event, and say that one failed.
+    pub contradictions: u32,
     /// The bus answers with a server error.
     pub bus_down: bool,
     /// Keys that the table refuses.
@@ -93,6 +95,11 @@ fn put_events(world: &mut World, body: &Value) -> (u16, Value) {
     if world.mute_answers > 0 {
         world.mute_answers -= 1;
         return (200, json!({"FailedEntryCount": 0, "Entries": []}));
+    }
+    if world.contradictions > 0 {
+        world.contradictions -= 1;
+        let answers: Vec<_> = entries.iter().map(|_| json!({"EventId": "e"})).collect();
+        return (200, json!({"FailedEntryCount": 1, "Entries": answers}));
     }
     let mut failed = 0;
     let mut answers = Vec::new();
