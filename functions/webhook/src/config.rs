@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
+use loyalty_runtime::config::{ConfigError, Environment};
 use loyalty_signatures::Secrets;
 
 use crate::door::Door;
-use crate::keys::Key;
+use crate::keys::{Key, Keys};
 
 /// The addresses of the two queues.
 #[derive(Clone, Debug)]
@@ -25,60 +25,45 @@ pub struct Config {
     pub queues: Queues,
 }
 
-/// Why the function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("{0} is not set")]
-    Missing(&'static str),
-    #[error("{path} cannot be read")]
-    File { path: String, source: std::io::Error },
-    #[error("{path}: {problems}")]
-    Programme { path: String, problems: String },
-}
-
 impl Config {
     /// # Errors
     /// [`ConfigError`]; never for a shop's secret: one bad secret must not close the other shops' doors.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(|name| std::env::var(name).ok(), |path| std::fs::read_to_string(path))
-    }
-
-    /// # Errors
-    /// As [`Config::from_env`].
-    pub fn from_lookup(
-        variable: impl Fn(&str) -> Option<String>,
-        read: impl Fn(&str) -> std::io::Result<String>,
-    ) -> Result<Self, ConfigError> {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let needed = |name: &'static str| variable(name).ok_or(ConfigError::Missing(name));
-        let queues =
-            Queues { orders: needed("ORDER_QUEUE_URL")?, dead_letters: needed("ORDER_DEAD_LETTER_QUEUE_URL")? };
-        let path = needed("PROGRAMME_FILE")?;
-        let text = read(&path).map_err(|source| ConfigError::File { path: path.clone(), source })?;
-        let programme = ProgrammeFile::parse(&text).map_err(|problems| ConfigError::Programme {
-            path,
-            problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        })?;
-
-        let mut keys = BTreeMap::new();
-        for source in Source::ALL {
-            let Some(value) = variable(&format!("WEBHOOK_SECRET_{}", source.as_str().to_uppercase())) else {
-                continue;
-            };
-            let key = Key::parse(source, &value);
-            if let Err(error) = &key {
-                tracing::error!(%source, %error, "the secret of this source cannot be used: its deliveries are refused");
-            }
-            keys.insert(source, key);
-        }
-        let haravan_verify = variable("WEBHOOK_VERIFY_TOKEN_HARAVAN").and_then(|value| Secrets::parse(&value).ok());
-        Ok(Self { door: Door::new(keys, haravan_verify, programme), queues })
+    pub fn read<F: Fn(&str) -> Option<String>>(environment: &Environment<F>) -> Result<Self, ConfigError> {
+        let queues = Queues {
+            orders: environment.required("ORDER_QUEUE_URL")?,
+            dead_letters: environment.required("ORDER_DEAD_LETTER_QUEUE_URL")?,
+        };
+        let programme = environment.programmes()?;
+        let haravan_verify = environment.required("WEBHOOK_VERIFY_TOKEN_HARAVAN").ok();
+        let haravan_verify = haravan_verify.and_then(|value| Secrets::parse(&value).ok());
+        Ok(Self { door: Door::new(keys(environment), haravan_verify, programme), queues })
     }
 }
 
-/// Log lines as JSON, as much as `RUST_LOG` asks for, `info` by default.
-pub fn start_tracing() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_current_span(false).without_time().init();
+/// The keys of the shops that have a secret here.
+fn keys<F: Fn(&str) -> Option<String>>(environment: &Environment<F>) -> Keys {
+    let mut keys = BTreeMap::new();
+    for source in Source::ALL {
+        let Ok(value) = environment.required(secret_variable(source)) else { continue };
+        let key = Key::parse(source, &value);
+        if let Err(error) = &key {
+            tracing::error!(%source, %error, "the secret of this source cannot be used: its deliveries are refused");
+        }
+        keys.insert(source, key);
+    }
+    keys
+}
+
+/// The variable that holds a source's secret.
+pub fn secret_variable(source: Source) -> &'static str {
+    match source {
+        Source::Standard => "WEBHOOK_SECRET_STANDARD",
+        Source::Shopify => "WEBHOOK_SECRET_SHOPIFY",
+        Source::WooCommerce => "WEBHOOK_SECRET_WOOCOMMERCE",
+        Source::Haravan => "WEBHOOK_SECRET_HARAVAN",
+        Source::Sapo => "WEBHOOK_SECRET_SAPO",
+        Source::KiotViet => "WEBHOOK_SECRET_KIOTVIET",
+        Source::Pancake => "WEBHOOK_SECRET_PANCAKE",
+        Source::Nhanh => "WEBHOOK_SECRET_NHANH",
+    }
 }

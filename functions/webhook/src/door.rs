@@ -4,8 +4,6 @@
 //! here (404, or 503 when the secret is no good); is there a body of sensible size (413); is it the shop's (401); can it
 //! be read (400, 422). Only then is anything handed to the queue.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loyalty_contract::problem::Problem;
@@ -13,10 +11,10 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{Quarantined, QueueMessage, Source};
 use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_contract::webhook::{Delivery, ParseError, parse};
-use loyalty_signatures::{Refusal, SecretError, Secrets, verify_token};
+use loyalty_signatures::{Refusal, Secrets, verify_token};
 
 use crate::answer::{self, Answer};
-use crate::keys::Key;
+use crate::keys::Keys;
 use crate::request::{NoBody, Request};
 
 /// A longer challenge is not echoed.
@@ -37,19 +35,21 @@ pub enum Verdict {
 
 /// Everything the door knows: the shops' secrets, and how their orders are read.
 pub struct Door {
-    keys: BTreeMap<Source, Result<Key, SecretError>>,
+    keys: Keys,
     haravan_verify: Option<Secrets>,
     programme: ProgrammeFile,
 }
 
 impl Door {
     /// A source without an entry in `keys` has no door here.
-    pub fn new(
-        keys: BTreeMap<Source, Result<Key, SecretError>>,
-        haravan_verify: Option<Secrets>,
-        programme: ProgrammeFile,
-    ) -> Self {
+    pub fn new(keys: Keys, haravan_verify: Option<Secrets>, programme: ProgrammeFile) -> Self {
         Self { keys, haravan_verify, programme }
+    }
+
+    /// The same door under another programme.
+    #[cfg(test)]
+    pub fn with_programme(self, programme: ProgrammeFile) -> Self {
+        Self { programme, ..self }
     }
 
     /// Never panics, whatever is sent.

@@ -1,5 +1,7 @@
 //! By what each shop proves that a delivery is its own.
 
+use std::collections::BTreeMap;
+
 use loyalty_contract::queue::Source;
 use loyalty_contract::webhook::checked_text;
 use loyalty_contract::webhook::json::{Field, Read};
@@ -10,6 +12,9 @@ use loyalty_signatures::{
 use serde::Deserialize;
 
 use crate::request::Request;
+
+/// The keys of the sources that are set up, or why one of them cannot be used.
+pub type Keys = BTreeMap<Source, Result<Key, SecretError>>;
 
 /// The live secrets of one source, in the form its scheme needs.
 #[derive(Clone, Debug)]

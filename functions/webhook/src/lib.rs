@@ -16,7 +16,7 @@ mod tests;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_runtime::Error;
 
-pub use config::{Config, ConfigError, Queues, start_tracing};
+pub use config::{Config, Queues};
 pub use door::{Door, Verdict};
 pub use queue::Queue;
 
@@ -37,7 +37,7 @@ pub async fn handle(
                 then
             }
             Err(error) => {
-                tracing::error!(%source, orders = orders.len(), error = error.chain(), "not queued");
+                tracing::error!(%source, orders = orders.len(), error = loyalty_runtime::chain(&error), "not queued");
                 answer::not_queued()
             }
         },

@@ -1,16 +1,11 @@
 //! Handing messages to SQS: all of them, or an error.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use loyalty_contract::queue::QueueMessage;
 
 use crate::config::Queues;
@@ -22,7 +17,6 @@ const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Shops wait five seconds at most.
 const CALL_TIMEOUT: Duration = Duration::from_millis(3500);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
-const ATTEMPTS_MAX: u32 = 3;
 
 /// Why a message is not in the queue.
 #[derive(Debug, thiserror::Error)]
@@ -33,19 +27,6 @@ pub enum NotQueued {
     Refused { failed: usize, sent: usize },
 }
 
-impl NotQueued {
-    /// The error and all that caused it, in one line.
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
-    }
-}
-
 /// The order queue and its dead letters.
 pub struct Queue {
     client: Client,
@@ -53,14 +34,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Builds the client once, before the first delivery.
-    pub async fn connect(queues: &Queues) -> Self {
-        Self { client: Client::new(&sdk_config().await), queues: queues.clone() }
-    }
-
-    #[cfg(test)]
-    pub fn with_client(client: Client, queues: Queues) -> Self {
-        Self { client, queues }
+    /// With one client, built before the first delivery.
+    pub fn new(sdk: &SdkConfig, queues: Queues) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        let config = aws_sdk_sqs::config::Builder::from(sdk).timeout_config(timeouts).build();
+        Self { client: Client::from_conf(config), queues }
     }
 
     /// Orders go to the order queue, quarantined parts straight to its dead letters.
@@ -112,24 +91,6 @@ fn batches(bodies: Vec<String>) -> Vec<Vec<String>> {
         }
     }
     batches
-}
-
-/// The SDK over ring. A local endpoint speaks plain HTTP.
-async fn sdk_config() -> SdkConfig {
-    let endpoint = std::env::var("AWS_ENDPOINT_URL_SQS").unwrap_or_default();
-    let http = if endpoint.starts_with("http://") {
-        Builder::new().build_http()
-    } else {
-        Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
-    };
-    let timeouts =
-        TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
-        .load()
-        .await
 }
 
 #[cfg(test)]

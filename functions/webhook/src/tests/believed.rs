@@ -56,9 +56,9 @@ fn two_secrets_are_live_while_they_are_changed_over() {
             Source::Standard => "whsec_YW5vdGhlci1sb3lhbHR5LXRlc3Qtc2VjcmV0LTAwMDI=".to_owned(),
             _ => format!("next-secret-of-{source}"),
         };
-        let variable = format!("WEBHOOK_SECRET_{}", source.as_str().to_uppercase());
-        let both = door_with(&[(&variable, &format!("{next} {}", secret(source)))], PROGRAMME);
-        let new_only = door_with(&[(&variable, &next)], PROGRAMME);
+        let variable = secret_variable(source);
+        let both = door_with(&[(variable, &format!("{next} {}", secret(source)))], PROGRAMME);
+        let new_only = door_with(&[(variable, &next)], PROGRAMME);
         let text = body(source).to_string();
         assert_eq!(orders(&Post::signed(source, &text).to(&both)).len(), 1, "{source}");
         assert_eq!(orders(&Post::signed_with(source, &next, &text).to(&both)).len(), 1, "{source}");

@@ -9,18 +9,21 @@ use std::collections::BTreeMap;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, QueueMessage, Source};
+use loyalty_runtime::config::{ConfigError, Environment};
 use loyalty_signatures::{sign_base64, sign_kiotviet, sign_standard};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::config::Config;
+use crate::config::{Config, secret_variable};
 use crate::door::{Door, Verdict};
 use crate::request::Request;
 
 /// 2026-11-23T01:15:10Z, when every test's delivery arrives.
 const NOW_MS: i64 = 1_795_396_510_000;
 const PROGRAMME: &str = include_str!("../../../../infra/programmes/cnv-retail.toml");
+const PROGRAMME_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/programmes/cnv-retail.toml");
 
 /// The secret of a source in these tests.
 fn secret(source: Source) -> String {
@@ -32,15 +35,13 @@ fn secret(source: Source) -> String {
 
 /// The environment of a door where every shop is connected.
 fn environment() -> BTreeMap<String, String> {
-    let mut variables: BTreeMap<String, String> = Source::ALL
-        .into_iter()
-        .map(|source| (format!("WEBHOOK_SECRET_{}", source.as_str().to_uppercase()), secret(source)))
-        .collect();
+    let mut variables: BTreeMap<String, String> =
+        Source::ALL.into_iter().map(|source| (secret_variable(source).to_owned(), secret(source))).collect();
     for (name, value) in [
         ("WEBHOOK_VERIFY_TOKEN_HARAVAN", "agreed-token"),
         ("ORDER_QUEUE_URL", "http://queue/orders"),
         ("ORDER_DEAD_LETTER_QUEUE_URL", "http://queue/dead"),
-        ("PROGRAMME_FILE", "programme.toml"),
+        ("PROGRAMME_FILE", PROGRAMME_FILE),
     ] {
         variables.insert(name.into(), value.into());
     }
@@ -51,8 +52,12 @@ fn environment() -> BTreeMap<String, String> {
 fn door_with(changes: &[(&str, &str)], programme: &str) -> Door {
     let mut variables = environment();
     variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let config = Config::from_lookup(|name| variables.get(name).cloned(), |_| Ok(programme.to_owned()));
-    config.expect("a configuration").door
+    let Config { door, .. } = read(&variables).expect("a configuration");
+    door.with_programme(ProgrammeFile::parse(programme).expect("a programme"))
+}
+
+fn read(variables: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+    Config::read(&Environment::new(|name: &str| variables.get(name).cloned()))
 }
 
 fn door() -> Door {

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_config::SdkConfig;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use loyalty_contract::queue::{QueueMessage, Source};
@@ -61,18 +61,16 @@ async fn deliver(mood: Mood, post: &Post) -> (ApiGatewayV2httpResponse, Vec<(Str
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     let app = axum::Router::new().fallback(take).with_state(sqs.clone());
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
-    let client = Client::from_conf(
-        aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("ap-southeast-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .endpoint_url(&endpoint)
-            .retry_config(RetryConfig::disabled())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build(),
-    );
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("ap-southeast-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "tests")))
+        .endpoint_url(&endpoint)
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
     let queues = Queues { orders: "http://queue/orders".into(), dead_letters: "http://queue/dead".into() };
-    let queue = Queue::with_client(client, queues);
+    let queue = Queue::new(&sdk, queues);
     let response = crate::handle(&door(), &queue, post.event("POST", false, &json!({}))).await.expect("an answer");
     server.abort();
     let seen = sqs.seen.lock().unwrap();

@@ -226,6 +226,11 @@ fn haravan_refunds_are_below_zero() {
         {"refund_line_items": [], "transactions": []}]);
     let read = order(Source::Haravan, &with(&haravan(), &[("refunds", given_back)]));
     assert_eq!((read.refunded_minor, read.refunded_lines_minor), (100_000, None));
+    // The money counts, not the price of what came back.
+    let cheaper = json!([{"refund_line_items": [{"subtotal": 150_000.0}],
+        "transactions": [{"kind": "refund", "status": "Thành công", "amount": -100_000.0}]}]);
+    let read = order(Source::Haravan, &with(&haravan(), &[("refunds", cheaper)]));
+    assert_eq!((read.refunded_minor, read.refunded_lines_minor), (100_000, Some(150_000)));
 }
 
 /// All walk-in customers are one customer there: whoever believed it would pool their points.
