@@ -126,9 +126,9 @@ fn merge(
     let newer = !seen || snapshot.facts > order.facts;
     let newly_undone =
         snapshot.facts.undone() && !order.ever_undone && (newer || stale_undo_matters(programme, &order));
-    let named_at = order.owner.as_ref().map(|owner| owner.named_at);
+    let owner = order.owner.clone();
     let left = rename(&mut order, snapshot, member_id);
-    let renamed = order.owner.as_ref().map(|owner| owner.named_at) != named_at;
+    let renamed = order.owner != owner;
     if !newer && !newly_undone && !renamed {
         let same = snapshot.facts == order.facts;
         return Merged::Nothing(if same { Outcome::Duplicate } else { Outcome::Stale });
