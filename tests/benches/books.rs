@@ -4,7 +4,7 @@
 
 use chrono::Duration;
 use divan::Bencher;
-use divan::counter::ItemsCounter;
+use divan::counter::ItemsCount;
 use loyalty_audit::{Audit, Row, Table};
 use loyalty_domain::member::Member;
 use loyalty_domain::reconcile::{OrderRows, reconcile_order};
@@ -39,7 +39,7 @@ fn books() -> Vec<(Table, Row)> {
 #[divan::bench]
 fn verify(bencher: Bencher<'_, '_>) {
     let rows = books();
-    bencher.counter(ItemsCounter::new(ENTRIES)).bench(|| {
+    bencher.counter(ItemsCount::new(ENTRIES)).bench(|| {
         let mut audit = Audit::new();
         rows.iter().for_each(|(table, row)| audit.row(*table, row));
         let report = audit.finish();

@@ -202,8 +202,8 @@ proptest! {
         for (at, net) in nets.iter().enumerate() {
             book.deliver(&programme, &delivered(&format!("o{at}"), *net, start()), start());
             let member = book.member();
-            let reached = programme.tiers.as_slice().iter().rev();
-            let reached = reached.filter(|tier| tier.threshold <= member.balance.qualifying.0).next();
+            let mut falling = programme.tiers.as_slice().iter().rev();
+            let reached = falling.find(|tier| tier.threshold <= member.balance.qualifying.0);
             prop_assert_eq!(Some(&member.tier), reached.map(|tier| &tier.id));
         }
     }

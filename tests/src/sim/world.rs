@@ -151,7 +151,10 @@ impl World<'_> {
         let write = match event.what {
             What::Order(at) => self.decide_order(programme, &self.scenario.snapshots[at], event)?,
             What::Redeem { key, member: number, points } => {
-                let read = self.store.member(&member(number), event.lag[1]);
+                let mut read = self.store.member(&member(number), event.lag[1]);
+                if let Some(mutant) = self.mutant {
+                    mutant.rows(programme, &mut Read::default(), &mut read, event.now);
+                }
                 let repeats = self.mutant == Some(Mutant::RepeatsRedemptions);
                 let known = self.store.command(Command::Redeem(key)).is_some() && !repeats;
                 let Some(row) = read.row.clone().filter(|_| !known) else { return Ok(None) };
