@@ -50,29 +50,27 @@ struct Order {
 
 pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, ParseError> {
     let call: Call<'_> = serde_json::from_str(text)?;
-    match call.event.word().as_deref() {
-        Some("orderadd") => {
-            let data = call.data.ok_or(ParseError::Missing("data"))?;
-            order(context, data.get()).map(Delivery::order)
-        }
+    let data = call.data.map_or("null", RawValue::get);
+    Ok(match call.event.word().as_deref() {
+        Some("orderadd") => match order(context, data) {
+            Ok(order) => Delivery::order(order),
+            Err(error) => set_aside(context, "orderAdd", data, error.to_string()),
+        },
         Some("orderupdate") => {
-            let data = call.data.map_or("null", RawValue::get);
-            Ok(Delivery { quarantined: vec![partial(context, data)], ..Delivery::default() })
+            let reason = "orderUpdate names only what changed: the order has to be fetched";
+            set_aside(context, "orderUpdate", data, reason.into())
         }
-        Some("orderdelete") => Ok(Delivery::ignored("a deletion has no version")),
-        Some(_) => Ok(Delivery::ignored("not an order")),
-        None => Err(ParseError::Missing("event")),
-    }
+        Some("orderdelete") => Delivery::ignored("a deletion has no version"),
+        Some(_) => Delivery::ignored("not an order"),
+        None => set_aside(context, "", data, ParseError::Missing("event").to_string()),
+    })
 }
 
 /// The token that came in the body is a secret, so the body is written anew without it.
-fn partial(context: &Context<'_>, data: &str) -> Quarantined {
-    Quarantined {
-        source: context.source,
-        reason: "orderUpdate names only what changed: the order has to be fetched".into(),
-        body: format!(r#"{{"event":"orderUpdate","data":{data}}}"#),
-        base64: false,
-    }
+fn set_aside(context: &Context<'_>, event: &str, data: &str, reason: String) -> Delivery {
+    let body = format!(r#"{{"event":"{event}","data":{data}}}"#);
+    let aside = Quarantined { source: context.source, reason, body, base64: false };
+    Delivery { quarantined: vec![aside], ..Delivery::default() }
 }
 
 fn order(context: &Context<'_>, text: &str) -> Result<CanonicalOrder, ParseError> {

@@ -182,5 +182,10 @@ fn nhanhs_new_order_is_whole_and_its_updates_are_put_aside() {
     assert!(!delivery.quarantined[0].body.contains("s3cret-token"));
     assert_ignored(Source::Nhanh, None, &with(&nhanh(), &[("event", json!("orderDelete")), ("data", json!([5_001]))]));
     assert_ignored(Source::Nhanh, None, &with(&nhanh(), &[("event", json!("productAdd"))]));
-    assert!(try_parse(Source::Nhanh, &json!({"data": {}})).is_err());
+    let nameless = json!({"webhooksVerifyToken": "s3cret-token", "data": {"orderId": 7}});
+    for unreadable in [nameless, with(&nhanh(), &[("data.calcTotalMoney", json!("a lot"))])] {
+        let delivery = try_parse(Source::Nhanh, &unreadable).unwrap();
+        assert!(delivery.orders.is_empty() && delivery.ignored.is_empty());
+        assert!(!delivery.quarantined[0].body.contains("s3cret-token"));
+    }
 }
