@@ -7,6 +7,7 @@ use chrono::DateTime;
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, Quarantined, QueueMessage};
+use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_contract::webhook::{ParseError, parse};
 use loyalty_domain::time::Instant;
 use loyalty_store::OrderEvent;
@@ -68,7 +69,8 @@ fn read_again(
     let Quarantined { source, body, base64, reason: _ } = set_aside;
     let body =
         if base64 { BASE64_STANDARD.decode(body).map_err(|_| MessageError::NotBase64)? } else { body.into_bytes() };
-    let settings = programmes.at(now).sources.get(&source).cloned().unwrap_or_default();
+    let version = programmes.at(now);
+    let settings = SourceSettings::of(&version.sources, source, version.programme.currency);
     let delivery = parse(source, None, &body, &settings, now).map_err(MessageError::StillUnreadable)?;
     Ok((delivery.orders, delivery.quarantined.len()))
 }

@@ -96,6 +96,8 @@ impl Player for InProcess {
         let entries = self.member(phone).and_then(|member| self.history.get(&member.member_id));
         entries.into_iter().flatten().map(movement).collect()
     }
+
+    async fn end(self) {}
 }
 
 fn movement(entry: &Entry) -> Movement {

@@ -53,6 +53,9 @@ pub trait Player: Sized {
 
     /// Oldest first.
     fn history(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Vec<Movement>>;
+
+    /// The scenario is over.
+    fn end(self) -> impl Future<Output = ()>;
 }
 
 /// Plays every scenario of every file with a fresh installation each and returns their names.
@@ -76,6 +79,7 @@ pub async fn play_all<P: Player>() -> Vec<String> {
                         panic!("{}:{line}: {name}\n  {} {}\n  {why}", file.display(), step.keyword.trim(), step.value);
                     }
                 }
+                stage.end().await;
                 played.push(name);
             }
         }

@@ -58,6 +58,12 @@ impl<P: Player> Stage<P> {
         Err("this sentence is not understood".into())
     }
 
+    pub async fn end(self) {
+        if let Some(player) = self.player {
+            player.end().await;
+        }
+    }
+
     /// Given and When.
     async fn happens(&mut self, text: &str) -> Result<bool, String> {
         if let Some(found) = read(r"^it is (\d{4}-\d\d-\d\d \d\d:\d\d)$", text) {
