@@ -12,7 +12,7 @@ use loyalty_tests::book::Book;
 use loyalty_tests::build::{at, cnv_retail_by_tier, delivered};
 use loyalty_tests::rows;
 
-const ENTRIES: usize = 20_000;
+const ENTRIES: usize = 1_000;
 const ORDERS_OF_A_MEMBER: usize = 10;
 
 fn main() {

@@ -71,7 +71,8 @@ fn write_value(value: &Value, text: &mut Vec<u8>) {
 /// Text as a JSON string: quotes, backslashes and control characters escaped, everything else as it is.
 fn write_text(value: &str, text: &mut Vec<u8>) {
     text.push(b'"');
-    if value.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    // All bytes are looked at, which the compiler does many at a time; stopping at the first would be slower.
+    if value.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\')) {
         for byte in value.bytes() {
             write_escaped(byte, text);
         }

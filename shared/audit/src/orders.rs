@@ -128,9 +128,6 @@ impl Orders {
     }
 
     fn books(&mut self, order_id: &str) -> &mut OrderBooks {
-        if !self.by_id.contains_key(order_id) {
-            self.by_id.insert(order_id.to_owned(), OrderBooks::default());
-        }
         self.by_id.entry(order_id.to_owned()).or_default()
     }
 
