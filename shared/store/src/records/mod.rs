@@ -8,6 +8,8 @@ mod entry;
 mod member;
 mod order;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::points::Legs;

@@ -1,0 +1,198 @@
+//! Cards and histories, as API Gateway asks for them.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_contract::queue::{CanonicalOrder, QueueMessage};
+use loyalty_domain::ids::MemberId;
+use loyalty_store::OrderEvent;
+use loyalty_store::engine::{Engine, Fault};
+use member_api::MemberApi;
+use serde_json::{Value, json};
+
+const KEY: &str = "an installation's key of 32 bytes";
+const NOW: &str = "2026-11-23T01:15:07Z";
+
+struct Shop {
+    engine: Engine,
+    api: MemberApi,
+    now: chrono::DateTime<chrono::Utc>,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let engine = Engine::new();
+        let programmes = ProgrammeFile::parse(include_str!("../../../infra/programmes/cnv-retail.toml")).unwrap();
+        let api = MemberApi { books: engine.books(), programmes, key: MemberKey::new(KEY).unwrap() };
+        Self { engine, api, now: NOW.parse().unwrap() }
+    }
+
+    /// An order of so many points, delivered and paid.
+    async fn order(&self, id: &str, points: i64, status: &str, updated_at: &str) {
+        let order = json!({"kind": "order", "order": {
+            "source": "standard", "order_id": id, "placed_at": "2026-11-23T01:00:00Z", "updated_at": updated_at,
+            "status": status, "payment_status": "paid", "currency": "VND",
+            "due_minor": points * 10_000 + 30_000, "shipping_minor": 30_000, "refunded_minor": 0,
+            "customer": {"phone": "84901234567", "name": "Nguyễn Văn An", "email": "an@example.com"}}});
+        let QueueMessage::Order { order } = serde_json::from_value(order).unwrap() else { panic!("an order") };
+        let order: CanonicalOrder = *order;
+        let event = OrderEvent { snapshot: order.into_snapshot(&self.api.key), now: self.now };
+        let programme = |now| &self.api.programmes.at(now).programme;
+        self.api.books.apply_orders(programme, vec![event]).await.remove(0).unwrap();
+    }
+
+    fn member_id(&self) -> MemberId {
+        self.api.key.by_phone(&loyalty_contract::phone::normalise("0901234567").unwrap())
+    }
+
+    async fn ask(&self, method: &str, path: &str, query: &[(&str, &str)], language: &str) -> (i64, Value) {
+        let (path, member_id) = (path.to_owned(), self.member_id());
+        let path = path.replace("{id}", member_id.as_str());
+        let query: serde_json::Map<_, _> =
+            query.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
+            "version": "2.0", "rawPath": path, "headers": {"accept-language": language},
+            "queryStringParameters": query, "isBase64Encoded": false,
+            "requestContext": {"timeEpoch": self.now.timestamp_millis(), "http": {"method": method, "path": path}}}))
+        .unwrap();
+        let answer = self.api.answer(request).await;
+        check_headers(&answer);
+        let Some(Body::Text(body)) = answer.body else { panic!("a text") };
+        (answer.status_code, serde_json::from_str(&body).unwrap())
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> (i64, Value) {
+        self.ask("GET", path, query, "vi-VN,vi;q=0.9").await
+    }
+
+    async fn refused(&self, path: &str, query: &[(&str, &str)], status: i64, kind: &str) {
+        let (answered, problem) = self.get(path, query).await;
+        assert_eq!((answered, problem["type"].as_str().unwrap()), (status, kind), "{problem}");
+        assert!(!problem.to_string().contains("0901234567x"), "what was sent is not repeated: {problem}");
+    }
+}
+
+fn check_headers(answer: &ApiGatewayV2httpResponse) {
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let problem = answer.status_code >= 400;
+    let content_type = if problem { "application/problem+json" } else { "application/json" };
+    assert_eq!(answer.headers["content-type"], content_type);
+}
+
+#[tokio::test]
+async fn a_card_says_where_the_member_stands() {
+    let shop = Shop::new();
+    shop.order("1", 362, "delivered", NOW).await;
+    let (status, card) = shop.get("/members/{id}", &[]).await;
+    assert_eq!(status, 200);
+    let tiers = &shop.api.programmes.at(shop.now).programme.tiers;
+    let benefits = |id: &str| tiers.get(&id.into()).unwrap().benefits.clone();
+    assert_eq!(
+        card,
+        json!({
+            "member_id": shop.member_id().as_str(), "name": "Nguyễn Văn An", "phone": "+84901234567",
+            "tier": {"id": "silver", "name": "Silver", "since": "2026-11-23T08:15:07+07:00", "keep_until": "2027-11-23"},
+            "redeemable_points": 362, "qualifying_points": 362, "pending_points": 0, "debt": 0,
+            "spent": "3620000", "currency": "VND", "orders_count": 1,
+            "next_tier": {"id": "gold", "name": "Gold", "points_needed": 338, "spend_needed": "3380000",
+                          "benefits": benefits("gold")},
+            "benefits": benefits("silver"),
+            "expiring": [{"points": 362, "on": "2027-11-30"}],
+            "participations": []})
+    );
+}
+
+#[tokio::test]
+async fn a_card_is_found_by_phone_in_any_usual_spelling() {
+    let shop = Shop::new();
+    shop.order("1", 50, "delivered", NOW).await;
+    let (_, by_id) = shop.get("/members/{id}", &[]).await;
+    for phone in ["0901234567", "+84901234567", " 84 901 234 567", "090.123.4567"] {
+        assert_eq!(shop.get("/members", &[("phone", phone)]).await, (200, by_id.clone()), "{phone}");
+    }
+    assert_eq!(by_id["tier"]["keep_until"], Value::Null, "the base tier cannot be lost");
+}
+
+/// Nothing has been written since, and yet nobody is shown points that are gone.
+#[tokio::test]
+async fn points_whose_last_day_has_passed_are_not_shown() {
+    let mut shop = Shop::new();
+    shop.order("1", 50, "delivered", NOW).await;
+    let rows = shop.engine.rows("members");
+    shop.now = "2027-11-30T16:59:59Z".parse().unwrap();
+    assert_eq!(shop.get("/members/{id}", &[]).await.1["redeemable_points"], 50, "the last day is still good");
+    shop.now = "2027-11-30T17:00:00Z".parse().unwrap();
+    let (_, card) = shop.get("/members/{id}", &[]).await;
+    assert_eq!((&card["redeemable_points"], &card["expiring"]), (&json!(0), &json!([])));
+    assert_eq!(shop.engine.rows("members"), rows, "a look writes nothing");
+}
+
+#[tokio::test]
+async fn history_is_told_newest_first_in_the_readers_language() {
+    let shop = Shop::new();
+    shop.order("1", 50, "delivered", NOW).await;
+    shop.order("1", 50, "cancelled", "2026-11-23T02:00:00Z").await;
+    let (status, history) = shop.get("/members/{id}/history", &[]).await;
+    assert_eq!((status, &history["next_cursor"]), (200, &Value::Null));
+    let version = shop.api.programmes.at(shop.now).programme.version.to_string();
+    let vietnamese = loyalty_messaging::text(loyalty_messaging::Language::Vietnamese, "order_cancelled").unwrap();
+    assert_eq!(
+        history["entries"][0],
+        json!({"seq": 2, "kind": "reversal", "order_id": "standard:1", "redeemable": -50, "qualifying": -50,
+               "balance_after": {"redeemable": 0, "qualifying": 0}, "reason": vietnamese, "rule": "base",
+               "programme_version": version, "occurred_at": "2026-11-23T09:00:00+07:00",
+               "recorded_at": "2026-11-23T08:15:07+07:00", "reverses": 1})
+    );
+    assert_eq!(history["entries"][1]["reverses"], Value::Null);
+
+    let (_, in_english) = shop.ask("GET", "/members/{id}/history", &[], "fr, en-GB;q=0.8, vi;q=0.5").await;
+    assert_eq!(in_english["entries"][1]["reason"], "Earned with an order");
+}
+
+#[tokio::test]
+async fn history_goes_on_from_its_cursor() {
+    let shop = Shop::new();
+    for id in ["1", "2", "3"] {
+        shop.order(id, 10, "delivered", NOW).await;
+    }
+    let (_, first) = shop.get("/members/{id}/history", &[("limit", "2")]).await;
+    let cursor = first["next_cursor"].as_str().expect("there is more");
+    let (_, second) = shop.get("/members/{id}/history", &[("limit", "2"), ("cursor", cursor)]).await;
+    let seqs = |page: &Value| -> Vec<u64> {
+        page["entries"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((seqs(&first), seqs(&second)), (vec![3, 2], vec![1]));
+    assert_eq!(second["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_member_whose_orders_have_not_earned_has_an_empty_history() {
+    let shop = Shop::new();
+    shop.order("1", 50, "confirmed", NOW).await;
+    let (status, history) = shop.get("/members/{id}/history", &[]).await;
+    assert_eq!((status, history), (200, json!({"entries": [], "next_cursor": null})));
+    assert_eq!(shop.get("/members/{id}", &[]).await.1["orders_count"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_say_what_to_do() {
+    let shop = Shop::new();
+    let kind = |slug: &str| format!("urn:loyalty:problem:{slug}");
+    shop.refused("/members/{id}", &[], 404, &kind("unknown-member")).await;
+    shop.refused("/members/{id}/history", &[], 404, &kind("unknown-member")).await;
+    shop.refused("/members", &[("phone", "0901234567")], 404, &kind("unknown-member")).await;
+    shop.refused("/members", &[], 400, &kind("bad-phone")).await;
+    shop.refused("/members", &[("phone", "0901234567x")], 400, &kind("bad-phone")).await;
+    shop.refused("/members/{id}/secrets", &[], 404, &kind("unknown-address")).await;
+    for limit in ["0", "101", "-1", "x", "1.5"] {
+        shop.refused("/members/{id}/history", &[("limit", limit)], 400, &kind("bad-limit")).await;
+    }
+    shop.refused("/members/{id}/history", &[("cursor", "17")], 400, &kind("bad-cursor")).await;
+
+    let (status, problem) = shop.ask("POST", "/members/{id}", &[], "vi").await;
+    assert_eq!((status, problem["detail"].as_str().unwrap()), (405, "This address takes GET only."));
+
+    shop.engine.inject(|_| Fault::RequestLost);
+    shop.refused("/members/{id}", &[], 503, &kind("not-readable")).await;
+}

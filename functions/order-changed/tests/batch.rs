@@ -1,0 +1,117 @@
+//! Batches of the queue, as Lambda hands them over.
+
+use aws_lambda_events::sqs::SqsEvent;
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::phone::normalise;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_store::Consistency;
+use loyalty_store::engine::{Engine, Fault};
+use order_changed::OrderChanged;
+use serde_json::{Value, json};
+
+const KEY: &str = "an installation's key of 32 bytes";
+/// 2026-11-23T01:15:07Z.
+const SENT: &str = "1795396507000";
+
+fn function(engine: &Engine) -> OrderChanged {
+    let programmes = ProgrammeFile::parse(include_str!("../../../infra/programmes/cnv-retail.toml")).unwrap();
+    OrderChanged { books: engine.books(), programmes, key: MemberKey::new(KEY).unwrap() }
+}
+
+fn order(id: &str, phone: &str, due: i64) -> String {
+    json!({"kind": "order", "order": {
+        "source": "standard", "order_id": id,
+        "placed_at": "2026-11-23T01:00:00Z", "updated_at": "2026-11-23T01:15:00Z",
+        "status": "delivered", "payment_status": "paid", "currency": "VND",
+        "due_minor": due, "shipping_minor": 30_000, "refunded_minor": 0,
+        "customer": {"phone": phone, "name": "Nguyễn Văn An"}}})
+    .to_string()
+}
+
+fn batch(bodies: &[String]) -> SqsEvent {
+    let message = |(at, body): (usize, &String)| -> Value {
+        json!({"messageId": format!("message-{at}"), "body": body, "attributes": {"SentTimestamp": SENT}})
+    };
+    let records: Vec<_> = bodies.iter().enumerate().map(message).collect();
+    serde_json::from_value(json!({"Records": records})).unwrap()
+}
+
+async fn failed(function: &OrderChanged, event: SqsEvent) -> Vec<String> {
+    let answer = function.answer(event).await;
+    answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+async fn check_points(function: &OrderChanged, phone: &str, points: i64) {
+    let member_id = function.key.by_phone(&normalise(phone).unwrap());
+    let member = function.books.member(&member_id, Consistency::Strong).await.unwrap().expect("a member").row;
+    assert_eq!(member.balance.redeemable.0, points);
+}
+
+#[tokio::test]
+async fn orders_are_credited_when_they_were_sent() {
+    let engine = Engine::new();
+    let function = function(&engine);
+    let bodies = [order("1", "84901234567", 530_000), order("2", "84901234567", 130_000)];
+    assert_eq!(failed(&function, batch(&bodies)).await, [""; 0]);
+    check_points(&function, "0901234567", 60).await;
+    assert_eq!(engine.rows("points-history")[0]["recorded_at"], "2026-11-23T01:15:07Z");
+}
+
+/// F25, F15: one of many is bad, and only it comes again.
+#[tokio::test]
+async fn only_what_cannot_be_read_is_given_back() {
+    let engine = Engine::new();
+    let function = function(&engine);
+    let mut event = batch(&[
+        order("1", "84901234567", 530_000),
+        "not JSON".to_owned(),
+        json!({"kind": "something else"}).to_string(),
+        order("2", "84907654321", 530_000),
+        order("3", "84907654321", 530_000),
+    ]);
+    event.records[4].attributes.clear();
+    assert_eq!(failed(&function, event).await, ["message-1", "message-2", "message-4"]);
+    check_points(&function, "0901234567", 50).await;
+    check_points(&function, "0907654321", 50).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_written_is_given_back() {
+    let engine = Engine::new();
+    let function = function(&engine);
+    engine.inject(|call| {
+        let touches = call.operation == "TransactWriteItems" && call.body.to_string().contains("standard:1");
+        if touches { Fault::RequestLost } else { Fault::None }
+    });
+    let bodies = [order("1", "84901234567", 530_000), order("2", "84907654321", 530_000)];
+    assert_eq!(failed(&function, batch(&bodies)).await, ["message-0"]);
+    engine.heal();
+    assert_eq!(failed(&function, batch(&bodies)).await, [""; 0]);
+    check_points(&function, "0901234567", 50).await;
+    check_points(&function, "0907654321", 50).await;
+}
+
+/// A delivery that was set aside and is replayed is read again.
+#[tokio::test]
+async fn a_delivery_that_was_set_aside_is_read_again() {
+    let engine = Engine::new();
+    let function = function(&engine);
+    let delivery = json!({"type": "order.changed", "timestamp": "2026-11-23T08:15:00+07:00", "data": {
+        "order_id": "DH-1001", "placed_at": "2026-11-23T08:00:00+07:00", "updated_at": "2026-11-23T08:15:00+07:00",
+        "status": "delivered", "payment_status": "paid", "amount_due": "530000", "shipping_fee": "30000",
+        "refunded": "0", "currency": "VND", "customer": {"phone": "0901234567"}}});
+    let set_aside = |body: String| {
+        json!({"kind": "quarantined", "source": "standard", "reason": "not readable", "body": body}).to_string()
+    };
+    let bodies = [set_aside(delivery.to_string()), set_aside("still not JSON".to_owned())];
+    assert_eq!(failed(&function, batch(&bodies)).await, ["message-1"]);
+    check_points(&function, "0901234567", 50).await;
+}
+
+#[tokio::test]
+async fn an_empty_batch_asks_for_nothing() {
+    let engine = Engine::new();
+    let function = function(&engine);
+    assert_eq!(failed(&function, batch(&[])).await, [""; 0]);
+    assert_eq!(function.books.consumed().requests, 0);
+}

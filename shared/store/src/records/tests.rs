@@ -1,0 +1,208 @@
+//! Rows stay under 1 KB, the size of one write unit, with ids as long as shops really have; and they are read back as
+//! they were written.
+
+use loyalty_domain::ids::TierId;
+use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Reason};
+use loyalty_domain::lots::{Expiry, Lot, Lots};
+use loyalty_domain::member::{Member, Profile};
+use loyalty_domain::money::Currency;
+use loyalty_domain::order::{Credit, Order, OrderFacts, OrderStatus, Owner, PaymentStatus, Terms, TermsAmount};
+use loyalty_domain::points::{Legs, Ratio};
+use loyalty_domain::programme::{EarnWhen, NegativeBalance, RefundRule, ReversalRules};
+use loyalty_domain::time::Instant;
+
+use super::{decode_entry, decode_member, decode_order, encode_entry, encode_member, encode_order};
+use crate::item::size;
+
+const WRITE_UNIT_BYTES: usize = 1024;
+
+const MEMBER_ID: &str = "m_mqnvnqzgplencyw4wnacqowt52";
+const ORDER_ID: &str = "woocommerce:gid-6238791237984-1001";
+const VERSION: &str = "cnv-retail-by-tier@6f1c22d09ab7e3f4";
+
+fn at(text: &str) -> Instant {
+    text.parse().unwrap()
+}
+
+fn facts() -> OrderFacts {
+    OrderFacts {
+        updated_at: at("2026-11-23T01:15:27.250Z"),
+        status: OrderStatus::Delivered,
+        payment: PaymentStatus::PartiallyRefunded,
+        refunded_minor: 1_234_567,
+        refunded_lines_minor: Some(1_234_567),
+        due_minor: 123_456_789,
+        shipping_minor: 123_456,
+        items_minor: Some(123_456_789),
+        currency: Currency::VND,
+        placed_at: at("2026-11-20T01:15:27.250Z"),
+    }
+}
+
+fn base() -> Terms {
+    Terms {
+        programme_version: VERSION.into(),
+        currency: Currency::VND,
+        tier: "diamond".into(),
+        amount: TermsAmount::Earned {
+            rate: Ratio::new(1, 10_000).unwrap(),
+            redeemable_multiplier: Ratio::new(3, 2).unwrap(),
+            qualifying_multiplier: Ratio::ONE,
+            basis: Default::default(),
+            earn_when: Default::default(),
+            round: Default::default(),
+            round_stage: Default::default(),
+        },
+        reversal: ReversalRules::default(),
+        expiry: Expiry::On("2027-11-30".parse().unwrap()),
+        cycle_start: "2026-11-23".parse().unwrap(),
+    }
+}
+
+fn welcome() -> Terms {
+    Terms {
+        amount: TermsAmount::Fixed { legs: Legs::new(100, 0), pending_until: None },
+        reversal: ReversalRules { no_recredit_after_cancel: true, ..ReversalRules::default() },
+        ..base()
+    }
+}
+
+fn credited(rule: &str, terms: Terms, posted: i64, seq: u64) -> Credit {
+    let mut credit = Credit::new(rule.into(), terms);
+    (credit.posted, credit.last_credit_seq, credit.generation) = (Legs::new(posted, posted), seq, 1);
+    credit
+}
+
+fn order() -> Order {
+    Order {
+        owner: Some(Owner { member_id: MEMBER_ID.into(), named_at: at("2026-11-23T01:15:27.250Z") }),
+        credits: vec![credited("welcome", welcome(), 100, 1), credited("base", base(), 18_333, 2)],
+        spent_minor: 122_098_766,
+        counted: true,
+        ..Order::unseen(ORDER_ID.into(), facts())
+    }
+}
+
+fn entry() -> Entry {
+    Entry {
+        member_id: MEMBER_ID.into(),
+        seq: 123_456,
+        kind: EntryKind::Reversal,
+        legs: Legs::new(-18_333, -12_222),
+        balance_after: Legs::new(-12_345, 123_456),
+        lots: vec![Lot { expiry: base().expiry, points: -18_333 }],
+        written_off: Legs::ZERO,
+        tier_before: TierId::new("diamond"),
+        tier_after: TierId::new("silver"),
+        order_id: Some(ORDER_ID.into()),
+        rule: "base".into(),
+        reason: Reason::OrderNoLongerEarns,
+        reverses: Some(123_455),
+        explanation: Some(Explanation { terms: base(), facts: facts(), deserves: Legs::new(18_333, 12_222) }),
+        programme_version: VERSION.into(),
+        occurred_at: at("2026-11-23T01:15:27.250Z"),
+        recorded_at: at("2026-11-23T01:15:34.250Z"),
+    }
+}
+
+fn member() -> Member {
+    let month = |month: u32| Lot {
+        expiry: Expiry::On(chrono::NaiveDate::from_ymd_opt(2027 + month as i32 / 12, month % 12 + 1, 28).unwrap()),
+        points: 12_345,
+    };
+    Member {
+        member_id: MEMBER_ID.into(),
+        last_seq: 123_456,
+        activated_at: at("2026-11-23T01:15:27.250Z"),
+        as_of: at("2027-11-23T01:15:27.250Z"),
+        balance: Legs::new(13 * 12_345, 123_456),
+        lots: Lots::from_rows((0..13).map(month)).unwrap(),
+        pending_points: 100,
+        spent_minor: 1_234_567_890,
+        orders_count: 123_456,
+        tier: "diamond".into(),
+        tier_since: at("2026-12-23T01:15:27.250Z"),
+        tier_floor: "diamond".into(),
+        cycle_start: "2026-11-23".parse().unwrap(),
+        first_order: Some(ORDER_ID.into()),
+        profile: Profile {
+            name: Some("Công Tằng Tôn Nữ Thị Phương Thảo Nguyên".to_owned()),
+            phone: Some("84901234567".to_owned()),
+            email: Some("cong.tang.ton.nu.phuong.thao@example.com.vn".to_owned()),
+            birthday: "1990-05-20".parse().ok(),
+        },
+    }
+}
+
+fn check_size(what: &str, bytes: usize) {
+    assert!(bytes <= WRITE_UNIT_BYTES, "{what} takes {bytes} bytes: more than one write unit");
+}
+
+#[test]
+fn a_member_with_thirteen_lots_and_a_long_name_fits_one_write_unit() {
+    check_size("the member", size(&encode_member(&member(), 123_456, Currency::VND)));
+}
+
+#[test]
+fn an_order_with_two_credits_fits_one_write_unit() {
+    check_size("the order", size(&encode_order(&order(), 12)));
+}
+
+#[test]
+fn an_entry_fits_one_write_unit() {
+    check_size("the entry", size(&encode_entry(&entry())));
+}
+
+#[test]
+fn rows_are_read_as_they_were_written() {
+    let read = decode_member(encode_member(&member(), 7, Currency::VND)).unwrap();
+    assert_eq!((read.row, read.revision), (member(), 7));
+    let read = decode_order(encode_order(&order(), 8)).unwrap();
+    assert_eq!((read.row, read.revision), (order(), 8));
+    assert_eq!(decode_entry(encode_entry(&entry())).unwrap(), entry());
+}
+
+/// Nothing that differs from the defaults is lost with them.
+#[test]
+fn terms_other_than_the_defaults_are_kept() {
+    let mut order = order();
+    order.pending_points = 100;
+    order.ever_undone = true;
+    order.credits[0].terms.amount =
+        TermsAmount::Fixed { legs: Legs::new(100, 0), pending_until: Some(EarnWhen::Delivered) };
+    let credit = &mut order.credits[1];
+    credit.first_expiry = Expiry::On("2027-01-31".parse().unwrap());
+    credit.written_off = Legs::new(3, 4);
+    credit.expired_written_off = 2;
+    credit.terms.expiry = Expiry::Never;
+    credit.terms.reversal = ReversalRules {
+        requires_paid: true,
+        refund: RefundRule::LineExact,
+        negative_balance: NegativeBalance::Limit(50),
+        reverse_expired: true,
+        no_recredit_after_cancel: true,
+        late_debits_current: true,
+    };
+    credit.terms.amount = TermsAmount::Earned {
+        rate: Ratio::new(1, 1000).unwrap(),
+        redeemable_multiplier: Ratio::new(6, 5).unwrap(),
+        qualifying_multiplier: Ratio::new(6, 5).unwrap(),
+        basis: loyalty_domain::programme::Basis::Items,
+        earn_when: EarnWhen::Placed,
+        round: loyalty_domain::points::Rounding::HalfUp,
+        round_stage: loyalty_domain::programme::RoundStage::BaseThenEnd,
+    };
+    assert_eq!(decode_order(encode_order(&order, 1)).unwrap().row, order);
+}
+
+#[test]
+fn a_row_that_makes_no_sense_is_not_read() {
+    let broken = |name: &str| {
+        let mut item = encode_order(&order(), 1);
+        item.remove(name);
+        decode_order(item).is_err()
+    };
+    for name in ["order_id", "revision", "named_at", "member_id", "facts", "credits", "counted"] {
+        assert!(broken(name), "{name}");
+    }
+}
