@@ -18,10 +18,7 @@ pub type Result<T> = std::result::Result<T, StackError>;
 impl StackError {
     /// An error that is its own cause.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            source: None,
-        }
+        Self { message: message.into(), source: None }
     }
 
     /// The message and every cause below it, one per line.
@@ -45,9 +42,7 @@ impl fmt::Display for StackError {
 
 impl Error for StackError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -59,10 +54,7 @@ pub trait Context<T> {
 
 impl<T, E: Error + Send + Sync + 'static> Context<T> for std::result::Result<T, E> {
     fn context(self, message: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|source| StackError {
-            message: message(),
-            source: Some(Box::new(source)),
-        })
+        self.map_err(|source| StackError { message: message(), source: Some(Box::new(source)) })
     }
 }
 
@@ -72,14 +64,8 @@ mod tests {
 
     #[test]
     fn the_report_lists_the_chain_and_display_does_not() {
-        let error = "x"
-            .parse::<u8>()
-            .context(|| "the port must be a number".to_owned())
-            .unwrap_err();
+        let error = "x".parse::<u8>().context(|| "the port must be a number".to_owned()).unwrap_err();
         assert_eq!(error.to_string(), "the port must be a number");
-        assert_eq!(
-            error.report(),
-            "the port must be a number\n  because: invalid digit found in string"
-        );
+        assert_eq!(error.report(), "the port must be a number\n  because: invalid digit found in string");
     }
 }

@@ -1,1 +1,131 @@
-fn main() {}
+//! The command line of Thăng Hạng on one machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use thang_hang::check_programme::{self, CheckArgs};
+use thang_hang::cli;
+use thang_hang::cli::serve::ServeArgs;
+use thang_hang::demo::{self, DemoArgs};
+use thang_hang::error::{Context, Result};
+use thang_hang::tables::TablesArgs;
+use thang_hang::verify;
+
+/// Thăng Hạng: a loyalty engine for shops, on one machine.
+///
+/// Without a subcommand it starts the whole product here: an embedded DynamoDB, the Lambda
+/// functions as they are deployed, the HTTP API and the schedules. It prints where each thing
+/// listens and a line to try.
+#[derive(Debug, Parser)]
+#[command(name = "thang-hang", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    serve: ServeArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show or replay what a running stack gave up on
+    DeadLetters {
+        #[command(subcommand)]
+        action: DeadLetters,
+    },
+    /// Run a schedule (or a function) of a running stack now
+    Invoke {
+        /// A schedule, such as weekly-campaign, or a function
+        name: String,
+        /// The time the run takes as now [default: the stack's clock]
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// A file with the JSON payload, for a function
+        #[arg(long, value_name = "FILE")]
+        payload: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Check a programme file: every problem with its path, and how many orders each tier takes
+    CheckProgramme(CheckArgs),
+    /// Prove the ledger: every member from their history, every order from its entries
+    Verify(TablesArgs),
+    /// Real purchases of a year and a half, end to end, in about a minute
+    Demo(DemoArgs),
+    /// Move the clock of a running stack; every schedule on the way fires in order
+    Advance {
+        /// Where to, such as 2026-11-30T08:00:00+07:00
+        to: String,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadLetters {
+    /// List every dead letter with its content
+    List {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Send dead letters back to where they failed
+    Replay {
+        /// Only this one, by its id [default: all]
+        #[arg(value_name = "MESSAGE_ID")]
+        message_id: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// Where the stack's HTTP API listens
+    #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
+    url: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,thang_hang=info".into()),
+        )
+        .init();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", error.report());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    let done = match cli.command {
+        None => cli::serve::serve(&cli.serve).await,
+        Some(Command::DeadLetters { action }) => match action {
+            DeadLetters::List { target } => cli::list_dead_letters(&target.url).await,
+            DeadLetters::Replay { message_id, target } => {
+                cli::replay_dead_letters(&target.url, message_id.as_deref()).await
+            }
+        },
+        Some(Command::Invoke { name, at, payload, target }) => {
+            let payload = payload.map(read_payload).transpose()?;
+            cli::invoke(&target.url, &name, at.as_deref(), payload).await
+        }
+        Some(Command::Advance { to, target }) => cli::advance(&target.url, &to).await,
+        Some(Command::CheckProgramme(args)) => return check_programme::run(&args),
+        Some(Command::Verify(args)) => return verify::run(&args).await,
+        Some(Command::Demo(args)) => return demo::run(&args).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn read_payload(file: PathBuf) -> Result<serde_json::Value> {
+    let about = || format!("cannot read the payload {}", file.display());
+    let text = std::fs::read_to_string(&file).context(about)?;
+    serde_json::from_str(&text).context(about)
+}

@@ -25,10 +25,7 @@ pub fn event(
         Some("EventBridgeRule") => template.rules.push(rule(&properties, id, function)?),
         Some("ScheduleV2") => template.schedules.push(schedule(&properties, id, function)?),
         Some(other) => {
-            return Err(at(
-                path,
-                &format!("the local stack has no counterpart for events of type {other}"),
-            ));
+            return Err(at(path, &format!("the local stack has no counterpart for events of type {other}")));
         }
         None => return Err(at(path, "has no Type")),
     }
@@ -36,39 +33,21 @@ pub fn event(
 }
 
 fn route(properties: &Properties, function: String) -> Result<Route> {
-    properties.only(
-        &["Path", "Method", "PayloadFormatVersion"],
-        &["ApiId", "Auth", "TimeoutInMillis", "RouteSettings"],
-    )?;
+    properties
+        .only(&["Path", "Method", "PayloadFormatVersion"], &["ApiId", "Auth", "TimeoutInMillis", "RouteSettings"])?;
     let version = properties.text("PayloadFormatVersion")?;
     if version.is_some_and(|version| version != "2.0") {
-        return Err(at(
-            &properties.at("PayloadFormatVersion"),
-            "only 2.0 is understood",
-        ));
+        return Err(at(&properties.at("PayloadFormatVersion"), "only 2.0 is understood"));
     }
-    Ok(Route {
-        method: properties.required("Method")?.to_uppercase(),
-        path: properties.required("Path")?,
-        function,
-    })
+    Ok(Route { method: properties.required("Method")?.to_uppercase(), path: properties.required("Path")?, function })
 }
 
 fn queue_source(properties: &Properties, function: String) -> Result<QueueSource> {
     properties.only(
-        &[
-            "Queue",
-            "BatchSize",
-            "FunctionResponseTypes",
-            "ScalingConfig",
-            "MaximumBatchingWindowInSeconds",
-        ],
+        &["Queue", "BatchSize", "FunctionResponseTypes", "ScalingConfig", "MaximumBatchingWindowInSeconds"],
         &["Enabled"],
     )?;
-    if properties
-        .integer("MaximumBatchingWindowInSeconds")?
-        .is_some_and(|seconds| seconds > 0)
-    {
+    if properties.integer("MaximumBatchingWindowInSeconds")?.is_some_and(|seconds| seconds > 0) {
         return Err(at(
             &properties.at("MaximumBatchingWindowInSeconds"),
             "a batching window is not understood; the local stack hands out what is there",
@@ -108,10 +87,8 @@ fn stream_source(properties: &Properties, function: String) -> Result<StreamSour
         ));
     }
     let stream = properties.required("Stream")?;
-    let table = stream
-        .split('/')
-        .nth(1)
-        .ok_or_else(|| at(&properties.at("Stream"), "is not the ARN of a table's stream"))?;
+    let table =
+        stream.split('/').nth(1).ok_or_else(|| at(&properties.at("Stream"), "is not the ARN of a table's stream"))?;
     let on_failure = match properties.inner("DestinationConfig")? {
         Some(config) => match config.inner("OnFailure")? {
             Some(destination) => Some(queue_name(&destination.required("Destination")?)),
@@ -132,21 +109,14 @@ fn stream_source(properties: &Properties, function: String) -> Result<StreamSour
 }
 
 fn rule(properties: &Properties, id: &str, function: String) -> Result<Rule> {
-    properties.only(
-        &["EventBusName", "Pattern", "RetryPolicy", "DeadLetterConfig", "RuleName"],
-        &["State"],
-    )?;
+    properties.only(&["EventBusName", "Pattern", "RetryPolicy", "DeadLetterConfig", "RuleName"], &["State"])?;
     Ok(Rule {
         name: match properties.text("RuleName")? {
             Some(name) => name,
             None => format!("{function}-{id}"),
         },
-        bus: properties
-            .text("EventBusName")?
-            .unwrap_or_else(|| "default".to_owned()),
-        pattern: properties
-            .get("Pattern")?
-            .ok_or_else(|| at(&properties.path, "Pattern is missing"))?,
+        bus: properties.text("EventBusName")?.unwrap_or_else(|| "default".to_owned()),
+        pattern: properties.get("Pattern")?.ok_or_else(|| at(&properties.path, "Pattern is missing"))?,
         deliveries: vec![with_retries(properties, Target::Function(function))?],
     })
 }
@@ -170,9 +140,7 @@ fn schedule(properties: &Properties, id: &str, function: String) -> Result<Sched
             None => format!("{function}-{id}"),
         },
         expression: properties.required("ScheduleExpression")?,
-        time_zone: properties
-            .text("ScheduleExpressionTimezone")?
-            .unwrap_or_else(|| "UTC".to_owned()),
+        time_zone: properties.text("ScheduleExpressionTimezone")?.unwrap_or_else(|| "UTC".to_owned()),
         input: properties.text("Input")?,
         enabled: properties.text("State")?.as_deref() != Some("DISABLED"),
         delivery: with_retries(properties, Target::Function(function))?,
@@ -183,9 +151,6 @@ fn partial_responses(properties: &Properties) -> Result<bool> {
     match properties.get("FunctionResponseTypes")? {
         None => Ok(false),
         Some(Value::Array(types)) if types == ["ReportBatchItemFailures"] => Ok(true),
-        Some(_) => Err(at(
-            &properties.at("FunctionResponseTypes"),
-            "only ReportBatchItemFailures is understood",
-        )),
+        Some(_) => Err(at(&properties.at("FunctionResponseTypes"), "only ReportBatchItemFailures is understood")),
     }
 }

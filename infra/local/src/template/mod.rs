@@ -46,7 +46,6 @@ pub struct Queue {
     pub name: String,
     pub delay_seconds: u32,
     pub visibility_seconds: u32,
-    pub retention_seconds: u32,
     pub redrive: Option<Redrive>,
 }
 
@@ -149,8 +148,7 @@ impl Template {
     /// # Errors
     /// Names the file, and the path inside it, of the first thing that cannot be understood.
     pub fn load(file: &Path, locality: Locality) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .context(|| format!("cannot read the template {}", file.display()))?;
+        let text = std::fs::read_to_string(file).context(|| format!("cannot read the template {}", file.display()))?;
         Self::parse(&text, locality).context(|| format!("in the template {}", file.display()))
     }
 

@@ -33,9 +33,7 @@ pub fn template(resolver: &Resolver) -> Result<Template> {
         if !enabled(resolver, resource, &path)? {
             continue;
         }
-        let kind = resource["Type"]
-            .as_str()
-            .ok_or_else(|| at(&path, "has no Type"))?;
+        let kind = resource["Type"].as_str().ok_or_else(|| at(&path, "has no Type"))?;
         let properties = || Properties::of(resolver, resource.get("Properties"), &path);
         match kind {
             "AWS::DynamoDB::Table" => {
@@ -51,10 +49,7 @@ pub fn template(resolver: &Resolver) -> Result<Template> {
             "AWS::Serverless::Function" | "AWS::Events::Rule" | "AWS::Scheduler::Schedule" => {}
             kind if CLOUD_ONLY.contains(&kind) => {}
             other => {
-                return Err(at(
-                    &path,
-                    &format!("the local stack has no counterpart for {other}"),
-                ));
+                return Err(at(&path, &format!("the local stack has no counterpart for {other}")));
             }
         }
     }
@@ -62,9 +57,7 @@ pub fn template(resolver: &Resolver) -> Result<Template> {
     for (logical_id, resource) in kind_of(&resources, "AWS::Serverless::Function") {
         let path = format!("Resources.{logical_id}");
         let binary = binary(resource, &path)?;
-        names
-            .functions
-            .insert(resolver.name(logical_id, &path, 0)?, binary);
+        names.functions.insert(resolver.name(logical_id, &path, 0)?, binary);
     }
     for (logical_id, resource) in &resources {
         let path = format!("Resources.{logical_id}");
@@ -101,10 +94,7 @@ impl Names {
     pub fn target(&self, arn: &str, path: &str) -> Result<Target> {
         let name = arn.rsplit(':').next().unwrap_or_default();
         if arn.starts_with("arn:aws:lambda:") {
-            let binary = self
-                .functions
-                .get(name)
-                .ok_or_else(|| at(path, &format!("there is no function {name}")))?;
+            let binary = self.functions.get(name).ok_or_else(|| at(path, &format!("there is no function {name}")))?;
             return Ok(Target::Function(binary.clone()));
         }
         if arn.starts_with("arn:aws:sqs:") {
@@ -130,11 +120,7 @@ impl<'a> Properties<'a> {
             Some(Value::Object(object)) => object.clone(),
             Some(_) => return Err(at(&path, "should be a mapping")),
         };
-        Ok(Self {
-            resolver,
-            object,
-            path,
-        })
+        Ok(Self { resolver, object, path })
     }
 
     /// Refuses any property outside both lists: those that are honoured here, and those that
@@ -142,10 +128,7 @@ impl<'a> Properties<'a> {
     pub fn only(&self, honoured: &[&str], cloud_only: &[&str]) -> Result<()> {
         for key in self.object.keys() {
             if !honoured.contains(&key.as_str()) && !cloud_only.contains(&key.as_str()) {
-                return Err(at(
-                    &self.at(key),
-                    "the local stack does not understand this property",
-                ));
+                return Err(at(&self.at(key), "the local stack does not understand this property"));
             }
         }
         Ok(())
@@ -177,8 +160,7 @@ impl<'a> Properties<'a> {
 
     /// A property that must be there, as text.
     pub fn required(&self, key: &str) -> Result<String> {
-        self.text(key)?
-            .ok_or_else(|| at(&self.path, &format!("{key} is missing")))
+        self.text(key)?.ok_or_else(|| at(&self.path, &format!("{key} is missing")))
     }
 
     /// A property as a whole number, zero or more.
@@ -186,35 +168,21 @@ impl<'a> Properties<'a> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
-        text.parse().map(Some).map_err(|_| {
-            at(
-                &self.at(key),
-                &format!("should be a whole number, not “{text}”"),
-            )
-        })
+        text.parse().map(Some).map_err(|_| at(&self.at(key), &format!("should be a whole number, not “{text}”")))
     }
 
     /// A property that is a mapping, as properties of its own.
     pub fn inner(&self, key: &str) -> Result<Option<Properties<'a>>> {
         match self.get(key)? {
             None => Ok(None),
-            Some(Value::Object(object)) => Ok(Some(Properties {
-                resolver: self.resolver,
-                object,
-                path: self.at(key),
-            })),
+            Some(Value::Object(object)) => Ok(Some(Properties { resolver: self.resolver, object, path: self.at(key) })),
             Some(_) => Err(at(&self.at(key), "should be a mapping")),
         }
     }
 }
 
-fn kind_of<'a>(
-    resources: &'a Map<String, Value>,
-    kind: &'a str,
-) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    resources
-        .iter()
-        .filter(move |(_, resource)| resource["Type"] == kind)
+fn kind_of<'a>(resources: &'a Map<String, Value>, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    resources.iter().filter(move |(_, resource)| resource["Type"] == kind)
 }
 
 fn enabled(resolver: &Resolver, resource: &Value, path: &str) -> Result<bool> {
@@ -235,21 +203,11 @@ fn table(name: String, properties: &Properties) -> Result<Table> {
             "TimeToLiveSpecification",
             "BillingMode",
         ],
-        &[
-            "PointInTimeRecoverySpecification",
-            "SSESpecification",
-            "DeletionProtectionEnabled",
-            "Tags",
-        ],
+        &["PointInTimeRecoverySpecification", "SSESpecification", "DeletionProtectionEnabled", "Tags"],
     )?;
     let mut create = Map::new();
     create.insert("TableName".to_owned(), name.clone().into());
-    for key in [
-        "AttributeDefinitions",
-        "KeySchema",
-        "GlobalSecondaryIndexes",
-        "BillingMode",
-    ] {
+    for key in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"] {
         if let Some(value) = properties.get(key)? {
             create.insert(key.to_owned(), value);
         }
@@ -259,28 +217,18 @@ fn table(name: String, properties: &Properties) -> Result<Table> {
         create.insert("StreamSpecification".to_owned(), stream);
     }
     let time_to_live = match properties.inner("TimeToLiveSpecification")? {
-        Some(ttl) if ttl.text("Enabled")?.as_deref() == Some("true") => {
-            Some(ttl.required("AttributeName")?)
-        }
+        Some(ttl) if ttl.text("Enabled")?.as_deref() == Some("true") => Some(ttl.required("AttributeName")?),
         _ => None,
     };
-    Ok(Table {
-        name,
-        create: Value::Object(create),
-        time_to_live,
-    })
+    Ok(Table { name, create: Value::Object(create), time_to_live })
 }
 
 fn queue(name: String, properties: &Properties) -> Result<Queue> {
     properties.only(
+        &["QueueName", "DelaySeconds", "VisibilityTimeout", "RedrivePolicy"],
         &[
-            "QueueName",
-            "DelaySeconds",
-            "VisibilityTimeout",
+            // Dead letters are kept here for as long as the data directory is.
             "MessageRetentionPeriod",
-            "RedrivePolicy",
-        ],
-        &[
             "KmsMasterKeyId",
             "SqsManagedSseEnabled",
             "RedriveAllowPolicy",
@@ -302,7 +250,6 @@ fn queue(name: String, properties: &Properties) -> Result<Queue> {
         // The defaults are those of SQS.
         delay_seconds: properties.integer("DelaySeconds")?.unwrap_or(0),
         visibility_seconds: properties.integer("VisibilityTimeout")?.unwrap_or(30),
-        retention_seconds: properties.integer("MessageRetentionPeriod")?.unwrap_or(345_600),
         redrive,
     })
 }
@@ -316,20 +263,10 @@ fn binary(resource: &Value, path: &str) -> Result<String> {
     resource["Metadata"]["BuildProperties"]["Binary"]
         .as_str()
         .map(str::to_owned)
-        .ok_or_else(|| {
-            at(
-                path,
-                "Metadata.BuildProperties.Binary must name the cargo binary of the function",
-            )
-        })
+        .ok_or_else(|| at(path, "Metadata.BuildProperties.Binary must name the cargo binary of the function"))
 }
 
-fn function(
-    resolver: &Resolver,
-    resource: &Value,
-    path: &str,
-    template: &mut Template,
-) -> Result<()> {
+fn function(resolver: &Resolver, resource: &Value, path: &str, template: &mut Template) -> Result<()> {
     let binary = binary(resource, path)?;
     let mut properties = Properties::of(resolver, resource.get("Properties"), path)?;
     let globals = resolver.section("Globals");
@@ -393,27 +330,17 @@ fn variables(
             None => value.as_str(),
         };
         let secret = pattern.is_some_and(|text| text.starts_with("{{resolve:"));
-        let value = if secret {
-            None
-        } else {
-            Some(resolver.text(value, &path)?)
-        };
+        let value = if secret { None } else { Some(resolver.text(value, &path)?) };
         variables.insert(name.clone(), value);
     }
     Ok(variables)
 }
 
 fn rule(name: String, properties: &Properties, names: &Names) -> Result<Rule> {
-    properties.only(
-        &["Name", "EventBusName", "EventPattern", "Targets", "State"],
-        &["Description", "Tags"],
-    )?;
-    let pattern = properties.get("EventPattern")?.ok_or_else(|| {
-        at(
-            &properties.path,
-            "EventPattern is missing; use AWS::Scheduler::Schedule for a schedule",
-        )
-    })?;
+    properties.only(&["Name", "EventBusName", "EventPattern", "Targets", "State"], &["Description", "Tags"])?;
+    let pattern = properties
+        .get("EventPattern")?
+        .ok_or_else(|| at(&properties.path, "EventPattern is missing; use AWS::Scheduler::Schedule for a schedule"))?;
     let mut deliveries = Vec::new();
     let targets = properties.get("Targets")?.unwrap_or(Value::Array(Vec::new()));
     for (index, target) in targets.as_array().into_iter().flatten().enumerate() {
@@ -435,25 +362,15 @@ fn rule(name: String, properties: &Properties, names: &Names) -> Result<Rule> {
 
 fn schedule(name: String, properties: &Properties, names: &Names) -> Result<Schedule> {
     properties.only(
-        &[
-            "Name",
-            "ScheduleExpression",
-            "ScheduleExpressionTimezone",
-            "State",
-            "Target",
-        ],
+        &["Name", "ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target"],
         &["Description", "FlexibleTimeWindow", "GroupName"],
     )?;
-    let target = properties
-        .inner("Target")?
-        .ok_or_else(|| at(&properties.path, "Target is missing"))?;
+    let target = properties.inner("Target")?.ok_or_else(|| at(&properties.path, "Target is missing"))?;
     target.only(&["Arn", "Input", "RetryPolicy", "DeadLetterConfig"], &["RoleArn"])?;
     Ok(Schedule {
         name,
         expression: properties.required("ScheduleExpression")?,
-        time_zone: properties
-            .text("ScheduleExpressionTimezone")?
-            .unwrap_or_else(|| "UTC".to_owned()),
+        time_zone: properties.text("ScheduleExpressionTimezone")?.unwrap_or_else(|| "UTC".to_owned()),
         input: target.text("Input")?,
         enabled: properties.text("State")?.as_deref() != Some("DISABLED"),
         delivery: delivery(&target, names)?,

@@ -43,18 +43,13 @@ impl Resolver {
 
     /// A top-level section such as `Resources`; empty when the template has none.
     pub fn section(&self, name: &str) -> Map<String, Value> {
-        self.document
-            .get(name)
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default()
+        self.document.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
     /// The value with every function inside it replaced by what it comes to.
     /// `AWS::NoValue` removes the property or the list item it stands for.
     pub fn resolve(&self, value: &Value, path: &str) -> Result<Value> {
-        self.value(value, path, 0)
-            .map(|value| value.unwrap_or(Value::Null))
+        self.value(value, path, 0).map(|value| value.unwrap_or(Value::Null))
     }
 
     /// [`Self::resolve`] to text; numbers and booleans are written out.
@@ -93,13 +88,7 @@ impl Resolver {
         }
     }
 
-    fn call(
-        &self,
-        name: &str,
-        argument: &Value,
-        path: &str,
-        depth: usize,
-    ) -> Result<Option<Value>> {
+    fn call(&self, name: &str, argument: &Value, path: &str, depth: usize) -> Result<Option<Value>> {
         let text = match name {
             "Ref" => {
                 let target = scalar(argument, path)?;
@@ -110,29 +99,18 @@ impl Resolver {
             }
             "Fn::GetAtt" => {
                 let parts = list(argument, 2, "Fn::GetAtt", path)?;
-                self.attribute(
-                    &scalar(&parts[0], path)?,
-                    &scalar(&parts[1], path)?,
-                    path,
-                    depth,
-                )?
+                self.attribute(&scalar(&parts[0], path)?, &scalar(&parts[1], path)?, path, depth)?
             }
             "Fn::Sub" => self.substitute(argument, path, depth)?,
             "Fn::Join" => self.join_list(argument, path, depth)?,
             "Fn::If" => {
                 let parts = list(argument, 3, "Fn::If", path)?;
-                let chosen = if self.condition(&scalar(&parts[0], path)?, path, depth)? {
-                    &parts[1]
-                } else {
-                    &parts[2]
-                };
+                let chosen =
+                    if self.condition(&scalar(&parts[0], path)?, path, depth)? { &parts[1] } else { &parts[2] };
                 return self.value(chosen, path, depth);
             }
             other => {
-                return Err(at(
-                    path,
-                    &format!("the local stack does not understand {other}"),
-                ));
+                return Err(at(path, &format!("the local stack does not understand {other}")));
             }
         };
         Ok(Some(Value::String(text)))
@@ -151,36 +129,25 @@ impl Resolver {
             if let Some(given) = self.locality.parameters.get(target) {
                 return Ok(given.clone());
             }
-            let default = parameter
-                .get("Default")
-                .ok_or_else(|| at(path, &format!("parameter {target} has no default")))?;
+            let default =
+                parameter.get("Default").ok_or_else(|| at(path, &format!("parameter {target} has no default")))?;
             return scalar(default, path);
         }
         match self.resource_type(target, path)? {
-            "AWS::SQS::Queue" => Ok(format!(
-                "{}/{ACCOUNT}/{}",
-                self.locality.services_url,
-                self.name(target, path, depth)?
-            )),
+            "AWS::SQS::Queue" => {
+                Ok(format!("{}/{ACCOUNT}/{}", self.locality.services_url, self.name(target, path, depth)?))
+            }
             _ => self.name(target, path, depth),
         }
     }
 
-    fn attribute(
-        &self,
-        resource: &str,
-        attribute: &str,
-        path: &str,
-        depth: usize,
-    ) -> Result<String> {
+    fn attribute(&self, resource: &str, attribute: &str, path: &str, depth: usize) -> Result<String> {
         let kind = self.resource_type(resource, path)?.to_owned();
         let name = self.name(resource, path, depth)?;
         let arn = |service: &str, rest: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
         match (kind.as_str(), attribute) {
             ("AWS::DynamoDB::Table", "Arn") => Ok(arn("dynamodb", format!("table/{name}"))),
-            ("AWS::DynamoDB::Table", "StreamArn") => {
-                Ok(arn("dynamodb", format!("table/{name}/stream/local")))
-            }
+            ("AWS::DynamoDB::Table", "StreamArn") => Ok(arn("dynamodb", format!("table/{name}/stream/local"))),
             ("AWS::SQS::Queue", "Arn") => Ok(arn("sqs", name)),
             ("AWS::SQS::Queue", "QueueName") => Ok(name),
             ("AWS::SQS::Queue", "QueueUrl") => self.reference(resource, path, depth),
@@ -188,10 +155,7 @@ impl Resolver {
             ("AWS::Events::EventBus", "Name") => Ok(name),
             ("AWS::Serverless::Function", "Arn") => Ok(arn("lambda", format!("function:{name}"))),
             ("AWS::IAM::Role", "Arn") => Ok(format!("arn:aws:iam::{ACCOUNT}:role/{name}")),
-            _ => Err(at(
-                path,
-                &format!("the local stack does not know {attribute} of {resource} ({kind})"),
-            )),
+            _ => Err(at(path, &format!("the local stack does not know {attribute} of {resource} ({kind})"))),
         }
     }
 
@@ -208,10 +172,7 @@ impl Resolver {
         let given = self.document["Resources"][logical_id]["Properties"].get(property);
         let path = format!("Resources.{logical_id}.Properties.{property}");
         match given {
-            Some(value) => scalar(
-                &self.value(value, &path, depth + 1)?.unwrap_or(Value::Null),
-                &path,
-            ),
+            Some(value) => scalar(&self.value(value, &path, depth + 1)?.unwrap_or(Value::Null), &path),
             None => Ok(format!("{}-{logical_id}", self.locality.stack_name)),
         }
     }
@@ -237,9 +198,7 @@ impl Resolver {
         let mut rest = pattern.as_str();
         while let Some(start) = rest.find("${") {
             output.push_str(&rest[..start]);
-            let end = rest[start..]
-                .find('}')
-                .ok_or_else(|| at(path, "has ${ without }"))?;
+            let end = rest[start..].find('}').ok_or_else(|| at(path, "has ${ without }"))?;
             let name = &rest[start + 2..start + end];
             rest = &rest[start + end + 1..];
             if let Some(literal) = name.strip_prefix('!') {
@@ -262,24 +221,16 @@ impl Resolver {
     fn join_list(&self, argument: &Value, path: &str, depth: usize) -> Result<String> {
         let parts = list(argument, 2, "Fn::Join", path)?;
         let separator = scalar(&parts[0], path)?;
-        let items = self
-            .value(&parts[1], path, depth + 1)?
-            .unwrap_or(Value::Null);
-        let items = items
-            .as_array()
-            .ok_or_else(|| at(path, "Fn::Join needs a list"))?;
-        let texts: Vec<String> = items
-            .iter()
-            .map(|item| scalar(item, path))
-            .collect::<Result<_>>()?;
+        let items = self.value(&parts[1], path, depth + 1)?.unwrap_or(Value::Null);
+        let items = items.as_array().ok_or_else(|| at(path, "Fn::Join needs a list"))?;
+        let texts: Vec<String> = items.iter().map(|item| scalar(item, path)).collect::<Result<_>>()?;
         Ok(texts.join(&separator))
     }
 
     /// Whether a condition of the template holds with these parameters.
     pub fn condition(&self, name: &str, path: &str, depth: usize) -> Result<bool> {
-        let condition = self.document["Conditions"]
-            .get(name)
-            .ok_or_else(|| at(path, &format!("there is no condition {name}")))?;
+        let condition =
+            self.document["Conditions"].get(name).ok_or_else(|| at(path, &format!("there is no condition {name}")))?;
         self.holds(condition, &format!("Conditions.{name}"), depth + 1)
     }
 
@@ -309,10 +260,7 @@ impl Resolver {
                 let sides = list(argument, 2, "Fn::Equals", path)?;
                 Ok(self.text(&sides[0], path)? == self.text(&sides[1], path)?)
             }
-            other => Err(at(
-                path,
-                &format!("the local stack does not understand the condition {other}"),
-            )),
+            other => Err(at(path, &format!("the local stack does not understand the condition {other}"))),
         }
     }
 }
@@ -323,11 +271,7 @@ pub fn at(path: &str, problem: &str) -> StackError {
 }
 
 fn is_function(object: &Map<String, Value>) -> bool {
-    object.len() == 1
-        && object
-            .keys()
-            .next()
-            .is_some_and(|key| key == "Ref" || key.starts_with("Fn::"))
+    object.len() == 1 && object.keys().next().is_some_and(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 
 fn list<'a>(argument: &'a Value, length: usize, function: &str, path: &str) -> Result<&'a [Value]> {

@@ -8,20 +8,8 @@ use serde_yaml_ng::Value as Yaml;
 use crate::error::{Result, StackError};
 
 /// CloudFormation's functions that have a short tag, as the tag is written after `!`.
-const SHORT_TAGS: [&str; 12] = [
-    "Ref",
-    "Condition",
-    "And",
-    "Equals",
-    "FindInMap",
-    "GetAtt",
-    "If",
-    "Join",
-    "Not",
-    "Or",
-    "Select",
-    "Sub",
-];
+const SHORT_TAGS: [&str; 12] =
+    ["Ref", "Condition", "And", "Equals", "FindInMap", "GetAtt", "If", "Join", "Not", "Or", "Select", "Sub"];
 
 /// The document with every tag replaced by `{"Fn::Tag": …}` (`{"Ref": …}` for `!Ref`).
 pub fn normalise(value: Yaml, path: &str) -> Result<Json> {
@@ -50,9 +38,7 @@ pub fn normalise(value: Yaml, path: &str) -> Result<Json> {
             let tag = tagged.tag.to_string();
             let name = tag.trim_start_matches('!');
             if !SHORT_TAGS.contains(&name) {
-                return Err(StackError::new(format!(
-                    "{path}: the local stack does not understand the tag {tag}"
-                )));
+                return Err(StackError::new(format!("{path}: the local stack does not understand the tag {tag}")));
             }
             let argument = normalise(tagged.value, path)?;
             function(name, argument)
@@ -62,11 +48,7 @@ pub fn normalise(value: Yaml, path: &str) -> Result<Json> {
 
 /// `path.key`, or just the key at the top of the document.
 pub fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn function(name: &str, argument: Json) -> Json {
@@ -74,10 +56,7 @@ fn function(name: &str, argument: Json) -> Json {
         ("Ref" | "Condition", argument) => (name.to_owned(), argument),
         ("GetAtt", Json::String(dotted)) => {
             let (resource, attribute) = dotted.split_once('.').unwrap_or((&dotted, ""));
-            (
-                "Fn::GetAtt".to_owned(),
-                Json::Array(vec![resource.into(), attribute.into()]),
-            )
+            ("Fn::GetAtt".to_owned(), Json::Array(vec![resource.into(), attribute.into()]))
         }
         (_, argument) => (format!("Fn::{name}"), argument),
     };
@@ -115,12 +94,9 @@ mod tests {
 
     #[test]
     fn short_and_long_forms_become_the_same() {
-        let short =
-            read("a: !Ref X\nb: !GetAtt X.Arn\nc: !Sub 'y-${X}'\nd: !If [C, 1, 2]").unwrap();
-        let long = read(
-            "a: {Ref: X}\nb: {'Fn::GetAtt': [X, Arn]}\nc: {'Fn::Sub': 'y-${X}'}\nd: {'Fn::If': [C, 1, 2]}",
-        )
-        .unwrap();
+        let short = read("a: !Ref X\nb: !GetAtt X.Arn\nc: !Sub 'y-${X}'\nd: !If [C, 1, 2]").unwrap();
+        let long = read("a: {Ref: X}\nb: {'Fn::GetAtt': [X, Arn]}\nc: {'Fn::Sub': 'y-${X}'}\nd: {'Fn::If': [C, 1, 2]}")
+            .unwrap();
         assert_eq!(short, long);
         assert_eq!(short["a"], json!({"Ref": "X"}));
     }

@@ -6,11 +6,11 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
-/// Years that an order can be of. `0001-01-01` is how some shops write "never".
-const YEARS: std::ops::RangeInclusive<i32> = 2000..=2199;
+/// Years that an order can be of. `0001-01-01` is how some shops write "never", and 1970 how others do.
+const YEARS: std::ops::RangeInclusive<i32> = 1971..=2199;
 
 /// The instant of an ISO 8601 date and time, with an offset or else in `zone`; `None` when it is neither, or has no
-/// offset and no zone is known, or lies outside the years 2000 to 2199. A wall clock that a zone shows twice is the
+/// offset and no zone is known, or lies outside the years 1971 to 2199. A wall clock that a zone shows twice is the
 /// earlier instant.
 pub fn instant(text: &str, zone: Option<Tz>) -> Option<DateTime<Utc>> {
     use chrono::Datelike;

@@ -1,0 +1,125 @@
+//! `demo`: a year and a half of a real shop, through the webhook door, in about a minute.
+//!
+//! Real purchases become signed webhooks, some late, twice, in the wrong order, cancelled or partly returned. They are
+//! posted at full speed while the stack's clock runs through the time they happened in. In the end the books are shown,
+//! proved, and held against plain arithmetic.
+
+mod purchases;
+mod shop;
+mod story;
+mod summary;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Days, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::serve::workspace;
+use crate::error::{Result, StackError};
+use crate::secrets::Secrets;
+use crate::stack::{Options, Stack};
+use crate::tables::{self, TablesArgs};
+use crate::verify;
+use shop::Shop;
+use story::{Delivery, Story};
+
+/// How the demo runs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DemoArgs {
+    /// How many of the 2,357 customers take part; 50 take a few seconds
+    #[arg(long, default_value_t = 2_357, value_name = "N")]
+    pub customers: usize,
+    /// The same seed tells the same story
+    #[arg(long, default_value_t = 1_997, value_name = "N")]
+    pub seed: u64,
+    /// Use a running stack instead of one of the demo's own. Its clock moves a year and a half ahead
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// The day before the first purchase, in the morning.
+const BEGINS: &str = "1996-12-31T08:00:00+07:00";
+
+/// Runs the demo and prints what came of it.
+///
+/// # Errors
+/// When the stack does not start, refuses a webhook or cannot be read.
+pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
+    if args.customers == 0 {
+        return Err(StackError::new("--customers must be at least 1"));
+    }
+    match &args.url {
+        Some(url) => play(args, url).await,
+        None => {
+            let begins: DateTime<Utc> = BEGINS.parse().map_err(|_| StackError::new("the demo's first day"))?;
+            let stack =
+                Stack::start(Options { clock_ms: Some(begins.timestamp_millis()), ..Options::ephemeral(&workspace()) })
+                    .await?;
+            let url = stack.running().url();
+            let played = play(args, &url).await;
+            stack.stop().await;
+            played
+        }
+    }
+}
+
+async fn play(args: &DemoArgs, url: &str) -> Result<ExitCode> {
+    let secrets = Secrets::from_lookup(|name| std::env::var(name).ok());
+    let shop = Shop::open(url, secrets.get("WEBHOOK_SECRET_STANDARD").unwrap_or_default()).await?;
+    let purchases = purchases::of_first(args.customers)?;
+    let story = story::tell(&purchases, args.seed, shop.days_since_the_first_purchase());
+    println!(
+        "{} purchases of {} customers become {} webhooks: {} late, {} duplicated, {} out of order, {} cancelled, \
+         {} partly returned.",
+        story.orders,
+        args.customers.min(purchases::CUSTOMERS),
+        story.deliveries.len(),
+        story.late,
+        story.duplicated,
+        story.out_of_order,
+        story.cancelled,
+        story.partly_returned
+    );
+    let before = shop.stats().await?;
+    let began = Instant::now();
+    post_all(&shop, &story).await?;
+    let took = began.elapsed();
+    let tables = TablesArgs {
+        endpoint_url: shop.dynamodb_url().to_owned(),
+        region: None,
+        table_prefix: shop.table_prefix().to_owned(),
+    };
+    let client = tables::client(&tables).await;
+    let sheets = summary::read(&client, &tables).await?;
+    summary::print_sheets(&sheets);
+    summary::print_figures(&sheets, &story, took, &before, &shop.stats().await?);
+    let report = verify::prove(&client, &tables).await?;
+    verify::print(&report);
+    // A running stack may hold more than this story.
+    let as_computed = args.url.is_some() || summary::print_arithmetic(&sheets, &story);
+    Ok(if report.clean() && as_computed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Posts everything, day by day of the story.
+async fn post_all(shop: &Shop, story: &Story) -> Result<()> {
+    let bar = ProgressBar::new(story.deliveries.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} webhooks, {per_sec}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let mut rest: &[Delivery] = &story.deliveries;
+    while let Some(first) = rest.first() {
+        let day = first.at.date_naive();
+        let next_day = day.checked_add_days(Days::new(1)).unwrap_or(day);
+        bar.set_message(day.to_string());
+        let today = rest.iter().take_while(|delivery| delivery.at.date_naive() == day).count();
+        shop.advance(next_day).await?;
+        shop.post(&rest[..today], &bar).await?;
+        rest = &rest[today..];
+    }
+    bar.set_message("waiting for the last to settle");
+    shop.settle().await?;
+    bar.finish_and_clear();
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What the demo shows in the end: the two sheets, the figures, and the arithmetic they are held against.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use loyalty_audit::{Row, Table as Books, Value};
+use serde_json::Value as Json;
+
+use super::story::Story;
+use crate::error::Result;
+use crate::tables::{TablesArgs, scan};
+
+/// Rows shown of each sheet.
+const ROWS_SHOWN: usize = 8;
+/// The rate of the demo's programme, đồng for one point; P3.
+const DONG_PER_POINT: i64 = 10_000;
+
+/// The two sheets.
+#[derive(Default)]
+pub struct Sheets {
+    members: Vec<Row>,
+    history: Vec<Row>,
+}
+
+/// Reads both sheets.
+///
+/// # Errors
+/// When the tables cannot be read.
+pub async fn read(client: &Client, args: &TablesArgs) -> Result<Sheets> {
+    let mut sheets = Sheets::default();
+    scan(client, args, Books::Members, |row| sheets.members.push(row)).await?;
+    scan(client, args, Books::PointsHistory, |row| sheets.history.push(row)).await?;
+    sheets.members.sort_by_key(|row| std::cmp::Reverse(number(row, "qualifying_points")));
+    sheets.history.sort_by_key(|row| (text(row, "recorded_at"), text(row, "member_id"), number(row, "seq")));
+    Ok(sheets)
+}
+
+/// The first rows of each sheet.
+pub fn print_sheets(sheets: &Sheets) {
+    println!("\nBảng Thông tin tích điểm (members): the {ROWS_SHOWN} with the most qualifying points");
+    let columns =
+        ["member_id", "name", "tier", "redeemable_points", "qualifying_points", "spent_minor", "orders_count"];
+    println!("{}", sheet(sheets.members.iter().take(ROWS_SHOWN), &columns));
+    println!("\nBảng Lịch sử tích điểm (points-history): the last {ROWS_SHOWN} movements");
+    let columns = ["recorded_at", "member_id", "seq", "kind", "order_id", "redeemable", "qualifying", "reason"];
+    println!("{}", sheet(sheets.history.iter().rev().take(ROWS_SHOWN), &columns));
+}
+
+fn sheet<'a>(rows: impl Iterator<Item = &'a Row>, columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.iter().copied());
+    for row in rows {
+        table.add_row(columns.iter().map(|column| shown(row, column)));
+    }
+    for (at, column) in columns.iter().enumerate() {
+        let figures = ["redeemable", "qualifying", "spent", "orders_count", "seq"];
+        if figures.iter().any(|figure| column.starts_with(figure))
+            && let Some(column) = table.column_mut(at)
+        {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Tiers, points, speed and what it cost.
+pub fn print_figures(sheets: &Sheets, story: &Story, took: Duration, before: &Json, after: &Json) {
+    let mut tiers: BTreeMap<(i64, String), usize> = BTreeMap::new();
+    for member in &sheets.members {
+        let order = ["member", "silver", "gold", "diamond"].iter().position(|tier| *tier == text(member, "tier"));
+        *tiers.entry((order.map_or(i64::MAX, |at| at as i64), text(member, "tier"))).or_default() += 1;
+    }
+    let tiers: Vec<String> =
+        tiers.into_iter().map(|((_, tier), count)| format!("{tier} {}", grouped(count as i64))).collect();
+    let sum = |wanted: fn(i64) -> bool, kinds: &[&str]| -> i64 {
+        let of = sheets.history.iter().filter(|row| kinds.contains(&text(row, "kind").as_str()));
+        of.map(|row| number(row, "redeemable")).filter(|points| wanted(*points)).sum()
+    };
+    let seconds = took.as_secs_f64();
+    println!("\nTiers        {}", tiers.join(" · "));
+    println!(
+        "Points       {} issued, {} taken back, {} expired, {} outstanding",
+        grouped(sum(|points| points > 0, &["accrual", "welcome"])),
+        grouped(-sum(|points| points < 0, &["reversal"])),
+        grouped(-sum(|points| points < 0, &["expiration"])),
+        grouped(sheets.members.iter().map(|row| number(row, "redeemable_points")).sum()),
+    );
+    println!(
+        "Speed        {} webhooks of {} orders in {seconds:.1} s: {:.0} webhooks/s, {:.0} orders/s",
+        grouped(story.deliveries.len() as i64),
+        grouped(story.orders as i64),
+        story.deliveries.len() as f64 / seconds,
+        story.orders as f64 / seconds,
+    );
+    print_cost(story, before, after);
+}
+
+/// DynamoDB requests and capacity units by function, for each order.
+fn print_cost(story: &Story, before: &Json, after: &Json) {
+    let count = |stats: &Json, function: &str, figure: &str| -> f64 {
+        let operations = stats["dynamodb"][function].as_object();
+        operations.into_iter().flatten().filter_map(|(_, usage)| usage[figure].as_f64()).sum()
+    };
+    println!("DynamoDB     for each order, with all its webhooks:");
+    for function in after["dynamodb"].as_object().into_iter().flatten().map(|(function, _)| function) {
+        let each = |figure| (count(after, function, figure) - count(before, function, figure)) / story.orders as f64;
+        let requests = each("requests");
+        if after["functions"].get(function).is_some() && requests > 0.0 {
+            println!(
+                "             {function:<14} {requests:>6.2} requests {:>6.2} read units {:>6.2} write units",
+                each("read_units"),
+                each("write_units")
+            );
+        }
+    }
+}
+
+/// Holds the books against what the purchases must come to: the points of the goods each order is worth in the end,
+/// rounded down order by order. Returns whether they agree.
+pub fn print_arithmetic(sheets: &Sheets, story: &Story) -> bool {
+    let expected: i64 = story.goods_in_the_end.iter().map(|goods| goods.div_euclid(DONG_PER_POINT)).sum();
+    let actual: i64 = sheets.members.iter().map(|row| number(row, "qualifying_points")).sum();
+    let verdict = if expected == actual { "as computed" } else { "NOT what was computed" };
+    println!(
+        "arithmetic: {} qualifying points in the books, {} computed: {verdict}",
+        grouped(actual),
+        grouped(expected)
+    );
+    expected == actual
+}
+
+fn text(row: &Row, name: &str) -> String {
+    match row.get(name) {
+        Some(Value::S(text) | Value::N(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn number(row: &Row, name: &str) -> i64 {
+    text(row, name).parse().unwrap_or(0)
+}
+
+fn shown(row: &Row, name: &str) -> String {
+    let value = text(row, name);
+    match name {
+        "member_id" => value.chars().take(10).chain(['…']).collect(),
+        "recorded_at" => value.chars().take(16).map(|letter| if letter == 'T' { ' ' } else { letter }).collect(),
+        "spent_minor" => grouped(number(row, name)),
+        _ => value,
+    }
+}
+
+/// Thousands as Vietnamese readers write them: 1.234.567.
+fn grouped(figure: i64) -> String {
+    let digits = figure.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    if figure < 0 { format!("-{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([0, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1.000", "-1.234.567"]);
+    }
+}

@@ -1,0 +1,110 @@
+//! What a stack is started with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Result, StackError};
+
+/// Where the data is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// Kept here between starts.
+    Directory(PathBuf),
+    /// In a temporary directory that is deleted at the end.
+    Ephemeral,
+}
+
+/// What a stack is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// HTTP port; 0 takes a free one.
+    pub port: u16,
+    /// DynamoDB port; 0 takes a free one.
+    pub dynamodb_port: u16,
+    /// Port of SQS, EventBridge and the Runtime API; 0 takes a free one.
+    pub services_port: u16,
+    pub data: Data,
+    pub programme: PathBuf,
+    /// Begins every table's name.
+    pub table_prefix: String,
+    /// Overrides the programme's settle delay; 0 is allowed here.
+    pub settle_seconds: Option<u32>,
+    /// Where to set the stack's clock, in milliseconds since 1970.
+    pub clock_ms: Option<i64>,
+    pub template: PathBuf,
+    /// The cargo workspace the functions are built in.
+    pub workspace: PathBuf,
+    /// Binaries that are built already, by name; any other is built with cargo.
+    pub executables: BTreeMap<String, PathBuf>,
+    /// Variables for every function, on top of the template's.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The settle delay when neither the options nor the programme give one (P15).
+const SETTLE_SECONDS: u32 = 7;
+/// SQS's longest delay.
+const SETTLE_SECONDS_MAX: u32 = 900;
+
+impl Options {
+    /// An ephemeral stack of a workspace on free ports.
+    pub fn ephemeral(workspace: &Path) -> Self {
+        Self {
+            port: 0,
+            dynamodb_port: 0,
+            services_port: 0,
+            data: Data::Ephemeral,
+            programme: default_programme(workspace),
+            table_prefix: "loyalty-".to_owned(),
+            settle_seconds: None,
+            clock_ms: None,
+            template: workspace.join("infra/template.yaml"),
+            workspace: workspace.to_owned(),
+            executables: BTreeMap::new(),
+            environment: BTreeMap::new(),
+        }
+    }
+
+    /// The settle delay in force, in seconds.
+    pub fn settle_seconds(&self) -> Result<u32> {
+        let seconds = match self.settle_seconds {
+            Some(seconds) => seconds,
+            None => programme_settle_seconds(&self.programme)?.unwrap_or(SETTLE_SECONDS),
+        };
+        if seconds > SETTLE_SECONDS_MAX {
+            return Err(StackError::new(format!(
+                "a settle delay of {seconds} seconds is too long; SQS allows {SETTLE_SECONDS_MAX}"
+            )));
+        }
+        Ok(seconds)
+    }
+
+    /// Refuses what the tables could not be named with.
+    pub fn check(&self) -> Result<()> {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if self.table_prefix.is_empty() || !self.table_prefix.chars().all(allowed) {
+            return Err(StackError::new(format!(
+                "the table prefix “{}” must be made of letters, digits, - _ and .",
+                self.table_prefix
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The preset used when no programme is named.
+pub fn default_programme(workspace: &Path) -> PathBuf {
+    workspace.join("infra/programmes/cnv-retail.toml")
+}
+
+fn programme_settle_seconds(file: &Path) -> Result<Option<u32>> {
+    let text = std::fs::read_to_string(file)
+        .context(|| format!("cannot read the programme {}; name another with --programme FILE", file.display()))?;
+    let programme: toml::Table =
+        toml::from_str(&text).context(|| format!("the programme {} is not readable as TOML", file.display()))?;
+    let found = find(&programme, "settle_seconds").and_then(toml::Value::as_integer);
+    Ok(found.and_then(|seconds| u32::try_from(seconds).ok()))
+}
+
+fn find<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
+    table.get(key).or_else(|| table.values().filter_map(toml::Value::as_table).find_map(|inner| find(inner, key)))
+}

@@ -1,0 +1,129 @@
+//! The scenario files, through the local stack: signed webhooks at the HTTP door, the real binaries, the member API.
+//!
+//! `tests/suite` plays the same files in process.
+
+use std::io::Write;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use loyalty_tests::scenarios::{Movement, Player, Standing, play_all};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use thang_hang::cli::serve::workspace;
+use thang_hang::sample::sign;
+use thang_hang::stack::Drained;
+use thang_hang::{Options, Stack};
+
+/// A whole stack with one programme.
+struct ThroughTheStack {
+    stack: Stack,
+    http: reqwest::Client,
+    /// Deleted with the scenario.
+    _programme: NamedTempFile,
+}
+
+impl ThroughTheStack {
+    async fn get(&self, path: &str) -> Option<Value> {
+        let url = format!("{}{path}", self.stack.running().url());
+        let answer = self.http.get(url).send().await.expect("the stack answers");
+        match answer.status().as_u16() {
+            200 => Some(answer.json().await.expect("JSON")),
+            404 => None,
+            status => panic!("GET {path}: {status} {:?}", answer.text().await),
+        }
+    }
+
+    /// The stack's clock follows the scenario's.
+    async fn at(&self, now: DateTime<Utc>) {
+        if now.timestamp_millis() > self.stack.running().clock.now_ms() {
+            self.stack.running().advance(now.timestamp_millis()).await.expect("the clock moves");
+        }
+    }
+}
+
+impl Player for ThroughTheStack {
+    async fn start(programme: &str, now: DateTime<Utc>) -> Self {
+        let mut file = NamedTempFile::with_suffix(".toml").expect("a temporary file");
+        file.write_all(programme.as_bytes()).expect("the programme is written");
+        let options = Options {
+            programme: file.path().to_owned(),
+            settle_seconds: Some(0),
+            clock_ms: Some(now.timestamp_millis()),
+            ..Options::ephemeral(&workspace())
+        };
+        let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()));
+        Self { stack, http: reqwest::Client::new(), _programme: file }
+    }
+
+    async fn deliver(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) {
+        self.at(now).await;
+        let running = self.stack.running();
+        let secret = running.secrets.get("WEBHOOK_SECRET_STANDARD").expect("a secret");
+        let signed =
+            sign(body.to_owned(), webhook_id.to_owned(), running.clock.now_ms() / 1_000, secret).expect("signed");
+        let request = self
+            .http
+            .post(format!("{}/webhooks/standard", running.url()))
+            .header("webhook-id", signed.webhook_id)
+            .header("webhook-timestamp", signed.timestamp)
+            .header("webhook-signature", signed.signature)
+            .body(signed.body);
+        let answer = request.send().await.expect("the stack answers");
+        assert!(answer.status().is_success(), "{} {:?}", answer.status(), answer.text().await);
+        assert_eq!(running.drain(Duration::from_secs(60)).await.expect("drained"), Drained::Empty);
+        assert_eq!(running.dead_letters().await.expect("listed"), []);
+    }
+
+    async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
+        self.at(now).await;
+        let card = self.get(&format!("/members?phone={}", phone.replace('+', "%2B"))).await?;
+        let number = |value: &Value| value.as_i64().expect("a number");
+        let decimal = |value: &Value| value.as_str().expect("a decimal").parse().expect("whole đồng");
+        let next = &card["next_tier"];
+        Some(Standing {
+            redeemable: number(&card["redeemable_points"]),
+            qualifying: number(&card["qualifying_points"]),
+            pending: number(&card["pending_points"]),
+            tier: card["tier"]["name"].as_str().expect("a name").to_owned(),
+            orders: number(&card["orders_count"]),
+            spent: decimal(&card["spent"]),
+            next: next["name"]
+                .as_str()
+                .map(|name| (name.to_owned(), number(&next["points_needed"]), decimal(&next["spend_needed"]))),
+        })
+    }
+
+    async fn history(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<Movement> {
+        self.at(now).await;
+        let Some(card) = self.get(&format!("/members?phone={phone}")).await else { return Vec::new() };
+        let member_id = card["member_id"].as_str().expect("an id");
+        let page = self.get(&format!("/members/{member_id}/history?limit=100")).await.expect("a history");
+        assert_eq!(page["next_cursor"], Value::Null, "a scenario fits one page");
+        let text = |entry: &Value, name: &str| entry[name].as_str().map(str::to_owned);
+        let mut history: Vec<Movement> = page["entries"]
+            .as_array()
+            .expect("entries")
+            .iter()
+            .map(|entry| Movement {
+                kind: text(entry, "kind").expect("a kind"),
+                redeemable: entry["redeemable"].as_i64().expect("points"),
+                qualifying: entry["qualifying"].as_i64().expect("points"),
+                order_id: text(entry, "order_id"),
+                rule: text(entry, "rule").expect("a rule"),
+                programme_version: text(entry, "programme_version").expect("a version"),
+            })
+            .collect();
+        history.reverse();
+        history
+    }
+
+    async fn end(self) {
+        self.stack.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_holds_through_the_stack() {
+    let played = play_all::<ThroughTheStack>().await;
+    assert!(played.len() > 30, "scenarios went missing: {played:#?}");
+}

@@ -1,0 +1,83 @@
+//! `kill -9` of the stack itself: nothing is lost, no function is left running (F13, F16).
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+
+use crate::fixture::{call, example, orders, put, seen, template, until};
+
+struct Process {
+    child: Child,
+    http: String,
+    dynamodb: String,
+}
+
+fn start(data: &Path, log: &Path) -> Process {
+    let mut child = Command::new(example("fixture_stack"))
+        .args([&template(), data, &example("fixture_function"), log])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the stack can be started");
+    let output = child.stdout.take().expect("stdout is piped");
+    let mut lines = BufReader::new(output).lines();
+    let mut next = || lines.next().expect("an address").expect("readable");
+    Process { http: next(), dynamodb: next(), child }
+}
+
+impl Process {
+    /// `kill -9`.
+    fn kill(mut self) {
+        self.child.kill().expect("the stack can be killed");
+        self.child.wait().expect("the stack is gone");
+    }
+
+    async fn services(&self, client: &reqwest::Client) -> String {
+        let health = client.get(format!("{}/_local/health", self.http)).send().await.unwrap();
+        let health: serde_json::Value = health.json().await.unwrap();
+        health["services"].as_str().unwrap().to_owned()
+    }
+}
+
+fn alive(pid: u64) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_and_nobody_is_left_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, log) = (directory.path().join("data"), directory.path().join("seen.jsonl"));
+    let client = reqwest::Client::new();
+    let first = start(&data, &log);
+    let services = first.services(&client).await;
+    // One message is being worked on (the function hangs), the others are only accepted.
+    let send =
+        |body: &str, delay: u32| json!({"QueueUrl": "local/loyalty-Work", "MessageBody": body, "DelaySeconds": delay});
+    call(&client, &services, "AmazonSQS.SendMessage", &send("sleep", 0)).await;
+    until("the worker to start", || orders(&log, "worker") == ["sleep"]).await;
+    call(&client, &services, "AmazonSQS.SendMessage", &send("ok later", 1)).await;
+    put(&client, &first.dynamodb, "a", "ok a").await;
+    put(&client, &first.dynamodb, "b", "ok b").await;
+    until("the follower", || orders(&log, "follower").len() == 2).await;
+    let worker = std::fs::read_to_string(&log).unwrap();
+    let worker: serde_json::Value = serde_json::from_str(worker.lines().next().unwrap()).unwrap();
+    let worker = worker["pid"].as_u64().unwrap();
+    assert!(alive(worker));
+    first.kill();
+    until("the busy function to die with its stack", || !alive(worker)).await;
+
+    let second = start(&data, &log);
+    put(&client, &second.dynamodb, "c", "ok c").await;
+    until("the accepted message", || orders(&log, "worker").contains(&"ok later".to_owned())).await;
+    until("the record after the crash", || orders(&log, "follower").contains(&"ok c".to_owned())).await;
+    let sleeps = || orders(&log, "worker").iter().filter(|one| *one == "sleep").count();
+    until("the message that was being worked on", || sleeps() >= 2).await;
+    let key = json!({"TableName": "loyalty-things", "Key": {"id": {"S": "a"}}});
+    let item = call(&client, &second.dynamodb, "DynamoDB_20120810.GetItem", &key).await;
+    assert_eq!(item["Item"]["order"]["S"], "ok a");
+    let follower = seen(&log, "follower");
+    let of = |order: &str| follower.iter().filter(|saw| saw["order"] == order).count();
+    assert!(of("ok a") <= 2 && of("ok b") <= 2, "the checkpoint holds but for the last batch");
+    second.kill();
+}

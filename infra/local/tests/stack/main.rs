@@ -1,0 +1,11 @@
+//! The local stack as a whole, with a small function that does what its events tell it to.
+//!
+//! Cites: reliability F1, F13–F16 (kills, timeouts, partial batches, redelivery), P15 (settle).
+
+mod crash;
+mod fixture;
+mod functions;
+mod queues;
+mod schedules;
+mod streams;
+mod templates;

@@ -1,0 +1,82 @@
+//! The product's own template, and how the reader refuses others.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use thang_hang::template::{Locality, Template};
+
+fn locality() -> Locality {
+    Locality {
+        parameters: BTreeMap::from([
+            ("TablePrefix".to_owned(), "loyalty-".to_owned()),
+            ("SettleSeconds".to_owned(), "3".to_owned()),
+        ]),
+        stack_name: "loyalty".to_owned(),
+        services_url: "http://127.0.0.1:1".to_owned(),
+    }
+}
+
+#[test]
+fn the_products_template_is_understood() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template = Template::load(&file, locality()).unwrap_or_else(|error| panic!("{}", error.report()));
+    let mut tables: Vec<&str> = template.tables.iter().map(|table| table.name.as_str()).collect();
+    tables.sort_unstable();
+    assert_eq!(
+        tables,
+        [
+            "loyalty-members",
+            "loyalty-messages",
+            "loyalty-orders",
+            "loyalty-participations",
+            "loyalty-points-history",
+            "loyalty-vouchers",
+        ]
+    );
+    let orders = template.queues.iter().find(|queue| queue.name == "loyalty-Orders").unwrap();
+    assert_eq!(orders.delay_seconds, 3);
+    assert_eq!(orders.redrive.as_ref().unwrap().queue, "loyalty-OrdersDeadLetters");
+    let webhook = template.functions.iter().find(|one| one.binary == "webhook").unwrap();
+    let url = webhook.environment["ORDER_QUEUE_URL"].as_deref().unwrap();
+    assert_eq!(url, "http://127.0.0.1:1/000000000000/loyalty-Orders");
+    assert_eq!(webhook.environment["WEBHOOK_SECRET_SHOPIFY"], None, "a secret is not resolved");
+    assert_eq!(template.stream_sources[0].table, "loyalty-points-history");
+    assert_eq!(template.dead_letter_queues(), ["loyalty-LedgerStreamDeadLetters", "loyalty-OrdersDeadLetters"]);
+}
+
+/// Reads a template with one change and returns the refusal.
+fn refusal(resources: &str) -> String {
+    let error = Template::parse(&format!("Resources:\n{resources}"), locality()).unwrap_err();
+    error.report()
+}
+
+#[test]
+fn what_is_not_understood_is_refused_with_its_path() {
+    let cases = [
+        ("  Q: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}", "Resources.Q.Properties.FifoQueue"),
+        ("  B: {Type: AWS::S3::Bucket}", "AWS::S3::Bucket"),
+        ("  Q: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: !Ref Missing}}", "Missing"),
+        ("  Q: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: soon}}", "Resources.Q.Properties.DelaySeconds"),
+        ("  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Base64 x}}", "!Base64"),
+        ("  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Q}}", "itself"),
+        ("  F: {Type: AWS::Serverless::Function}", "Metadata.BuildProperties.Binary"),
+    ];
+    for (resources, expected) in cases {
+        let refusal = refusal(resources);
+        assert!(refusal.contains(expected), "{resources}\n{refusal}");
+    }
+}
+
+#[test]
+fn events_that_are_not_understood_are_refused_with_their_path() {
+    let function = |event: &str| {
+        format!(
+            "  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{BuildProperties: {{Binary: f}}}}\n    \
+             Properties: {{Events: {{E: {event}}}}}"
+        )
+    };
+    let s3 = refusal(&function("{Type: S3, Properties: {}}"));
+    assert!(s3.contains("Resources.F.Properties.Events.E") && s3.contains("S3"), "{s3}");
+    let latest = refusal(&function("{Type: DynamoDB, Properties: {Stream: 'a/b/c', StartingPosition: LATEST}}"));
+    assert!(latest.contains("StartingPosition"), "{latest}");
+}
