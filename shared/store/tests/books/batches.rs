@@ -62,26 +62,27 @@ async fn one_row_that_cannot_be_written_fails_alone() {
 async fn a_batch_above_a_hundred_rows_is_split() {
     let shop = Shop::new(with_welcome());
     let batch: Vec<_> = (0..120).map(|number| order(&number.to_string())).collect();
-    let results = shop.apply(batch).await;
-    assert!(results.iter().all(Result::is_ok));
+    // 120 orders and one member to read; up to 49 orders with their entries, and the member, to write at a time.
+    assert_eq!(shop.cost(batch).await.requests, 2 + 3);
     // The welcome points are redeemable only.
     let member = shop.member(AN).await;
     assert_eq!((member.balance.redeemable.0, member.balance.qualifying.0), (6100, 6000));
     assert_eq!((member.orders_count, member.last_seq), (120, 121));
 }
 
+/// One order that passes through many hands, each with a name as long as a row can be.
 #[tokio::test]
 async fn a_batch_above_four_megabytes_is_split() {
     let shop = Shop::new(programme());
-    let long = |number: usize| {
-        let id = format!("{number}-{}", "x".repeat(900));
-        let mut snapshot = order(&id);
+    let of = |number: i64| {
+        let mut snapshot = version("1", number, OrderStatus::Confirmed);
+        snapshot.member_id = Some(format!("m_{number}").as_str().into());
         snapshot.profile.name = Some("ă".repeat(190_000));
         snapshot
     };
-    let results = shop.apply((0..3).map(long).collect()).await;
-    assert!(results.iter().all(Result::is_ok), "{results:?}");
-    shop.check_balance(AN, 150).await;
+    assert_eq!(shop.cost((0..12).map(of).collect()).await.requests, 1 + 2);
+    assert_eq!(shop.member("m_0").await.orders_count, 0);
+    assert_eq!(shop.member("m_11").await.orders_count, 1);
 }
 
 /// F23: until it is credited, an order goes where its newest snapshot says.

@@ -36,6 +36,19 @@ async fn two_handlers_with_the_same_member_credit_both_orders() {
     assert_eq!(shop.member(AN).await.orders_count, 2);
 }
 
+/// F7 without an entry whose number could collide: only the member's revision tells.
+#[tokio::test(start_paused = true)]
+async fn two_handlers_with_the_same_member_count_both_orders() {
+    let shop = Shop::new(programme());
+    shop.one(order("0")).await;
+    let placed = |id| version(id, 60, OrderStatus::Confirmed);
+    let (one, two) = (shop.engine.books(), shop.engine.books());
+    let (first, second) =
+        tokio::join!(shop.apply_with(&one, vec![placed("1")]), shop.apply_with(&two, vec![placed("2")]));
+    assert!(first[0].is_ok() && second[0].is_ok());
+    assert_eq!(shop.member(AN).await.orders_count, 3);
+}
+
 /// F7, many at once.
 #[tokio::test(start_paused = true)]
 async fn five_handlers_with_the_same_member_credit_all_orders() {
