@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -134,11 +135,11 @@ pub fn response(answer: &[u8]) -> Option<Response> {
         // Format 2.0: an answer without a status is the JSON body of a 200.
         return Response::builder()
             .header(header::CONTENT_TYPE, "application/json")
-            .body(super::body(answer.to_string()))
+            .body(Body::from(answer.to_string()))
             .ok();
     };
     let status = status.as_u64().and_then(|code| u16::try_from(code).ok())?;
-    let mut response = Response::new(super::body(answer_body(&answer)?));
+    let mut response = Response::new(Body::from(answer_body(&answer)?));
     *response.status_mut() = StatusCode::from_u16(status).ok()?;
     let single = answer["headers"].as_object().into_iter().flatten();
     let single = single.map(|(name, value)| (name.as_str(), value));

@@ -3,6 +3,7 @@
 //! Never looks into a body and never invents a header: functions see what they would see in the
 //! cloud, with the stack's clock as the request time.
 
+mod body;
 mod event;
 mod routes;
 
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -22,8 +23,6 @@ use crate::functions::{Functions, InvokeError};
 use crate::problem::problem;
 use crate::template::Route;
 
-/// API Gateway's limit of a request body.
-const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Lambda's limit of a synchronous payload, the event around the body included.
 const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// API Gateway gives up on a function after this long.
@@ -83,8 +82,12 @@ async fn handle(
 
 async fn answer(gateway: &Gateway, matched: routes::Matched, client: SocketAddr, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-        return too_large();
+    let body = match body::read(body).await {
+        Ok(body) => body,
+        Err(body::Unread::TooLarge) => return too_large(),
+        Err(body::Unread::Broken) => {
+            return problem(StatusCode::BAD_REQUEST, "broken-body", "The request body ended before it was complete.");
+        }
     };
     let payload = event::request(&matched, &head, &body, client, gateway.clock.now_ms());
     if payload.len() > EVENT_BYTES_MAX {
@@ -136,9 +139,4 @@ fn timed_out(function: &str, seconds: u64) -> Response {
         "function-timed-out",
         &format!("The function {function} did not answer within {seconds} seconds."),
     )
-}
-
-/// The body of a response as the gateway sends it on.
-fn body(bytes: impl Into<Bytes>) -> Body {
-    Body::from(bytes.into())
 }

@@ -1,12 +1,14 @@
 //! `kill -9` of the stack itself: nothing is lost, no function is left running (F13, F16).
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::fixture::{call, example, orders, put, seen, template, until};
+use thang_hang::{Data, Stack};
+
+use crate::fixture::{call, options, orders, put, seen, until};
 
 struct Process {
     child: Child,
@@ -14,15 +16,36 @@ struct Process {
     dynamodb: String,
 }
 
-fn start(data: &Path, log: &Path) -> Process {
-    let mut child = Command::new(example("fixture_stack"))
-        .args([&template(), data, &example("fixture_function"), log])
+/// Not a test: a stack in a process of its own, so that it can be killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn role() {
+    if std::env::var("FIXTURE_ROLE").as_deref() != Ok("stack") {
+        return;
+    }
+    let directory = PathBuf::from(std::env::var("FIXTURE_DIRECTORY").expect("a directory"));
+    let mut options = options(&directory);
+    options.data = Data::Directory(directory.join("data"));
+    let stack = Stack::start(options).await.expect("the stack starts");
+    println!("at {} {}", stack.running().url(), stack.running().dynamodb_url());
+    std::future::pending::<()>().await;
+}
+
+fn start(directory: &Path) -> Process {
+    let mut child = Command::new(std::env::current_exe().expect("the test has a path"))
+        .args(["--exact", "crash::role", "--nocapture"])
+        .env("FIXTURE_ROLE", "stack")
+        .env("FIXTURE_DIRECTORY", directory)
         .stdout(Stdio::piped())
         .spawn()
         .expect("the stack can be started");
     let output = child.stdout.take().expect("stdout is piped");
-    let mut lines = BufReader::new(output).lines();
-    let mut next = || lines.next().expect("an address").expect("readable");
+    let line = BufReader::new(output)
+        .lines()
+        .map(|line| line.expect("readable"))
+        .find(|line| line.contains("at http"))
+        .expect("the stack says where it listens");
+    let mut words = line.split("at ").last().expect("addresses").split(' ').map(str::to_owned);
+    let mut next = || words.next().expect("an address");
     Process { http: next(), dynamodb: next(), child }
 }
 
@@ -47,9 +70,9 @@ fn alive(pid: u64) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_accepted_is_lost_and_nobody_is_left_behind() {
     let directory = tempfile::tempdir().unwrap();
-    let (data, log) = (directory.path().join("data"), directory.path().join("seen.jsonl"));
+    let log = directory.path().join("seen.jsonl");
     let client = reqwest::Client::new();
-    let first = start(&data, &log);
+    let first = start(directory.path());
     let services = first.services(&client).await;
     // One message is being worked on (the function hangs), the others are only accepted.
     let send =
@@ -67,7 +90,7 @@ async fn nothing_accepted_is_lost_and_nobody_is_left_behind() {
     first.kill();
     until("the busy function to die with its stack", || !alive(worker)).await;
 
-    let second = start(&data, &log);
+    let second = start(directory.path());
     put(&client, &second.dynamodb, "c", "ok c").await;
     until("the accepted message", || orders(&log, "worker").contains(&"ok later".to_owned())).await;
     until("the record after the crash", || orders(&log, "follower").contains(&"ok c".to_owned())).await;

@@ -24,21 +24,31 @@ pub fn template() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/template.yaml")
 }
 
-/// An example of this package, which cargo builds along with the tests.
-pub fn example(name: &str) -> PathBuf {
+/// A program that runs this test binary in a role; `directory` is where it is put.
+///
+/// The function under test must be a process of its own. Being the test binary, it is never older
+/// than the tests.
+pub fn function(directory: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let file = directory.join("function");
     let test = std::env::current_exe().expect("the test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("target/<profile>");
-    profile.join("examples").join(name)
+    let script =
+        format!("#!/bin/sh\nFIXTURE_ROLE=function exec '{}' --exact function::role --nocapture -q\n", test.display());
+    std::fs::write(&file, script).expect("the script can be written");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&file, executable).expect("the script can be made executable");
+    file
 }
 
 /// Options of a stack of the fixture template without a settle delay.
-pub fn options(log: &Path) -> Options {
+pub fn options(directory: &Path) -> Options {
+    let log = directory.join("seen.jsonl");
+    let function = function(directory);
     let mut options = Options::ephemeral(Path::new("."));
     options.template = template();
     options.settle_seconds = Some(0);
     for name in FUNCTIONS {
-        let function = example("fixture_function");
-        options.executables.insert(name.to_owned(), function);
+        options.executables.insert(name.to_owned(), function.clone());
     }
     let log = log.display().to_string();
     options.environment.insert("FIXTURE_LOG".to_owned(), log);
@@ -52,13 +62,12 @@ impl Fixture {
 
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let log = directory.path().join("seen.jsonl");
-        let mut options = options(&log);
+        let mut options = options(directory.path());
         change(&mut options);
         Self {
             stack: Stack::start(options).await.expect("the stack starts"),
             client: reqwest::Client::new(),
-            log,
+            log: directory.path().join("seen.jsonl"),
             _directory: directory,
         }
     }

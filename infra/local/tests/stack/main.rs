@@ -4,7 +4,8 @@
 
 mod crash;
 mod fixture;
-mod functions;
+mod function;
+mod http;
 mod queues;
 mod schedules;
 mod streams;
