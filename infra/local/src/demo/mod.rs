@@ -4,15 +4,15 @@
 //! posted at full speed while the stack's clock runs through the time they happened in. In the end the books are shown,
 //! proved, and held against plain arithmetic.
 
-mod purchases;
-mod shop;
-mod story;
-mod summary;
+pub mod purchases;
+pub mod shop;
+pub mod story;
+pub mod summary;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::serve::workspace;
@@ -39,7 +39,7 @@ pub struct DemoArgs {
 }
 
 /// The day before the first purchase, in the morning.
-const BEGINS: &str = "1996-12-31T08:00:00+07:00";
+pub const BEGINS: &str = "1996-12-31T08:00:00+07:00";
 
 /// Runs the demo and prints what came of it.
 ///
@@ -101,7 +101,12 @@ async fn play(args: &DemoArgs, url: &str) -> Result<ExitCode> {
     Ok(if report.clean() && as_computed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Posts everything, day by day of the story.
+/// Days are posted together until so many webhooks, or so many days, are under way: a quiet month is not waited out day
+/// by day.
+const WEBHOOKS_AT_ONCE: usize = 300;
+const DAYS_AT_ONCE: u64 = 7;
+
+/// Posts everything while the clock runs through the story.
 async fn post_all(shop: &Shop, story: &Story) -> Result<()> {
     let bar = ProgressBar::new(story.deliveries.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} webhooks, {per_sec}, {eta} left") {
@@ -109,17 +114,27 @@ async fn post_all(shop: &Shop, story: &Story) -> Result<()> {
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut rest: &[Delivery] = &story.deliveries;
-    while let Some(first) = rest.first() {
-        let day = first.at.date_naive();
-        let next_day = day.checked_add_days(Days::new(1)).unwrap_or(day);
-        bar.set_message(day.to_string());
-        let today = rest.iter().take_while(|delivery| delivery.at.date_naive() == day).count();
-        shop.advance(next_day).await?;
-        shop.post(&rest[..today], &bar).await?;
-        rest = &rest[today..];
+    while !rest.is_empty() {
+        let together = days_together(rest);
+        let (now, later) = rest.split_at(together);
+        let last = now.last().map_or(NaiveDate::MAX, |delivery| delivery.at.date_naive());
+        bar.set_message(last.to_string());
+        shop.advance(last.succ_opt().unwrap_or(last)).await?;
+        shop.post(now, &bar).await?;
+        rest = later;
     }
     bar.set_message("waiting for the last to settle");
     shop.settle().await?;
     bar.finish_and_clear();
     Ok(())
+}
+
+/// How many of the next deliveries go out together: whole days.
+fn days_together(rest: &[Delivery]) -> usize {
+    let Some(first) = rest.first() else { return 0 };
+    let limit = first.at.date_naive() + Days::new(DAYS_AT_ONCE);
+    let day = |at: usize| rest.get(at).map(|delivery| delivery.at.date_naive());
+    (1..rest.len())
+        .find(|at| day(*at) != day(at - 1) && (*at >= WEBHOOKS_AT_ONCE || day(*at) >= Some(limit)))
+        .unwrap_or(rest.len())
 }

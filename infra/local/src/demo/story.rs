@@ -53,6 +53,16 @@ pub struct Story {
     pub goods_in_the_end: Vec<i64>,
 }
 
+/// The rate of the default programme, đồng for one point (P3).
+const DONG_PER_POINT: i64 = 10_000;
+
+impl Story {
+    /// What all orders must have earned in the end: rounded down order by order (X31).
+    pub fn points_in_the_end(&self) -> i64 {
+        self.goods_in_the_end.iter().map(|goods| goods.div_euclid(DONG_PER_POINT)).sum()
+    }
+}
+
 /// Tells the story of the purchases, so many days later than they happened.
 pub fn tell(purchases: &[Purchase], seed: u64, days_later: u64) -> Story {
     let mut story = Story { orders: purchases.len(), ..Story::default() };

@@ -14,14 +14,19 @@ use crate::tables::{TablesArgs, scan};
 
 /// Rows shown of each sheet.
 const ROWS_SHOWN: usize = 8;
-/// The rate of the demo's programme, đồng for one point; P3.
-const DONG_PER_POINT: i64 = 10_000;
 
 /// The two sheets.
 #[derive(Default)]
 pub struct Sheets {
     members: Vec<Row>,
     history: Vec<Row>,
+}
+
+impl Sheets {
+    /// The qualifying points of all members.
+    pub fn qualifying_points(&self) -> i64 {
+        self.members.iter().map(|row| number(row, "qualifying_points")).sum()
+    }
 }
 
 /// Reads both sheets.
@@ -121,8 +126,7 @@ fn print_cost(story: &Story, before: &Json, after: &Json) {
 /// Holds the books against what the purchases must come to: the points of the goods each order is worth in the end,
 /// rounded down order by order. Returns whether they agree.
 pub fn print_arithmetic(sheets: &Sheets, story: &Story) -> bool {
-    let expected: i64 = story.goods_in_the_end.iter().map(|goods| goods.div_euclid(DONG_PER_POINT)).sum();
-    let actual: i64 = sheets.members.iter().map(|row| number(row, "qualifying_points")).sum();
+    let (actual, expected) = (sheets.qualifying_points(), story.points_in_the_end());
     let verdict = if expected == actual { "as computed" } else { "NOT what was computed" };
     println!(
         "arithmetic: {} qualifying points in the books, {} computed: {verdict}",
