@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Context, Result, StackError};
 
-/// Builds the binaries and says where each one is.
+/// Builds the binaries, each in the package of its name, and says where each one is.
 ///
 /// # Errors
 /// When cargo cannot be run or fails; its output has then been shown.
@@ -20,14 +20,17 @@ pub fn build(workspace: &Path, binaries: &[String]) -> Result<BTreeMap<String, P
     let mut command = Command::new(&cargo);
     command
         .current_dir(workspace)
-        .args(["build", "--workspace", "--message-format=json-render-diagnostics"])
+        .args(["build", "--message-format=json-render-diagnostics"])
+        // Selected along, not built: cargo unites the features of what is selected, and the stack
+        // has them all, so nothing that was compiled for it is compiled again.
+        .args(["--package", env!("CARGO_PKG_NAME")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     for binary in binaries {
-        command.args(["--bin", binary]);
+        command.args(["--package", binary, "--bin", binary]);
     }
     let output = command
         .spawn()

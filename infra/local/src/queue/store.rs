@@ -31,6 +31,8 @@ type Job = Box<dyn FnOnce(&mut Work) -> rusqlite::Result<Reply> + Send>;
 enum Command {
     Job(Job),
     Wait(Waiter),
+    /// Nobody receives any more.
+    Close,
     /// Time moved, or the thread should look again.
     Wake,
     Stop,
@@ -243,6 +245,11 @@ impl QueueStore {
         let _ = self.commands.send(Command::Wake);
     }
 
+    /// Ends every wait for messages; what was received can still be settled.
+    pub fn close(&self) {
+        let _ = self.commands.send(Command::Close);
+    }
+
     /// Commits what has arrived and closes the file.
     pub fn stop(&self) {
         let _ = self.commands.send(Command::Stop);
@@ -291,6 +298,7 @@ struct Work {
     waiters: HashMap<String, VecDeque<Waiter>>,
     /// Nothing of a queue is visible before this moment; absent when the queue is empty.
     due_ms: HashMap<String, i64>,
+    closed: bool,
 }
 
 impl Work {
@@ -324,6 +332,12 @@ impl Work {
             while let Some(command) = next {
                 match command {
                     Command::Job(job) => jobs.push(job),
+                    // A dropped waiter hears that there is nothing to wait for.
+                    Command::Wait(_) if self.closed => {}
+                    Command::Close => {
+                        self.closed = true;
+                        self.waiters.clear();
+                    }
                     Command::Wait(waiter) => {
                         let queue = waiter.queue.clone();
                         self.waiters.entry(queue).or_default().push_back(waiter);

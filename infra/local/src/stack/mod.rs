@@ -21,8 +21,14 @@ use crate::error::Result;
 pub struct Stack {
     running: Arc<Running>,
     stopping: watch::Sender<bool>,
+    /// The HTTP door.
     servers: JoinSet<()>,
+    /// Readers of queues.
+    consumers: JoinSet<()>,
+    /// Followers of streams, the clock.
     workers: JoinSet<()>,
+    /// What the functions talk to.
+    services: JoinSet<()>,
     data: DataDir,
 }
 
@@ -46,16 +52,21 @@ impl Stack {
         &self.data
     }
 
-    /// Ends every process and closes the files. Work under way is done again at the next start.
+    /// Lets what is under way finish for a moment, ends every process and closes the files. What did
+    /// not finish is done again at the next start.
     pub async fn stop(mut self) {
         let _ = self.stopping.send(true);
-        let finish = async { while self.servers.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(GRACE, finish).await;
-        self.servers.abort_all();
+        // The batches under way are settled and no new ones begun: a batch that is cut off has
+        // used up one of its attempts.
+        self.running.store.close();
+        finish(&mut self.servers).await;
+        finish(&mut self.consumers).await;
         self.workers.abort_all();
         for pool in self.running.functions.values() {
             pool.stop().await;
         }
+        // Functions first: without the Runtime API they would complain about its absence.
+        self.services.abort_all();
         let (store, engine) = (self.running.store.clone(), self.running.engine.clone());
         let _ = tokio::task::spawn_blocking(move || {
             store.stop();
@@ -65,5 +76,11 @@ impl Stack {
     }
 }
 
-/// How long requests under way may take to finish at a stop.
+async fn finish(tasks: &mut JoinSet<()>) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(GRACE, all).await;
+    tasks.abort_all();
+}
+
+/// How long requests and batches under way may take to finish at a stop.
 const GRACE: std::time::Duration = std::time::Duration::from_millis(500);

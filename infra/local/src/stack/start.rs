@@ -79,7 +79,8 @@ pub async fn start(options: Options) -> Result<Stack> {
     let gateway = Gateway::new(&template.routes, Arc::clone(&functions), Arc::clone(&clock));
     let mut workers = JoinSet::new();
     let followers = follow(&mut workers, &template, &engine, &store, &functions, &clock).await?;
-    consume(&mut workers, &template, &outlets, &store, &functions)?;
+    let mut consumers = JoinSet::new();
+    consume(&mut consumers, &template, &outlets, &store, &functions)?;
     workers.spawn(Arc::clone(&scheduler).tick());
     for pool in functions.values() {
         pool.warm();
@@ -111,8 +112,11 @@ pub async fn start(options: Options) -> Result<Stack> {
     let door = local_api::router(Arc::clone(&running)).merge(door);
     let mut servers = JoinSet::new();
     serve(&mut servers, listeners.http, door, stopped)?;
-    // The functions need this one until the end: it goes with the workers.
-    serve(&mut workers, listeners.services, services::router(sqs, bus, functions), stopping.subscribe())?;
+    // The functions need this one until the end, so nothing closes it gracefully.
+    let mut services = JoinSet::new();
+    let (open, never) = watch::channel(false);
+    serve(&mut services, listeners.services, services::router(sqs, bus, functions), never)?;
+    services.spawn(async move { open.closed().await });
     Ok(Stack { running, stopping, servers, workers, data })
 }
 

@@ -23,11 +23,13 @@ const SEED: u64 = 13;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn functions_killed_at_any_moment_lose_nothing_and_credit_nothing_twice() {
+    let _turn = crate::TURN.lock().await;
     let kills = std::env::var("LOYALTY_KILLS").ok().map_or(KILLS, |text| text.parse().expect("a number of kills"));
     let begins: chrono::DateTime<chrono::Utc> = BEGINS.parse().expect("an instant");
     let options = Options {
         clock_ms: Some(begins.timestamp_millis()),
         settle_seconds: Some(0),
+        environment: crate::quiet(),
         ..Options::ephemeral(&workspace())
     };
     let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()));

@@ -48,6 +48,7 @@ impl Player for ThroughTheStack {
         let options = Options {
             programme: file.path().to_owned(),
             settle_seconds: Some(0),
+            environment: crate::quiet(),
             clock_ms: Some(now.timestamp_millis()),
             ..Options::ephemeral(&workspace())
         };
@@ -124,6 +125,7 @@ impl Player for ThroughTheStack {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_holds_through_the_stack() {
+    let _turn = crate::TURN.lock().await;
     let played = play_all::<ThroughTheStack>().await;
     assert!(played.len() > 30, "scenarios went missing: {played:#?}");
 }
