@@ -7,6 +7,7 @@
 mod hot;
 mod server;
 pub mod streams;
+mod tokens;
 mod usage;
 
 use std::collections::HashMap;
@@ -33,7 +34,13 @@ pub struct Engine {
     jobs: async_mpsc::UnboundedSender<Job>,
     usage: Arc<usage::Book>,
     writes: Arc<HashMap<String, watch::Sender<u64>>>,
-    thread: Arc<Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>>,
+    thread: Arc<Mutex<Option<Thread>>>,
+}
+
+/// The engine's thread and how it is told to end.
+struct Thread {
+    stop: oneshot::Sender<()>,
+    handle: JoinHandle<()>,
 }
 
 impl Engine {
@@ -66,7 +73,7 @@ impl Engine {
             })
             .context(|| "cannot start the thread of the DynamoDB engine".to_owned())?;
         ready.recv().map_err(|_| StackError::new("the DynamoDB engine ended while it started"))??;
-        Ok(Self { address, jobs, usage, writes, thread: Arc::new(Mutex::new(Some((stop, thread)))) })
+        Ok(Self { address, jobs, usage, writes, thread: Arc::new(Mutex::new(Some(Thread { stop, handle: thread }))) })
     }
 
     /// Base address of the endpoint.
@@ -101,9 +108,9 @@ impl Engine {
 
     /// Finishes the requests under way and closes the file.
     pub fn stop(&self) {
-        if let Some((stop, thread)) = self.thread.lock().expect("not poisoned").take() {
-            let _ = stop.send(());
-            let _ = thread.join();
+        if let Some(thread) = self.thread.lock().expect("not poisoned").take() {
+            let _ = thread.stop.send(());
+            let _ = thread.handle.join();
         }
     }
 }

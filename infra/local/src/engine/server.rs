@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -14,6 +14,7 @@ use dynoxide::Database;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::tokens::Tokens;
 use super::{Job, hot, usage};
 
 /// What the endpoint needs besides the database.
@@ -26,6 +27,7 @@ pub struct Parts {
 #[derive(Clone)]
 struct Endpoint {
     database: Database,
+    tokens: Arc<Mutex<Tokens>>,
     usage: Arc<usage::Book>,
     writes: Arc<HashMap<String, watch::Sender<u64>>>,
     /// The engine's own server, on a port only this process knows.
@@ -54,6 +56,7 @@ pub fn run(
         let listener = tokio::net::TcpListener::from_std(parts.listener)?;
         let endpoint = Endpoint {
             database: database.clone(),
+            tokens: Arc::default(),
             usage: parts.usage,
             writes: parts.writes,
             whole: format!("http://{address}/"),
@@ -88,7 +91,7 @@ async fn handle(
     let operation = text("x-amz-target").and_then(|target| target.strip_prefix(TARGET_PREFIX));
     let caller = usage::caller(text("user-agent"));
     if let Some(operation) = operation
-        && let Some(answer) = hot::answer(&endpoint.database, operation, &body)
+        && let Some(answer) = hot::answer(&endpoint.database, &endpoint.tokens, operation, &body)
     {
         let failed = answer.status != 200;
         endpoint.usage.note(caller, operation, answer.units, failed);

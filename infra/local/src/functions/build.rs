@@ -26,6 +26,14 @@ pub fn build(workspace: &Path, binaries: &[String]) -> Result<BTreeMap<String, P
         .args(["--package", env!("CARGO_PKG_NAME")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    // What `cargo run` tells the stack about itself would look like a change to build scripts that
+    // watch these variables, and be answered with a rebuild at every start.
+    for (name, _) in std::env::vars_os() {
+        let about_us = |prefix: &str| name.to_str().is_some_and(|name| name.starts_with(prefix));
+        if about_us("CARGO_PKG_") || about_us("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -58,7 +58,6 @@ struct InFlight {
 #[derive(Default)]
 struct Instance {
     polled: bool,
-    idle: bool,
     in_flight: Option<InFlight>,
     kill: Arc<Notify>,
 }
@@ -105,10 +104,10 @@ impl Pool {
             }
             state.counts.invocations += 1;
             state.waiting.push_back(Invocation { request_id: crate::queue::message_id(), payload, reply });
-            let idle = state.instances.values().filter(|one| one.idle).count();
-            let starting = state.instances.values().filter(|one| !one.polled).count();
+            // One that has just answered is about to poll again, and one that starts will poll.
+            let free = state.instances.values().filter(|one| one.in_flight.is_none()).count();
             let room = state.instances.len() < self.launch.instances_max as usize;
-            if state.waiting.len() > idle + starting && room {
+            if state.waiting.len() > free && room {
                 self.start_instance(&mut state);
             }
         }
@@ -120,6 +119,11 @@ impl Pool {
     pub fn counts(&self) -> FunctionCounts {
         let state = self.state.lock().expect("not poisoned");
         FunctionCounts { instances: state.instances.len() as u64, ..state.counts.clone() }
+    }
+
+    /// The binary it runs.
+    pub fn executable(&self) -> &std::path::Path {
+        &self.launch.executable
     }
 
     /// Whether no invocation waits or runs.
@@ -148,10 +152,8 @@ impl Pool {
         let one = state.instances.get_mut(&instance)?;
         one.polled = true;
         let Some(invocation) = state.waiting.pop_front() else {
-            one.idle = true;
             return Some(None);
         };
-        one.idle = false;
         let pool = Arc::clone(self);
         let request_id = invocation.request_id.clone();
         let timeout = Duration::from_secs(u64::from(self.launch.timeout_seconds));

@@ -316,7 +316,7 @@ impl Work {
             let mut counts = counts.lock().expect("not poisoned");
             counts.entry(queue).or_default().present = present;
         }
-        Ok(Self { connection, clock, queues: HashMap::new(), counts, waiters: HashMap::new(), due_ms })
+        Ok(Self { connection, clock, queues: HashMap::new(), counts, waiters: HashMap::new(), due_ms, closed: false })
     }
 
     fn run(mut self, inbox: &mpsc::Receiver<Command>) {

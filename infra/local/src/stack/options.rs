@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use loyalty_contract::programme::ProgrammeFile;
+
+use crate::clock;
 use crate::error::{Context, Result, StackError};
 
 /// Where the data is.
@@ -40,8 +43,6 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
 }
 
-/// The settle delay when neither the options nor the programme give one (P15).
-const SETTLE_SECONDS: u32 = 7;
 /// SQS's longest delay.
 const SETTLE_SECONDS_MAX: u32 = 900;
 
@@ -64,12 +65,14 @@ impl Options {
         }
     }
 
-    /// The settle delay in force, in seconds.
-    pub fn settle_seconds(&self) -> Result<u32> {
-        let seconds = match self.settle_seconds {
-            Some(seconds) => seconds,
-            None => programme_settle_seconds(&self.programme)?.unwrap_or(SETTLE_SECONDS),
-        };
+    /// The settle delay in force at an instant of the stack's clock, in seconds (P15).
+    ///
+    /// # Errors
+    /// Every problem of the programme file, whether or not its delay is used: no function could
+    /// start with it.
+    pub fn settle_seconds(&self, now_ms: i64) -> Result<u32> {
+        let programme = read_programme(&self.programme)?;
+        let seconds = self.settle_seconds.unwrap_or(programme.at(clock::instant(now_ms)).settle_seconds);
         if seconds > SETTLE_SECONDS_MAX {
             return Err(StackError::new(format!(
                 "a settle delay of {seconds} seconds is too long; SQS allows {SETTLE_SECONDS_MAX}"
@@ -96,15 +99,11 @@ pub fn default_programme(workspace: &Path) -> PathBuf {
     workspace.join("infra/programmes/cnv-retail.toml")
 }
 
-fn programme_settle_seconds(file: &Path) -> Result<Option<u32>> {
+fn read_programme(file: &Path) -> Result<ProgrammeFile> {
     let text = std::fs::read_to_string(file)
         .context(|| format!("cannot read the programme {}; name another with --programme FILE", file.display()))?;
-    let programme: toml::Table =
-        toml::from_str(&text).context(|| format!("the programme {} is not readable as TOML", file.display()))?;
-    let found = find(&programme, "settle_seconds").and_then(toml::Value::as_integer);
-    Ok(found.and_then(|seconds| u32::try_from(seconds).ok()))
-}
-
-fn find<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
-    table.get(key).or_else(|| table.values().filter_map(toml::Value::as_table).find_map(|inner| find(inner, key)))
+    ProgrammeFile::parse(&text).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        StackError::new(format!("the programme {} cannot go live:{}", file.display(), problems.concat()))
+    })
 }

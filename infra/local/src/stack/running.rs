@@ -76,6 +76,11 @@ impl Running {
         self.engine.url()
     }
 
+    /// The functions' binaries, by function.
+    pub fn executables(&self) -> Vec<(String, std::path::PathBuf)> {
+        self.functions.iter().map(|(name, pool)| (name.clone(), pool.executable().to_owned())).collect()
+    }
+
     /// Everything that can be counted, as one JSON document.
     pub fn stats(&self) -> Value {
         let usage = self.engine.usage();

@@ -41,7 +41,6 @@ struct Listeners {
 
 pub async fn start(options: Options) -> Result<Stack> {
     options.check()?;
-    let settle_seconds = options.settle_seconds()?;
     let data = match &options.data {
         Data::Directory(path) => DataDir::open(path)?,
         Data::Ephemeral => DataDir::temporary()?,
@@ -51,6 +50,10 @@ pub async fn start(options: Options) -> Result<Stack> {
         dynamodb: listen(options.dynamodb_port, "DynamoDB", "--dynamodb-port")?,
         services: listen(options.services_port, "SQS and EventBridge", "--services-port")?,
     };
+    let clock = Arc::new(Clock::default());
+    let store = QueueStore::open(&data.queues(), Arc::clone(&clock))?;
+    set_clock(&options, &clock, &store).await?;
+    let settle_seconds = options.settle_seconds(clock.now_ms())?;
     let services_address = address(&listeners.services)?;
     let locality = Locality {
         parameters: BTreeMap::from([
@@ -62,9 +65,6 @@ pub async fn start(options: Options) -> Result<Stack> {
     };
     let template = Template::load(&options.template, locality)?;
     let executables = executables(&options, &template);
-    let clock = Arc::new(Clock::default());
-    let store = QueueStore::open(&data.queues(), Arc::clone(&clock))?;
-    set_clock(&options, &clock, &store).await?;
     let engine = Engine::start(&data.database(), listeners.dynamodb, &template.tables)?;
     let executables = executables.await?;
     let secrets = Secrets::from_lookup(|name| std::env::var(name).ok());
@@ -117,7 +117,7 @@ pub async fn start(options: Options) -> Result<Stack> {
     let (open, never) = watch::channel(false);
     serve(&mut services, listeners.services, services::router(sqs, bus, functions), never)?;
     services.spawn(async move { open.closed().await });
-    Ok(Stack { running, stopping, servers, workers, data })
+    Ok(Stack { running, stopping, servers, consumers, workers, services, data })
 }
 
 fn listen(port: u16, what: &str, option: &str) -> Result<TcpListener> {

@@ -51,15 +51,20 @@ fn start(directory: &Path) -> Process {
 
 impl Process {
     /// `kill -9`.
-    fn kill(mut self) {
-        self.child.kill().expect("the stack can be killed");
-        self.child.wait().expect("the stack is gone");
-    }
+    fn kill(self) {}
 
     async fn services(&self, client: &reqwest::Client) -> String {
         let health = client.get(format!("{}/_local/health", self.http)).send().await.unwrap();
         let health: serde_json::Value = health.json().await.unwrap();
         health["services"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Process {
+    /// Also when the test fails: a stack must not outlive it.
+    fn drop(&mut self) {
+        self.child.kill().expect("the stack can be killed");
+        self.child.wait().expect("the stack is gone");
     }
 }
 

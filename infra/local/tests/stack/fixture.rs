@@ -44,7 +44,8 @@ pub fn function(directory: &Path) -> PathBuf {
 pub fn options(directory: &Path) -> Options {
     let log = directory.join("seen.jsonl");
     let function = function(directory);
-    let mut options = Options::ephemeral(Path::new("."));
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut options = Options::ephemeral(&workspace);
     options.template = template();
     options.settle_seconds = Some(0);
     for name in FUNCTIONS {

@@ -8,5 +8,6 @@ mod function;
 mod http;
 mod queues;
 mod schedules;
+mod starting;
 mod streams;
 mod templates;
