@@ -9,6 +9,7 @@ use thang_hang::cli;
 use thang_hang::cli::serve::ServeArgs;
 use thang_hang::demo::{self, DemoArgs};
 use thang_hang::error::{Context, Result};
+use thang_hang::measure::{self, MeasureArgs};
 use thang_hang::tables::TablesArgs;
 use thang_hang::verify;
 
@@ -52,6 +53,8 @@ enum Command {
     Verify(TablesArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
+    /// Measure the built functions on this machine, against their budget
+    Measure(MeasureArgs),
     /// Move the clock of a running stack; every schedule on the way fires in order
     Advance {
         /// Where to, such as 2026-11-30T08:00:00+07:00
@@ -119,6 +122,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Advance { to, target }) => cli::advance(&target.url, &to).await,
         Some(Command::CheckProgramme(args)) => return check_programme::run(&args),
         Some(Command::Verify(args)) => return verify::run(&args).await,
+        Some(Command::Measure(args)) => return measure::run(&args).await,
         Some(Command::Demo(args)) => return demo::run(&args).await,
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thang_hang::cli::serve::workspace;
 use thang_hang::demo::{BEGINS, purchases, shop::Shop, story, summary};
+use thang_hang::processes::children;
 use thang_hang::stack::Drained;
 use thang_hang::tables::{TablesArgs, client};
 use thang_hang::{Options, Stack, verify};
@@ -73,29 +74,12 @@ async fn kill(kills: usize, enough: Arc<AtomicBool>) {
     let mut chance = ChaCha8Rng::seed_from_u64(SEED);
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(chance.random_range(5..150))).await;
-        let functions = functions();
+        let functions = children(&["webhook", "order-changed", "ledger-stream"]);
         if !functions.is_empty() {
-            let pid = &functions[chance.random_range(0..functions.len())];
-            let killed = std::process::Command::new("kill").args(["-9", pid]).status();
+            let pid = functions[chance.random_range(0..functions.len())].pid.to_string();
+            let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
             assert!(killed.is_ok(), "kill can be run");
         }
     }
     enough.store(true, Ordering::Relaxed);
-}
-
-/// The processes of the functions that write: they are children of this one.
-fn functions() -> Vec<String> {
-    let own = std::process::id().to_string();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // pid (name) state parent …
-        let Some((head, tail)) = stat.rsplit_once(") ") else { continue };
-        let parent = tail.split(' ').nth(1);
-        let name = head.split_once('(').map_or("", |(_, name)| name);
-        if parent == Some(own.as_str()) && ["webhook", "order-changed", "ledger-stream"].contains(&name) {
-            found.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    found
 }

@@ -1,0 +1,177 @@
+//! `measure`: how fast and how dear the built functions are on this machine, against the budget.
+//!
+//! It starts a stack of its own with durable data, posts credited orders through the door at full speed and reads what
+//! the kernel and DynamoDB say of it. Build with `--release` for figures that mean something.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::cli::serve::workspace;
+use crate::demo::shop::Shop;
+use crate::demo::story::Delivery;
+use crate::error::{Context, Result, StackError};
+use crate::processes::children;
+use crate::stack::{Drained, Options, Stack};
+
+/// How to measure.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MeasureArgs {
+    /// Orders to credit
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    pub orders: usize,
+    /// Members they belong to
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    pub members: usize,
+}
+
+/// Starts of each binary that are timed.
+const STARTS: usize = 11;
+/// The orders before the count begins: connections, caches and pages are warm then.
+const WARM_UP: usize = 200;
+const DRAIN_MAX: Duration = Duration::from_secs(600);
+
+/// Measures and prints.
+///
+/// # Errors
+/// When the stack does not start, refuses an order or does not work it off.
+pub async fn run(args: &MeasureArgs) -> Result<ExitCode> {
+    if args.members == 0 || args.orders == 0 {
+        return Err(StackError::new("--orders and --members must be at least 1"));
+    }
+    let options = Options {
+        settle_seconds: Some(0),
+        environment: [("RUST_LOG".to_owned(), "warn".to_owned())].into(),
+        ..Options::ephemeral(&workspace())
+    };
+    let stack = Stack::start(options).await?;
+    let measured = credit(args, &stack).await;
+    let built = stack.running().executables();
+    stack.stop().await;
+    measured?;
+    println!("spawn to first poll, median of {STARTS} (target ≤ 15 ms):");
+    for (name, executable) in built {
+        println!("  {name:<14} {:>6.1} ms", first_poll(&executable).await?.as_secs_f64() * 1_000.0);
+    }
+    if cfg!(debug_assertions) {
+        println!("(a development build; for figures that mean something: cargo run --release -- measure)");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn credit(args: &MeasureArgs, stack: &Stack) -> Result<()> {
+    let running = stack.running();
+    let secret = running.secrets.get("WEBHOOK_SECRET_STANDARD").unwrap_or_default();
+    let shop = Shop::open(&running.url(), secret).await?;
+    let now = Utc::now();
+    let order = |number: usize| delivery(number, number % args.members, now);
+    let bar = ProgressBar::new(args.orders as u64);
+    shop.post(&(0..WARM_UP).map(order).collect::<Vec<_>>(), &ProgressBar::hidden()).await?;
+    drained(stack).await?;
+    let before = running.stats();
+    let cpu = || -> f64 { children(&["order-changed"]).iter().filter_map(|process| process.cpu_seconds()).sum() };
+    let (cpu_before, began) = (cpu(), Instant::now());
+    let orders: Vec<Delivery> = (WARM_UP..WARM_UP + args.orders).map(order).collect();
+    shop.post(&orders, &bar).await?;
+    drained(stack).await?;
+    let (took, cpu_used) = (began.elapsed(), cpu() - cpu_before);
+    bar.finish_and_clear();
+    let each = args.orders as f64;
+    println!("{} orders of {} members, credited one by one:", args.orders, args.members);
+    println!("  door to card               {:>8.0} orders/s        (target ≥ 300)", each / took.as_secs_f64());
+    println!("  order-changed, CPU         {:>8.2} ms an order     (target ≤ 0.6)", cpu_used * 1_000.0 / each);
+    let resident = children(&["order-changed"]).iter().filter_map(|one| one.resident_mib_max()).fold(0.0, f64::max);
+    println!("  order-changed, resident    {resident:>8.1} MiB             (target ≤ 16)");
+    let after = running.stats();
+    for (figure, budget) in [("requests", 2), ("read_units", 1), ("write_units", 6)] {
+        let used = usage(&after, figure) - usage(&before, figure);
+        println!("  DynamoDB, {figure:<16} {:>8.2} an order        (budget ≤ {budget})", used / each);
+    }
+    Ok(())
+}
+
+fn usage(stats: &Value, figure: &str) -> f64 {
+    let operations = stats["dynamodb"]["order-changed"].as_object();
+    operations.into_iter().flatten().filter_map(|(_, usage)| usage[figure].as_f64()).sum()
+}
+
+async fn drained(stack: &Stack) -> Result<()> {
+    match stack.running().drain(DRAIN_MAX).await? {
+        Drained::Empty => Ok(()),
+        Drained::Left(left) => Err(StackError::new(format!("there are still {}", left.join(", ")))),
+    }
+}
+
+/// An order that is delivered and paid when it is first seen, worth 25 points by the default programme.
+fn delivery(number: usize, member: usize, now: DateTime<Utc>) -> Delivery {
+    let body = json!({
+        "type": "order.changed",
+        "timestamp": now,
+        "data": {
+            "order_id": format!("M-{number}"),
+            "placed_at": now,
+            "updated_at": now,
+            "status": "delivered",
+            "payment_status": "paid",
+            "amount_due": "280000",
+            "shipping_fee": "30000",
+            "refunded": "0",
+            "currency": "VND",
+            "customer": {"phone": format!("09{member:08}"), "name": format!("Khách {member}")},
+        },
+    });
+    Delivery { at: now, webhook_id: format!("measure-{number}"), body: body.to_string() }
+}
+
+/// The median time from starting a binary to its first request for work.
+async fn first_poll(executable: &Path) -> Result<Duration> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context(|| "no free port".to_owned())?;
+    let address = listener.local_addr().context(|| "no address".to_owned())?;
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let began = Instant::now();
+        let mut child =
+            starting(executable, address).spawn().context(|| format!("cannot run {}", executable.display()))?;
+        let polled = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
+        times.push(began.elapsed());
+        let _ = child.kill().await;
+        if polled.is_err() {
+            return Err(StackError::new(format!("{} did not ask for work within 10 s", executable.display())));
+        }
+    }
+    times.sort_unstable();
+    Ok(times[STARTS / 2])
+}
+
+fn starting(executable: &Path, runtime_api: SocketAddr) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(executable);
+    command
+        .env_clear()
+        .envs([
+            ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "measured".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_REGION", "local".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("TABLE_PREFIX", "loyalty-".to_owned()),
+            ("BUS_NAME", "loyalty-bus".to_owned()),
+            ("MEMBER_ID_KEY", "measured-measured-measured-measured".to_owned()),
+            ("ORDER_QUEUE_URL", format!("http://{runtime_api}/queue")),
+            ("ORDER_DEAD_LETTER_QUEUE_URL", format!("http://{runtime_api}/dead")),
+        ])
+        .env("PROGRAMME_FILE", workspace().join("infra/programmes/cnv-retail.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
