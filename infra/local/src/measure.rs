@@ -83,7 +83,7 @@ async fn credit(args: &MeasureArgs, stack: &Stack) -> Result<()> {
     let (took, cpu_used) = (began.elapsed(), cpu() - cpu_before);
     bar.finish_and_clear();
     let each = args.orders as f64;
-    println!("{} orders of {} members, credited one by one:", args.orders, args.members);
+    println!("{} orders of {} members, credited:", args.orders, args.members);
     println!("  door to card               {:>8.0} orders/s        (target ≥ 300)", each / took.as_secs_f64());
     println!("  order-changed, CPU         {:>8.2} ms an order     (target ≤ 0.6)", cpu_used * 1_000.0 / each);
     let resident = children(&["order-changed"]).iter().filter_map(|one| one.resident_mib_max()).fold(0.0, f64::max);
