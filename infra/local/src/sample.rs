@@ -3,11 +3,8 @@
 //! The answer is a `curl` configuration rather than a signature printed at start, because a
 //! signature is good for five minutes and a first try may come later.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
+use loyalty_signatures::sign_standard;
 use serde_json::json;
-use sha2::Sha256;
 
 use crate::clock;
 
@@ -78,11 +75,8 @@ pub fn signed_order(order: &SampleOrder, now_ms: i64, secret: &str) -> Option<Si
 
 /// Signs a body by Standard Webhooks with the first of the secrets given.
 pub fn sign(body: String, webhook_id: String, timestamp: i64, secrets: &str) -> Option<SignedRequest> {
-    let secret = secrets.split([' ', ',']).next()?;
-    let key = STANDARD.decode(secret.strip_prefix("whsec_")?).ok()?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    mac.update(format!("{webhook_id}.{timestamp}.{body}").as_bytes());
-    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    let secret = secrets.split([' ', ',']).next().filter(|secret| secret.starts_with("whsec_"))?;
+    let signature = sign_standard(secret, &webhook_id, timestamp, body.as_bytes()).ok()?;
     Some(SignedRequest { webhook_id, timestamp, signature, body })
 }
 
