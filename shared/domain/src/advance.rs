@@ -1,15 +1,25 @@
-//! Brings a member up to an instant: what fell due since is posted before anything else is decided.
+//! Brings a member up to an instant: what fell due since is posted before anything else is decided, in the order in
+//! which it fell due.
 //!
 //! So a schedule that runs late, twice or never leaves the books the same.
 
-use crate::ids::RuleId;
-use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
-use crate::member::Member;
-use crate::points::Overflow;
-use crate::programme::Programme;
-use crate::time::Instant;
+use chrono::NaiveDate;
 
-/// Posts what fell due until `now`: points whose last valid day has passed (E1–E3, X39).
+use crate::ids::{RuleId, TierId};
+use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
+use crate::lots::Expiry;
+use crate::member::{Hold, Member};
+use crate::points::Overflow;
+use crate::programme::{Downgrade, Programme};
+use crate::redeem::{Returned, give_back};
+use crate::time::{Instant, day_start, plus_days};
+
+/// Cycles that one decision catches up with. Beyond it the rest waits for the next decision about the member; with the
+/// shortest cycle there is, it is more than a century.
+const CYCLES_MAX: usize = 128;
+
+/// Posts what fell due until `now`: holds that were not confirmed, points whose last valid day has passed (E1–E3, X39),
+/// reviews of the tier (T8–T15, X6–X9).
 ///
 /// Time never goes back: an earlier `now` than the member's latest is taken as that one.
 ///
@@ -22,18 +32,121 @@ pub fn advance(
     entries: &mut Vec<Entry>,
 ) -> Result<(), Overflow> {
     member.as_of = member.as_of.max(now);
-    let expired = member.lots.take_expired(programme.day(member.as_of));
-    if expired.is_empty() {
+    let today = programme.day(member.as_of);
+    release(programme, member, entries)?;
+    for _ in 0..CYCLES_MAX {
+        let due = member.review_on;
+        if due > today {
+            break;
+        }
+        expire(programme, member, due, entries)?;
+        review(programme, member, due, entries)?;
+    }
+    expire(programme, member, today, entries)
+}
+
+/// Puts back the points of holds that were not confirmed in time. What has expired meanwhile is back for as long as it
+/// takes to expire.
+fn release(programme: &Programme, member: &mut Member, entries: &mut Vec<Entry>) -> Result<(), Overflow> {
+    let as_of = member.as_of;
+    let (mut lapsed, open): (Vec<Hold>, Vec<Hold>) =
+        std::mem::take(&mut member.holds).into_iter().partition(|hold| hold.until <= as_of);
+    member.holds = open;
+    lapsed.sort_by_key(|hold| (hold.until, hold.seq));
+    for hold in lapsed {
+        expire(programme, member, programme.day(hold.until), entries)?;
+        let returned = Returned {
+            request_id: Some(hold.request_id.clone()),
+            seq: hold.seq,
+            points: hold.points(),
+            lots: &hold.lots,
+            at: hold.until,
+        };
+        let mut ledger = Ledger::new(programme, member, entries);
+        give_back(&mut ledger, &RuleId::new("hold"), Reason::HoldLapsed, returned)?;
+    }
+    Ok(())
+}
+
+/// Posts points whose last valid day was before `day`.
+fn expire(
+    programme: &Programme,
+    member: &mut Member,
+    day: NaiveDate,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Overflow> {
+    let newest = member.lots.as_slice().iter().filter_map(|lot| match lot.expiry {
+        Expiry::On(last) if last < day => Some(last),
+        _ => None,
+    });
+    let Some(newest) = newest.max() else { return Ok(()) };
+    let expired = member.lots.take_expired(day);
+    let at = day_start(programme.zone, plus_days(newest, 1));
+    let posting = Posting::new(EntryKind::Expiration, RuleId::new("expiry"), Reason::PointsExpired, at);
+    Ledger::new(programme, member, entries).expire(posting, expired)
+}
+
+/// Reviews the tier on the day its cycle is over: evaluate, extend or lower it, zero the qualifying points, begin the
+/// next cycle (X8). A cycle in which nothing happened ends without an entry.
+fn review(
+    programme: &Programme,
+    member: &mut Member,
+    due: NaiveDate,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Overflow> {
+    let verdict = verdict(programme, member);
+    if verdict.reason == Reason::TierMissed && programme.review.grace_days > 0 && !member.in_grace {
+        member.in_grace = true;
+        member.review_on = plus_days(due, programme.review.grace_days);
         return Ok(());
     }
-    let posting = Posting {
-        kind: EntryKind::Expiration,
-        order_id: None,
-        rule: RuleId::new("expiry"),
-        reason: Reason::PointsExpired,
-        reverses: None,
-        explanation: None,
-        occurred_at: member.as_of,
+    member.in_grace = false;
+    member.cycle_start = due;
+    member.review_on = programme.cycle.end(due);
+    let takes = programme.review.reset_redeemable && member.redeemable_points() > 0;
+    if verdict.reason != Reason::CycleEnded || member.balance.qualifying.0 != 0 || takes {
+        let at = day_start(programme.zone, due);
+        let posting = Posting::new(EntryKind::Reset, RuleId::new("review"), verdict.reason, at);
+        Ledger::new(programme, member, entries).reset(
+            posting,
+            verdict.tier,
+            programme.review.reset_redeemable,
+        )?;
+    }
+    member.tier_floor = member.tier.clone();
+    Ok(())
+}
+
+struct Verdict {
+    tier: TierId,
+    reason: Reason,
+}
+
+/// What a review says of a member's tier (T9, T10, X6). A tier that this version of the programme does not have is as
+/// good as the base tier.
+fn verdict(programme: &Programme, member: &Member) -> Verdict {
+    let tiers = &programme.tiers;
+    let keeps = |reason| Verdict { tier: member.tier.clone(), reason };
+    let Some(rank) = tiers.rank(&member.tier) else {
+        return Verdict { tier: base(programme, member), reason: Reason::TierMissed };
     };
-    Ledger::new(programme, member, entries).expire(posting, expired)
+    if rank == 0 {
+        return keeps(Reason::CycleEnded);
+    }
+    let points = member.balance.qualifying.0;
+    if tiers.get(&member.tier).is_some_and(|held| points >= held.keep) {
+        return keeps(Reason::TierKept);
+    }
+    let below = || tiers.as_slice().get(rank.saturating_sub(1)).map(|tier| tier.id.clone());
+    let next = match programme.review.downgrade {
+        Downgrade::None => return keeps(Reason::TierKept),
+        Downgrade::OneLevel => below(),
+        Downgrade::ToBase => Some(base(programme, member)),
+        Downgrade::BalanceBased => tiers.reached(points).map(|tier| tier.id.clone()),
+    };
+    Verdict { tier: next.unwrap_or_else(|| base(programme, member)), reason: Reason::TierMissed }
+}
+
+fn base(programme: &Programme, member: &Member) -> TierId {
+    programme.tiers.base().map_or_else(|| member.tier.clone(), |tier| tier.id.clone())
 }

@@ -1,10 +1,13 @@
 //! What a verb answers: everything that is to be written, or a refusal. Plain data, complete (I2).
 
-use crate::ids::MemberId;
+use crate::campaign::Participation;
+use crate::ids::{MemberId, RequestId};
 use crate::ledger::Entry;
 use crate::member::Member;
 use crate::order::Order;
 use crate::points::Overflow;
+use crate::request::Request;
+use crate::voucher::Grant;
 
 /// Everything one event changes: written in one transaction or not at all (I3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,12 @@ pub struct Decision {
     pub order: Option<Order>,
     /// New rows of the ledger, by rising `seq`. They are all of `member`.
     pub entries: Vec<Entry>,
+    /// The next states of participations. They are all of `member`.
+    pub participations: Vec<Participation>,
+    /// The next state of the request that asked for it.
+    pub request: Option<Request>,
+    /// Vouchers to give: each is put once, under an id that its grant decides.
+    pub grants: Vec<Grant>,
 }
 
 /// What a decision comes to, for logs, metrics and answers.
@@ -37,7 +46,21 @@ pub enum Outcome {
 
 impl Decision {
     pub fn nothing(outcome: Outcome) -> Self {
-        Self { outcome, member: None, left_member: None, order: None, entries: Vec::new() }
+        Self {
+            outcome,
+            member: None,
+            left_member: None,
+            order: None,
+            entries: Vec::new(),
+            participations: Vec::new(),
+            request: None,
+            grants: Vec::new(),
+        }
+    }
+
+    /// A member's next state and the entries that led to it.
+    pub fn posted(member: Member, entries: Vec<Entry>) -> Self {
+        Self { member: Some(member), entries, ..Self::nothing(Outcome::Posted) }
     }
 }
 
@@ -52,8 +75,32 @@ pub enum Rejection {
     NothingToSpend,
     #[error("not enough points: {available} available, {wanted} wanted")]
     NotEnoughPoints { available: i64, wanted: i64 },
-    #[error("entry {seq} is not a redemption of this member")]
-    NotARedemption { seq: u64 },
+    #[error("the request {0} is not a redemption of this member")]
+    NotARedemption(RequestId),
+    #[error("the redemption was released, undone or has lapsed: its points are back")]
+    RedemptionOver,
+    #[error("the same key was used for another request")]
+    KeyUsedOtherwise,
+    #[error("the member already has {0} redemptions that wait to be confirmed")]
+    TooManyHolds(usize),
+    #[error("the programme has no reward {0:?}")]
+    UnknownReward(String),
+    #[error("the reward takes {least} points or more, in steps of {step}, up to {most}")]
+    NotAStep { least: i64, step: i64, most: i64 },
+    #[error("the order is worth {order_minor} minor units; the reward asks for {least_minor} or more")]
+    OrderTooSmall { order_minor: i64, least_minor: i64 },
+    #[error("the reward pays at most {most} points of this order")]
+    OverCap { most: i64 },
+    #[error("the programme rewards no behaviour {0:?}")]
+    UnknownBehaviour(String),
+    #[error("the behaviour has been rewarded as often as the programme allows")]
+    LimitReached,
+    #[error("an adjustment moves at least one point")]
+    NothingToAdjust,
+    #[error("an amount must be above zero")]
+    NoAmount,
+    #[error("the programme takes no top-ups")]
+    NoTopups,
     #[error("the order names a member that was not loaded: {0}")]
     WrongMember(MemberId),
 }
@@ -67,4 +114,6 @@ pub enum Verdict {
     NeedsMember(MemberId),
     /// Read this member's whole history and ask again (X23).
     NeedsHistory(MemberId),
+    /// Read this member's participations in the campaigns they are active in and ask again (C5).
+    NeedsParticipations(MemberId),
 }

@@ -46,8 +46,12 @@ id!(
     TierId
 );
 id!(
-    /// What made points move: `base`, `welcome`, the id of a campaign.
+    /// What made points move: `base`, `welcome`, the id of a campaign, a behaviour or a reward.
     RuleId
+);
+id!(
+    /// A command that came with an idempotency key: the same key of the same member is the same request.
+    RequestId
 );
 id!(
     /// The programme and the hash of its content: `cnv-retail@6f1c…`. Stands on every entry.

@@ -3,12 +3,13 @@
 //! An entry is never edited. `seq` has no gaps and `balance_after` is the running sum, so a member can be rebuilt from
 //! their entries (I4). Posting moves balance, lots and tier together, so no rule can move one and forget another (I6).
 
-use crate::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
+use crate::campaign::ParticipationNote;
+use crate::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
 use crate::lots::{Expiry, Lot};
 use crate::member::Member;
 use crate::order::{OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
-use crate::programme::{NegativeBalance, Programme, ReversalDemotes};
+use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes};
 use crate::time::Instant;
 
 /// What kind of movement an entry is.
@@ -16,16 +17,26 @@ use crate::time::Instant;
 pub enum EntryKind {
     /// An order earned, or earned more (P2–P4).
     Accrual,
+    /// An order of a campaign was credited its bonus (C6).
+    Bonus,
     /// Welcome points (P14).
     Welcome,
+    /// Something else than an order earned: a review, a referral, a check-in (P17).
+    Behaviour,
     /// What an order was credited is taken back, whole or in part (R1, R3, R6).
     Reversal,
     /// Points were spent.
     Redemption,
-    /// A redemption was undone: its points are back in the lots they came from.
+    /// A redemption was undone, released or has lapsed: its points are back in the lots they came from.
     Restoration,
     /// The last valid day of points has passed (E1–E3).
     Expiration,
+    /// The tier was reviewed and a new cycle began: qualifying points start at 0 (T12–T15).
+    Reset,
+    /// An operator gave or took points, with a reason.
+    Adjustment,
+    /// Money was paid into the wallet (B2–B4).
+    Topup,
 }
 
 /// Why the points moved. Customers read it in their own language; this is its name.
@@ -44,9 +55,22 @@ pub enum Reason {
     OrderNoLongerEarns,
     WelcomePoints,
     FirstOrderUndone,
+    /// An order of a campaign (C7).
+    CampaignBonus,
+    BehaviourRewarded,
     PointsSpent,
     RedemptionUndone,
+    /// A held redemption was not confirmed in time.
+    HoldLapsed,
     PointsExpired,
+    /// The tier was earned again and is held for another cycle (T9).
+    TierKept,
+    /// The tier was not earned again (T10).
+    TierMissed,
+    /// A cycle ended in the base tier, which cannot be lost (T12).
+    CycleEnded,
+    AdjustedByOperator,
+    WalletToppedUp,
 }
 
 /// One movement of points: one row of `points-history`.
@@ -70,6 +94,14 @@ pub struct Entry {
     pub reason: Reason,
     /// `seq` of the entry this one takes back.
     pub reverses: Option<u64>,
+    /// The command that asked for it, where one did.
+    pub request_id: Option<RequestId>,
+    /// Who adjusted, and why.
+    pub note: Option<Note>,
+    /// How the wallet moved, and what it then held: minor units of the programme's currency (B2).
+    pub wallet: Option<WalletMove>,
+    /// The participations that this entry used up, completed or exhausted, as it left them (C3, C7).
+    pub participations: Vec<ParticipationNote>,
     /// The figures it was computed from; `None` where no order is behind it.
     pub explanation: Option<Explanation>,
     /// The programme in force when it was posted.
@@ -78,6 +110,20 @@ pub struct Entry {
     pub occurred_at: Instant,
     /// When it was posted: points are earned then.
     pub recorded_at: Instant,
+}
+
+/// Who adjusted points, and why: an operator's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub operator: String,
+    pub text: String,
+}
+
+/// A movement of the wallet: minor units of the programme's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalletMove {
+    pub moved_minor: i64,
+    pub after_minor: i64,
 }
 
 /// From what an order's points were computed.
@@ -97,8 +143,36 @@ pub struct Posting {
     pub rule: RuleId,
     pub reason: Reason,
     pub reverses: Option<u64>,
+    pub request_id: Option<RequestId>,
+    pub note: Option<Note>,
     pub explanation: Option<Explanation>,
     pub occurred_at: Instant,
+}
+
+impl Posting {
+    /// A posting with no order or request behind it.
+    pub fn new(kind: EntryKind, rule: RuleId, reason: Reason, occurred_at: Instant) -> Self {
+        Self {
+            kind,
+            order_id: None,
+            rule,
+            reason,
+            reverses: None,
+            request_id: None,
+            note: None,
+            explanation: None,
+            occurred_at,
+        }
+    }
+}
+
+/// What an entry may do to the tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TierMove {
+    /// As the points say (T7, X20).
+    ByPoints,
+    /// A review has decided (T9, T10).
+    To(TierId),
 }
 
 /// The member being written and the entries posted so far in this decision.
@@ -164,6 +238,33 @@ impl<'a> Ledger<'a> {
         self.post(posting, Legs::new(points, 0), Legs::ZERO, lots)
     }
 
+    /// Posts the end of a cycle: the qualifying points are gone and the tier is what the review says (T9–T12).
+    /// Redeemable points stay (T11) unless the programme takes them too (X42).
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn reset(&mut self, posting: Posting, tier: TierId, redeemable_too: bool) -> Result<(), Overflow> {
+        let spendable = if redeemable_too { self.member.redeemable_points() } else { 0 };
+        let lots = self.member.lots.take(spendable, None);
+        let qualifying = self.member.balance.qualifying.0;
+        let legs = Legs::ZERO.minus(Legs::new(spendable, qualifying))?;
+        self.post_with(posting, legs, Legs::ZERO, lots, TierMove::To(tier))
+    }
+
+    /// Posts money into the wallet; no points move (B2).
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn top_up(&mut self, posting: Posting, moved_minor: i64) -> Result<(), Overflow> {
+        let after_minor = self.member.wallet_minor.checked_add(moved_minor).ok_or(Overflow)?;
+        self.member.wallet_minor = after_minor;
+        self.post(posting, Legs::ZERO, Legs::ZERO, Vec::new())?;
+        if let Some(entry) = self.entries.last_mut() {
+            entry.wallet = Some(WalletMove { moved_minor, after_minor });
+        }
+        Ok(())
+    }
+
     /// Posts points whose last valid day has passed; they have left the lots already (E1).
     ///
     /// # Errors
@@ -174,11 +275,25 @@ impl<'a> Ledger<'a> {
     }
 
     fn post(&mut self, posting: Posting, legs: Legs, written_off: Legs, lots: Vec<Lot>) -> Result<(), Overflow> {
+        self.post_with(posting, legs, written_off, lots, TierMove::ByPoints)
+    }
+
+    fn post_with(
+        &mut self,
+        posting: Posting,
+        legs: Legs,
+        written_off: Legs,
+        lots: Vec<Lot>,
+        tier: TierMove,
+    ) -> Result<(), Overflow> {
         let member = &mut *self.member;
         member.balance = member.balance.plus(legs)?;
         member.last_seq = member.last_seq.checked_add(1).ok_or(Overflow)?;
         let tier_before = member.tier.clone();
-        settle_tier(self.programme, member, legs.qualifying.0 < 0);
+        match tier {
+            TierMove::ByPoints => settle_tier(self.programme, member, legs.qualifying.0 < 0),
+            TierMove::To(tier) => hold_tier(member, &tier),
+        }
         self.entries.push(Entry {
             member_id: member.member_id.clone(),
             seq: member.last_seq,
@@ -193,6 +308,10 @@ impl<'a> Ledger<'a> {
             rule: posting.rule,
             reason: posting.reason,
             reverses: posting.reverses,
+            request_id: posting.request_id,
+            note: posting.note,
+            wallet: None,
+            participations: Vec::new(),
             explanation: posting.explanation,
             programme_version: self.programme.version.clone(),
             occurred_at: posting.occurred_at,
@@ -222,8 +341,20 @@ fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
             ReversalDemotes::ByBalance => reached,
         }
     };
-    if let Some(tier) = tiers.as_slice().get(next).filter(|_| next != held) {
-        member.tier = tier.id.clone();
+    if let Some(tier) = tiers.as_slice().get(next) {
+        hold_tier(member, &tier.id);
+    }
+    if next > held {
+        member.in_grace = false;
+        if programme.review.anchor == Anchor::TierStart {
+            member.review_on = programme.cycle.end(programme.day(member.as_of));
+        }
+    }
+}
+
+fn hold_tier(member: &mut Member, tier: &TierId) {
+    if member.tier != *tier {
+        member.tier = tier.clone();
         member.tier_since = member.as_of;
     }
 }

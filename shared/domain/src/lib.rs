@@ -18,7 +18,11 @@
     )
 )]
 
+pub mod adjust;
 pub mod advance;
+pub mod behaviour;
+pub mod campaign;
+pub mod daily;
 pub mod decision;
 pub mod ids;
 pub mod ledger;
@@ -31,5 +35,8 @@ pub mod programme;
 pub mod reconcile;
 pub mod redeem;
 mod replay;
+pub mod request;
 pub mod standing;
 pub mod time;
+pub mod topup;
+pub mod voucher;

@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-use crate::ids::{MemberId, OrderId, TierId};
-use crate::lots::Lots;
+use crate::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
+use crate::lots::{Lot, Lots};
 use crate::points::Legs;
 use crate::programme::Programme;
 use crate::time::Instant;
@@ -28,6 +28,25 @@ impl Profile {
             email: self.email.or(other.email),
             birthday: self.birthday.or(other.birthday),
         }
+    }
+}
+
+/// A redemption that lapses unless it is confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub request_id: RequestId,
+    /// `seq` of its entry.
+    pub seq: u64,
+    /// What it took from each lot, as negative movements: where its points return to.
+    pub lots: Vec<Lot>,
+    /// It lapses at this instant.
+    pub until: Instant,
+}
+
+impl Hold {
+    /// The redeemable points it holds, above zero.
+    pub fn points(&self) -> i64 {
+        self.lots.iter().fold(0, |sum, lot| sum.saturating_sub(lot.points))
     }
 }
 
@@ -56,6 +75,21 @@ pub struct Member {
     pub tier_floor: TierId,
     /// First day of the current cycle, in the programme's zone (X7).
     pub cycle_start: NaiveDate,
+    /// The day the tier is reviewed: the first after the cycle (T8, X7). Fixed when the cycle begins, so that a changed
+    /// programme changes the next cycle and not this one.
+    pub review_on: NaiveDate,
+    /// The tier was missed and is kept for the programme's days of grace: `review_on` is their end (X6).
+    pub in_grace: bool,
+    /// Until the end of which day the daily run has told the member what is coming (E5).
+    pub noticed_to: NaiveDate,
+    /// Campaigns in which the member has an active participation.
+    pub active_campaigns: Vec<RuleId>,
+    /// When the newest order seen was placed (C1).
+    pub last_ordered_at: Option<Instant>,
+    /// Redemptions that wait to be confirmed; their points have left the balance.
+    pub holds: Vec<Hold>,
+    /// The wallet that top-ups fill, minor units of the programme's currency (B2).
+    pub wallet_minor: i64,
     /// The order the member was first seen with; fixed from then on (X26).
     pub first_order: Option<OrderId>,
     pub profile: Profile,
@@ -79,6 +113,13 @@ impl Member {
             tier_since: now,
             tier_floor: base,
             cycle_start: programme.day(now),
+            review_on: programme.cycle.end(programme.day(now)),
+            in_grace: false,
+            noticed_to: programme.day(now),
+            active_campaigns: Vec::new(),
+            last_ordered_at: None,
+            holds: Vec::new(),
+            wallet_minor: 0,
             first_order: None,
             profile: Profile::default(),
         })

@@ -3,10 +3,15 @@
 //! One value is one version of the programme, in force from one instant to the next version's. Where the sources
 //! disagree, the decided answer is the default of the programme file; nothing here is a hidden constant (X3).
 
-use crate::ids::{ProgrammeVersion, TierId};
+use crate::behaviour::Behaviour;
+use crate::campaign::Campaign;
+use crate::ids::{ProgrammeVersion, RuleId, TierId};
 use crate::lots::Expiry;
 use crate::money::Currency;
 use crate::points::{Ratio, Rounding};
+use crate::redeem::Reward;
+use crate::topup::TopupStep;
+use crate::voucher::Offer;
 use crate::time::{Instant, Tz, day_in, month_end, plus_days, plus_months, quarter_end, year_end};
 use chrono::NaiveDate;
 
@@ -21,10 +26,86 @@ pub struct Programme {
     pub welcome: Option<Welcome>,
     pub expiry: ExpiryRule,
     pub cycle: Cycle,
+    pub review: ReviewRules,
+    pub notices: Notices,
     /// X20.
     pub reversal_demotes: ReversalDemotes,
     /// Lowest threshold first; the first is the base tier, at 0 points. Never empty (T1, T6).
     pub tiers: Tiers,
+    /// What an order is usually worth, minor units of the programme's currency (X4, X33).
+    pub average_order_minor: Option<i64>,
+    pub campaigns: Vec<Campaign>,
+    pub rewards: Vec<Reward>,
+    /// How long a held redemption can be confirmed, minutes.
+    pub hold_minutes: u32,
+    pub behaviours: Vec<Behaviour>,
+    /// What a top-up brings beside the money itself, lowest amount first; empty where the shop takes none (B2–B4).
+    pub topups: Vec<TopupStep>,
+}
+
+/// How a tier is kept (T8–T15, X6–X9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReviewRules {
+    pub downgrade: Downgrade,
+    /// Days a missed tier is still held before it is lost; 0 for none (X6).
+    pub grace_days: u32,
+    pub anchor: Anchor,
+    /// The end of a cycle takes the redeemable points too (X42).
+    pub reset_redeemable: bool,
+}
+
+/// What a missed tier costs (X6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Downgrade {
+    /// One level, never more in one review (T10, T13).
+    #[default]
+    OneLevel,
+    /// Down to what the points of the cycle reach.
+    BalanceBased,
+    ToBase,
+    None,
+}
+
+/// Where a cycle begins (X7, X9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// On the day of activation, and then where the last one ended.
+    #[default]
+    Activation,
+    /// A promotion gives the new tier a whole cycle.
+    TierStart,
+}
+
+/// What members are told before it happens, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// So many days before the last valid day of points; `None` to say nothing (E5).
+    pub expiring_days: Option<u32>,
+    /// So many days before the review of a tier that would be missed (D3).
+    pub keep_tier_days: Option<u32>,
+    /// So many days after a voucher was given, while it is unused (N4, X35).
+    pub voucher_days: Option<u32>,
+    pub tier_changed: NotifyTier,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            expiring_days: Some(30),
+            keep_tier_days: Some(30),
+            voucher_days: Some(25),
+            tier_changed: NotifyTier::default(),
+        }
+    }
+}
+
+/// X34.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NotifyTier {
+    #[default]
+    Upgrade,
+    Both,
+    None,
 }
 
 /// How an order earns (P2–P11).
@@ -228,10 +309,16 @@ pub struct Tier {
     pub name: String,
     /// Qualifying points from which a member has the tier.
     pub threshold: i64,
+    /// Qualifying points of a cycle with which a member keeps it (T8).
+    pub keep: i64,
     /// The factor on redeemable points, already absolute (X1): 12/10 for "+0,2".
     pub multiplier: Ratio,
     /// What the tier brings, in the customer's language (C10, D1).
     pub benefits: Vec<String>,
+    /// Vouchers on reaching the tier (N2, N8), on the first of each month, and on the birthday (B1).
+    pub on_reaching: Vec<Offer>,
+    pub monthly: Vec<Offer>,
+    pub birthday: Vec<Offer>,
 }
 
 /// The tiers, lowest first; at least one, the first at threshold 0, thresholds rising.
@@ -286,6 +373,10 @@ impl Programme {
     /// The day of the programme's zone on which an instant falls (X7).
     pub fn day(&self, at: Instant) -> NaiveDate {
         day_in(self.zone, at)
+    }
+
+    pub fn campaign(&self, id: &RuleId) -> Option<&Campaign> {
+        self.campaigns.iter().find(|campaign| campaign.id == *id)
     }
 
     /// The multiplier of a tier; one for a tier this version does not know.

@@ -5,6 +5,7 @@
 //! Every order of deliveries of one order's snapshots ends in the same books (I5).
 
 use crate::advance::advance;
+use crate::campaign::{BonusWhen, Participation, TierSnapshot, join, may_join, settle};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
 use crate::ids::{MemberId, RuleId};
 use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, takeable};
@@ -26,6 +27,8 @@ pub struct OrderRows<'a> {
     pub left_member: Option<Member>,
     /// The member's whole history by rising `seq`; only when a verdict asked for it.
     pub history: Option<&'a [Entry]>,
+    /// The member's participations in the campaigns they are active in; only when a verdict asked for them.
+    pub participations: Option<Vec<Participation>>,
 }
 
 /// The member whose row decides about a snapshot: the order's own once it is credited, else whom the newest snapshot
@@ -50,7 +53,7 @@ pub fn reconcile_order(
     snapshot: OrderSnapshot,
     now: Instant,
 ) -> Result<Verdict, Rejection> {
-    let OrderRows { order: known, member: loaded, left_member, history } = rows;
+    let OrderRows { order: known, member: loaded, left_member, history, participations } = rows;
     let member_id = member_of(known.as_ref(), &snapshot).cloned();
     let (mut order, left) = match merge(programme, known, &snapshot, member_id.as_ref()) {
         Merged::Nothing(outcome) => return Ok(Verdict::Decided(Decision::nothing(outcome))),
@@ -82,6 +85,7 @@ pub fn reconcile_order(
     };
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
+    member.last_ordered_at = member.last_ordered_at.max(Some(order.facts.placed_at));
     if member.first_order.is_none() {
         member.first_order = Some(order.order_id.clone());
         order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
@@ -90,10 +94,41 @@ pub fn reconcile_order(
         let known = std::mem::take(&mut member.profile);
         member.profile = if newest { snapshot.profile.or(known) } else { known.or(snapshot.profile) };
     }
+    let tier_before = member.tier.clone();
     let posted = post_dues(programme, &mut order, &mut member, &mut entries, history)?;
     if let Posted::NeedsHistory = posted {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
+    let campaigns = programme.campaigns.iter().filter(|campaign| may_join(campaign, &order, &member));
+    let joinable: Vec<_> = campaigns.collect();
+    let concerned = !joinable.is_empty() || member.tier != tier_before;
+    let participations = match participations {
+        None if concerned && !member.active_campaigns.is_empty() => {
+            return Ok(Verdict::NeedsParticipations(member.member_id));
+        }
+        known => known.unwrap_or_default(),
+    };
+    let mut next = participations.clone();
+    for campaign in joinable {
+        let tier = match campaign.tier_snapshot {
+            TierSnapshot::Before => &tier_before,
+            TierSnapshot::After => &member.tier,
+        };
+        if join(campaign, &order, tier, &mut next) {
+            let pending_until = match campaign.bonus_when {
+                BonusWhen::Placed => None,
+                BonusWhen::Earned => Some(programme.earning.earn_when),
+            };
+            let amount = TermsAmount::Fixed { legs: campaign.bonus, pending_until };
+            let mut terms = terms(programme, &member, amount, programme.reversal);
+            terms.tier = tier.clone();
+            order.credits.push(Credit::new(campaign.id.clone(), terms));
+        }
+    }
+    if let Posted::NeedsHistory = post_dues(programme, &mut order, &mut member, &mut entries, history)? {
+        return Ok(Verdict::NeedsHistory(member.member_id));
+    }
+    let participations = settle(programme, &mut member, &mut entries, &participations, next);
     count(programme, &mut order, &mut member)?;
     Ok(Verdict::Decided(Decision {
         outcome: Outcome::Posted,
@@ -101,6 +136,8 @@ pub fn reconcile_order(
         left_member,
         order: Some(order),
         entries,
+        participations,
+        ..Decision::nothing(Outcome::Posted)
     }))
 }
 
@@ -179,7 +216,8 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
     let base = base_terms(programme, order, member);
     let begins = order.credit(&RuleId::base()).is_none() && base.earned(&order.facts, order.ever_undone);
     let first = member.first_order.is_none();
-    if begins || first || order.counted == order.facts.undone() || order.spent_minor != spent(order, &base) {
+    let joins = programme.campaigns.iter().any(|campaign| may_join(campaign, order, member));
+    if begins || first || joins || order.counted == order.facts.undone() || order.spent_minor != spent(order, &base) {
         return Ok(false);
     }
     for credit in &order.credits {
@@ -306,26 +344,30 @@ fn date(programme: &Programme, credit: &mut Credit, member: &Member) -> Result<(
 }
 
 fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overflow> {
-    let welcome = credit.rule == RuleId::welcome();
-    let kind = match (takes, welcome) {
-        (true, _) => EntryKind::Reversal,
-        (false, true) => EntryKind::Welcome,
-        (false, false) => EntryKind::Accrual,
+    let given = if credit.rule == RuleId::base() {
+        EntryKind::Accrual
+    } else if credit.rule == RuleId::welcome() {
+        EntryKind::Welcome
+    } else {
+        EntryKind::Bonus
     };
-    let reason = match (takes, welcome) {
-        (true, true) => Reason::FirstOrderUndone,
-        (true, false) => taken_because(&order.facts, credit.terms.earned(&order.facts, order.ever_undone)),
-        (false, true) => Reason::WelcomePoints,
-        (false, false) if credit.generation == 0 => Reason::OrderEarned,
-        (false, false) if credit.settled()?.is_zero() => Reason::OrderEarnedAgain,
-        (false, false) => Reason::OrderAmountRaised,
+    let reason = match (takes, given) {
+        (true, EntryKind::Welcome) => Reason::FirstOrderUndone,
+        (true, _) => taken_because(&order.facts, credit.terms.earned(&order.facts, order.ever_undone)),
+        (false, EntryKind::Welcome) => Reason::WelcomePoints,
+        (false, EntryKind::Bonus) if credit.generation == 0 => Reason::CampaignBonus,
+        (false, _) if credit.generation == 0 => Reason::OrderEarned,
+        (false, _) if credit.settled()?.is_zero() => Reason::OrderEarnedAgain,
+        (false, _) => Reason::OrderAmountRaised,
     };
     Ok(Posting {
-        kind,
+        kind: if takes { EntryKind::Reversal } else { given },
         order_id: Some(order.order_id.clone()),
         rule: credit.rule.clone(),
         reason,
         reverses: takes.then_some(credit.last_credit_seq),
+        request_id: None,
+        note: None,
         explanation: Some(Explanation {
             terms: credit.terms.clone(),
             facts: order.facts,

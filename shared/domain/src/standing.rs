@@ -28,6 +28,15 @@ pub fn next_tier<'a>(programme: &'a Programme, tier: &crate::ids::TierId, qualif
     Some(NextTier { tier: above, points_needed, spend_needed_minor: spend_for(programme, multiplier, points_needed) })
 }
 
+/// How many more orders of the usual size lead to the next tier: the member's own average, else the programme's (X33).
+/// `None` at the top, or where nothing says how large an order is.
+pub fn orders_to_next(programme: &Programme, member: &Member) -> Option<i64> {
+    let needed = next_tier(programme, &member.tier, member.balance.qualifying.0)?.spend_needed_minor?;
+    let own = member.spent_minor.checked_div(member.orders_count).filter(|average| *average > 0);
+    let average = own.or(programme.average_order_minor).filter(|average| *average > 0)?;
+    needed.checked_add(average.checked_sub(1)?)?.checked_div(average)
+}
+
 fn spend_for(programme: &Programme, multiplier: Ratio, points: i64) -> Option<i64> {
     let rate = programme.earning.rate;
     let price = Ratio::new(rate.denominator.get(), rate.numerator)?;
@@ -38,5 +47,5 @@ fn spend_for(programme: &Programme, multiplier: Ratio, points: i64) -> Option<i6
 /// Until which day the tier is safe; `None` in the base tier, which cannot be lost (T8, T10).
 pub fn keep_until(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let base = programme.tiers.base()?;
-    (member.tier != base.id).then(|| programme.cycle.end(member.cycle_start))
+    (member.tier != base.id).then_some(member.review_on)
 }

@@ -3,7 +3,7 @@
 //! A day boundary is always local midnight of the programme, never UTC's (X7). Month arithmetic clamps at the end of the
 //! month: 31 January + 1 month is the last day of February (X39).
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 pub use chrono_tz::Tz;
 
 /// A point in time, UTC.
@@ -24,6 +24,39 @@ pub fn plus_days(day: NaiveDate, days: u32) -> NaiveDate {
 /// `months` later, clamped to the end of the month (X39).
 pub fn plus_months(day: NaiveDate, months: u32) -> NaiveDate {
     day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
+}
+
+/// `days` earlier; the first representable day when the calendar begins.
+pub fn minus_days(day: NaiveDate, days: u32) -> NaiveDate {
+    day.checked_sub_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MIN)
+}
+
+/// How many days the second day is after the first; below zero when it is before.
+pub fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
+    to.signed_duration_since(from).num_days()
+}
+
+/// `minutes` later; the last representable instant when the calendar ends.
+pub fn plus_minutes(at: Instant, minutes: u32) -> Instant {
+    at.checked_add_signed(TimeDelta::minutes(i64::from(minutes))).unwrap_or(Instant::MAX_UTC)
+}
+
+/// The Monday of the day's week.
+pub fn week_start(day: NaiveDate) -> NaiveDate {
+    minus_days(day, day.weekday().num_days_from_monday())
+}
+
+/// The first of the day's month.
+pub fn month_start(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap_or(day)
+}
+
+/// The first instant of a day in a time zone; where clocks skip midnight, the first one there is.
+pub fn day_start(zone: Tz, day: NaiveDate) -> Instant {
+    let midnight = day.and_time(NaiveTime::MIN);
+    let local = zone.from_local_datetime(&midnight).earliest();
+    let local = local.or_else(|| zone.from_local_datetime(&midnight.checked_add_signed(TimeDelta::hours(1))?).earliest());
+    local.map_or_else(|| midnight.and_utc(), |at| at.to_utc())
 }
 
 /// The last day of the month that the day is in.

@@ -1,0 +1,86 @@
+//! Adjustments: an operator gives or takes points, and says why.
+
+use crate::advance::advance;
+use crate::campaign::{Participation, settle};
+use crate::decision::{Decision, Outcome, Rejection};
+use crate::ids::RuleId;
+use crate::ledger::{EntryKind, Ledger, Note, Posting, Reason, takeable};
+use crate::member::Member;
+use crate::points::Legs;
+use crate::programme::Programme;
+use crate::request::{Asked, Request, RequestKind, RequestState};
+use crate::time::Instant;
+
+/// What an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjustment {
+    pub asked: Asked,
+    /// Signed, both kinds; given and taken at once is refused as no adjustment a person can explain.
+    pub legs: Legs,
+    pub note: Note,
+}
+
+/// Posts an adjustment. What it takes beyond the balance becomes debt, or is refused, as the programme's rule for
+/// negative balances says (X22).
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn adjust(
+    programme: &Programme,
+    mut member: Member,
+    known: Option<&Request>,
+    participations: Vec<Participation>,
+    adjustment: Adjustment,
+    now: Instant,
+) -> Result<(Request, Decision), Rejection> {
+    let Adjustment { asked, legs, note } = adjustment;
+    if let Some(request) = asked.answered(known)? {
+        return Ok((request, Decision::nothing(Outcome::Duplicate)));
+    }
+    let (gives, takes) = (any(legs, |points| points > 0), any(legs, |points| points < 0));
+    if gives == takes {
+        return Err(Rejection::NothingToAdjust);
+    }
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    let rule = RuleId::new("adjustment");
+    let mut posting = Posting::new(EntryKind::Adjustment, rule.clone(), Reason::AdjustedByOperator, now);
+    posting.request_id = Some(asked.request_id.clone());
+    posting.note = Some(note);
+    if takes {
+        let wanted = legs.redeemable.0.saturating_neg();
+        let available = member.balance.redeemable.0;
+        if takeable(programme.reversal.negative_balance, available, wanted) < wanted {
+            return Err(Rejection::NotEnoughPoints { available, wanted });
+        }
+        let least = member.balance.qualifying.0.max(0);
+        if legs.qualifying.0.saturating_neg() > least {
+            return Err(Rejection::NotEnoughPoints { available: least, wanted: legs.qualifying.0.saturating_neg() });
+        }
+        Ledger::new(programme, &mut member, &mut entries).debit(posting, legs, Legs::ZERO, None)?;
+    } else {
+        let expiry = programme.expiry.of(programme.day(member.as_of));
+        Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
+    }
+    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
+    let request = Request {
+        request_id: asked.request_id,
+        member_id: member.member_id.clone(),
+        kind: RequestKind::Adjustment,
+        fingerprint: asked.fingerprint,
+        state: RequestState::Confirmed,
+        rule,
+        points: legs.redeemable.0,
+        worth_minor: 0,
+        seq: member.last_seq,
+        hold_until: None,
+        created_at: member.as_of,
+    };
+    let decision =
+        Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
+    Ok((request, decision))
+}
+
+fn any(legs: Legs, holds: impl Fn(i64) -> bool) -> bool {
+    holds(legs.redeemable.0) || holds(legs.qualifying.0)
+}

@@ -1,0 +1,134 @@
+//! What earns points without an order: reviews, shares, referrals, surveys, check-ins (P17).
+
+use crate::advance::advance;
+use crate::campaign::{Participation, settle};
+use crate::decision::{Decision, Outcome, Rejection};
+use crate::ids::{MemberId, RuleId};
+use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
+use crate::member::Member;
+use crate::points::Legs;
+use crate::programme::Programme;
+use crate::request::{Asked, Request, RequestKind, RequestState};
+use crate::time::{Instant, month_start, week_start};
+
+/// A behaviour the programme rewards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    pub id: RuleId,
+    pub name: String,
+    /// What it earns. Neither leg is below zero, and not both are zero.
+    pub legs: Legs,
+    /// What the other side of a referral earns, where there is one.
+    pub other_side: Option<Legs>,
+    pub limits: Vec<Limit>,
+}
+
+/// At most so many times in each period of the programme's calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub times: u32,
+    pub per: Per,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    Day,
+    /// From Monday on.
+    Week,
+    Month,
+    Ever,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaved {
+    pub asked: Asked,
+    pub behaviour: RuleId,
+    /// The member is the other side of a referral.
+    pub other_side: bool,
+    /// When it happened, by the shop.
+    pub occurred_at: Instant,
+}
+
+/// The rows a behaviour concerns.
+#[derive(Clone, Debug)]
+pub struct BehaviourRows<'a> {
+    pub member: Member,
+    pub known: Option<&'a Request>,
+    /// The member's whole history by rising `seq`.
+    pub history: &'a [Entry],
+    /// The member's participations in the campaigns they are active in.
+    pub participations: Vec<Participation>,
+}
+
+/// Rewards a behaviour, as often as the programme allows.
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn behave(
+    programme: &Programme,
+    rows: BehaviourRows<'_>,
+    behaved: Behaved,
+    now: Instant,
+) -> Result<(Request, Decision), Rejection> {
+    let BehaviourRows { mut member, known, history, participations } = rows;
+    let Behaved { asked, behaviour, other_side, occurred_at } = behaved;
+    if let Some(request) = asked.answered(known)? {
+        return Ok((request, Decision::nothing(Outcome::Duplicate)));
+    }
+    let unknown = || Rejection::UnknownBehaviour(behaviour.to_string());
+    let rule = programme.behaviours.iter().find(|rule| rule.id == behaviour).ok_or_else(unknown)?;
+    let legs = if other_side { rule.other_side.ok_or_else(unknown)? } else { rule.legs };
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    if rule.limits.iter().any(|limit| reached(programme, *limit, &member, rule, history)) {
+        return Err(Rejection::LimitReached);
+    }
+    let mut posting = Posting::new(EntryKind::Behaviour, rule.id.clone(), Reason::BehaviourRewarded, occurred_at);
+    posting.request_id = Some(asked.request_id.clone());
+    let expiry = programme.expiry.of(programme.day(member.as_of));
+    Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
+    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
+    let request = Request {
+        request_id: asked.request_id,
+        member_id: member.member_id.clone(),
+        kind: RequestKind::Behaviour,
+        fingerprint: asked.fingerprint,
+        state: RequestState::Confirmed,
+        rule: rule.id.clone(),
+        points: legs.redeemable.0,
+        worth_minor: 0,
+        seq: member.last_seq,
+        hold_until: None,
+        created_at: member.as_of,
+    };
+    let decision =
+        Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
+    Ok((request, decision))
+}
+
+/// Whether the behaviour was rewarded as often as the limit allows in the period that today is in.
+fn reached(programme: &Programme, limit: Limit, member: &Member, rule: &Behaviour, history: &[Entry]) -> bool {
+    let today = programme.day(member.as_of);
+    let since = match limit.per {
+        Per::Day => Some(today),
+        Per::Week => Some(week_start(today)),
+        Per::Month => Some(month_start(today)),
+        Per::Ever => None,
+    };
+    let counts = |entry: &&Entry| {
+        entry.kind == EntryKind::Behaviour
+            && entry.rule == rule.id
+            && since.is_none_or(|since| programme.day(entry.recorded_at) >= since)
+    };
+    let times = history.iter().rev().filter(counts).take(usize::try_from(limit.times).unwrap_or(usize::MAX)).count();
+    u32::try_from(times).unwrap_or(u32::MAX) >= limit.times
+}
+
+/// The two requests of one referral: the member's own, and the friend's.
+pub fn other_side_of(asked: &Asked, friend: &MemberId) -> Asked {
+    Asked {
+        request_id: crate::ids::RequestId::new(format!("{}/{friend}", asked.request_id)),
+        fingerprint: asked.fingerprint.clone(),
+    }
+}

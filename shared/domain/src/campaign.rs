@@ -1,0 +1,358 @@
+//! Campaigns: a bonus for a few orders of members who are asked to come back (S0: C1–C8).
+//!
+//! A member is enrolled by a scheduled run, with a number of participations. Each of the next orders uses one and is
+//! credited the bonus, in the same decision as everything else about that order. Promotion completes a participation,
+//! using up the last one exhausts it, and both end it for good (C3, C4, X19, X48).
+
+use crate::advance::advance;
+use crate::decision::{Decision, Outcome, Rejection};
+use crate::ids::{MemberId, OrderId, RuleId, TierId};
+use crate::ledger::Entry;
+use crate::member::Member;
+use crate::order::Order;
+use crate::points::{Legs, Overflow};
+use crate::programme::Programme;
+use crate::standing::{next_tier, orders_to_next};
+use crate::time::{Instant, days_between};
+
+/// A campaign of the programme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    pub id: RuleId,
+    /// The name customers and operators see.
+    pub name: String,
+    pub audience: Audience,
+    /// It enrols, credits and writes from the first of these instants on, and before the second.
+    pub from: Option<Instant>,
+    pub until: Option<Instant>,
+    /// Orders that may be credited for one member (C4, X14); at least 1.
+    pub participations: u32,
+    /// What one order is credited (C6, X13). Neither leg is below zero, and not both are zero.
+    pub bonus: Legs,
+    pub bonus_when: BonusWhen,
+    pub count_orders: CountOrders,
+    pub tier_snapshot: TierSnapshot,
+    /// Redeemable points that all its bonuses together never exceed. They are set aside when a member is enrolled.
+    pub budget_points: Option<i64>,
+    /// Weekly messages one member may get; without a limit when `None` (X14).
+    pub messages_max: Option<u32>,
+    /// X50: it neither enrols nor credits nor writes.
+    pub paused: bool,
+}
+
+/// Whom a campaign addresses (C1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// The tiers it addresses; leaving them upwards completes it.
+    pub tiers: Vec<TierId>,
+    /// Orders seen and not undone (X44).
+    pub orders_min: i64,
+    /// Only members whose last order was placed at least so many days ago ("not bought recently").
+    pub quiet_days_min: Option<u32>,
+    /// Only members who have been silent for longer than twice their usual time between orders ("buying less often").
+    pub buying_less_often: bool,
+    /// Only members whom one more order of the usual size would carry to the next tier (X33).
+    pub near_tier_only: bool,
+}
+
+/// When an order of a campaign is credited (X10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BonusWhen {
+    /// The first time it is seen and not undone.
+    #[default]
+    Placed,
+    /// Once it earns.
+    Earned,
+}
+
+/// Which orders count (X16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CountOrders {
+    /// Placed after the member was enrolled.
+    #[default]
+    AfterEnrolment,
+    Any,
+}
+
+/// Which tier an order is judged by (X17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TierSnapshot {
+    /// The one before the order's own entries.
+    #[default]
+    Before,
+    /// The one after its own points.
+    After,
+}
+
+/// One member's part in one campaign: one row of `participations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participation {
+    pub campaign: RuleId,
+    pub member_id: MemberId,
+    pub granted: u32,
+    pub state: ParticipationState,
+    pub enrolled_at: Instant,
+    /// The distinct orders that used it, at most `granted` (X14, X15).
+    pub orders: Vec<OrderId>,
+    /// Redeemable points set aside for it from the campaign's budget.
+    pub reserved_points: i64,
+    /// Weekly messages written; counted only where the campaign limits them.
+    pub messages: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParticipationState {
+    Active,
+    /// The member was promoted (C3).
+    Completed,
+    /// All participations are used and the member was not promoted (C3, X48).
+    Exhausted,
+}
+
+impl Participation {
+    pub fn used(&self) -> u32 {
+        u32::try_from(self.orders.len()).unwrap_or(u32::MAX)
+    }
+
+    pub fn remaining(&self) -> u32 {
+        self.granted.saturating_sub(self.used())
+    }
+
+    /// What an entry says of it.
+    pub fn note(&self) -> ParticipationNote {
+        ParticipationNote {
+            campaign: self.campaign.clone(),
+            granted: self.granted,
+            used: self.used(),
+            state: self.state,
+        }
+    }
+}
+
+/// A participation as an entry has left it. Stands on the entry, so that events and messages can be derived from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParticipationNote {
+    pub campaign: RuleId,
+    pub granted: u32,
+    pub used: u32,
+    pub state: ParticipationState,
+}
+
+impl Campaign {
+    /// Whether it enrols, credits and writes at an instant.
+    pub fn live(&self, now: Instant) -> bool {
+        !self.paused && self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+
+    pub fn addresses(&self, tier: &TierId) -> bool {
+        self.audience.tiers.contains(tier)
+    }
+
+    /// The redeemable points one enrolled member may cost.
+    pub fn cost_of_member(&self) -> i64 {
+        self.bonus.redeemable.0.saturating_mul(i64::from(self.participations))
+    }
+}
+
+/// Whether the order could use a participation of the campaign, as far as the member's and the order's rows tell.
+pub(crate) fn may_join(campaign: &Campaign, order: &Order, member: &Member) -> bool {
+    member.active_campaigns.contains(&campaign.id)
+        && campaign.live(member.as_of)
+        && !order.facts.undone()
+        && order.credit(&campaign.id).is_none()
+        && match campaign.bonus_when {
+            BonusWhen::Placed => true,
+            BonusWhen::Earned => order.credit(&RuleId::base()).is_some_and(|base| !base.posted.is_zero()),
+        }
+}
+
+/// Uses one participation of the campaign for the order, if it may (C5, X14–X17). `tier` is the one the order is judged
+/// by.
+pub(crate) fn join(
+    campaign: &Campaign,
+    order: &Order,
+    tier: &TierId,
+    participations: &mut [Participation],
+) -> bool {
+    let Some(participation) = participations.iter_mut().find(|part| part.campaign == campaign.id) else {
+        return false;
+    };
+    let counts = match campaign.count_orders {
+        CountOrders::AfterEnrolment => order.facts.placed_at > participation.enrolled_at,
+        CountOrders::Any => true,
+    };
+    let joins = participation.state == ParticipationState::Active
+        && participation.remaining() > 0
+        && counts
+        && campaign.addresses(tier);
+    if joins {
+        participation.orders.push(order.order_id.clone());
+    }
+    joins
+}
+
+/// Ends the participations that a decision's entries have brought to their end, and notes on the entries what became of
+/// them. `before` is what they were. Returns those that changed.
+pub(crate) fn settle(
+    programme: &Programme,
+    member: &mut Member,
+    entries: &mut [Entry],
+    before: &[Participation],
+    mut now: Vec<Participation>,
+) -> Vec<Participation> {
+    for participation in &mut now {
+        if participation.state != ParticipationState::Active {
+            continue;
+        }
+        if left_upwards(programme, member, &participation.campaign) {
+            participation.state = ParticipationState::Completed;
+        } else if participation.remaining() == 0 {
+            participation.state = ParticipationState::Exhausted;
+        }
+        if participation.state != ParticipationState::Active {
+            member.active_campaigns.retain(|campaign| *campaign != participation.campaign);
+        }
+    }
+    now.retain(|participation| !before.contains(participation));
+    for participation in &now {
+        let bonus = entries.iter().rposition(|entry| entry.rule == participation.campaign);
+        let promoted = entries.iter().rposition(|entry| entry.tier_before != entry.tier_after);
+        if let Some(entry) = bonus.or(promoted).and_then(|at| entries.get_mut(at)) {
+            entry.participations.push(participation.note());
+        }
+    }
+    now
+}
+
+/// Whether the member holds a tier above all that the campaign addresses (C3, C4).
+fn left_upwards(programme: &Programme, member: &Member, campaign: &RuleId) -> bool {
+    let Some(campaign) = programme.campaign(campaign) else { return false };
+    let rank = |tier: &TierId| programme.tiers.rank(tier);
+    let top = campaign.audience.tiers.iter().filter_map(rank).max();
+    rank(&member.tier).zip(top).is_some_and(|(held, top)| held > top)
+}
+
+/// What a run of a campaign does about one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The rows to write, if any.
+    pub decision: Decision,
+    /// What to tell the member.
+    pub invitation: Option<Invitation>,
+}
+
+/// The variables of a campaign's weekly message (C9, C10, X33).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    pub campaign: RuleId,
+    pub granted: u32,
+    pub remaining: u32,
+    /// Redeemable points one order brings.
+    pub bonus_points: i64,
+    pub next_tier: TierId,
+    /// Qualifying points still missing.
+    pub points_to_next: i64,
+    /// Orders of the member's usual size still missing; `None` where nothing says how large they are.
+    pub orders_to_next: Option<i64>,
+}
+
+/// Enrols a member who has no participation yet, and says whether to write to one who has some left (C2, C4). Running it
+/// again changes nothing.
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn enrol(
+    programme: &Programme,
+    campaign: &Campaign,
+    mut member: Member,
+    known: Option<Participation>,
+    now: Instant,
+) -> Result<Enrolment, Rejection> {
+    let nothing = || Enrolment { decision: Decision::nothing(Outcome::Duplicate), invitation: None };
+    if !campaign.live(now) {
+        return Ok(nothing());
+    }
+    let mut entries = Vec::new();
+    let before = member.clone();
+    advance(programme, &mut member, now, &mut entries)?;
+    let fits = campaign.addresses(&member.tier);
+    let new = known.is_none();
+    let mut participation = match known {
+        Some(known) => known,
+        None if fits && chosen(programme, campaign, &member)? => Participation {
+            campaign: campaign.id.clone(),
+            member_id: member.member_id.clone(),
+            granted: campaign.participations,
+            state: ParticipationState::Active,
+            enrolled_at: now,
+            orders: Vec::new(),
+            reserved_points: campaign.budget_points.map_or(0, |_| campaign.cost_of_member()),
+            messages: 0,
+        },
+        None => return Ok(nothing()),
+    };
+    if new && !member.active_campaigns.contains(&campaign.id) {
+        member.active_campaigns.push(campaign.id.clone());
+    }
+    let writes = fits
+        && participation.state == ParticipationState::Active
+        && participation.remaining() > 0
+        && campaign.messages_max.is_none_or(|most| participation.messages < most);
+    let invitation = if writes { invitation(programme, campaign, &member, &participation) } else { None };
+    let counted = invitation.is_some() && campaign.messages_max.is_some();
+    if counted {
+        participation.messages = participation.messages.saturating_add(1);
+    }
+    if !new && !counted {
+        // What fell due on the way is posted by whoever moves points next.
+        return Ok(Enrolment { decision: Decision::nothing(Outcome::Duplicate), invitation });
+    }
+    let moved = new || !entries.is_empty();
+    let decision = Decision {
+        outcome: Outcome::Posted,
+        member: moved.then_some(member),
+        participations: vec![participation],
+        entries,
+        ..Decision::nothing(Outcome::Posted)
+    };
+    debug_assert!(decision.member.as_ref() != Some(&before) || !new, "an enrolled member's row says so");
+    Ok(Enrolment { decision, invitation })
+}
+
+/// Whether the campaign's filters choose the member (C1, X33).
+fn chosen(programme: &Programme, campaign: &Campaign, member: &Member) -> Result<bool, Overflow> {
+    let audience = &campaign.audience;
+    let today = programme.day(member.as_of);
+    let quiet = member.last_ordered_at.map(|last| days_between(programme.day(last), today));
+    let long_quiet = audience.quiet_days_min.is_none_or(|least| quiet.is_some_and(|days| days >= i64::from(least)));
+    let less_often = !audience.buying_less_often || buys_less_often(programme, member, quiet.unwrap_or(0));
+    let near = !audience.near_tier_only
+        || orders_to_next(programme, member).is_some_and(|orders| orders <= 1);
+    Ok(member.orders_count >= audience.orders_min && long_quiet && less_often && near)
+}
+
+/// Silent for more than twice the usual time between two orders, which takes two orders to know.
+fn buys_less_often(programme: &Programme, member: &Member, quiet_days: i64) -> bool {
+    let gaps = member.orders_count.saturating_sub(1);
+    let Some(last) = member.last_ordered_at.filter(|_| gaps > 0) else { return false };
+    let days = days_between(programme.day(member.activated_at), programme.day(last));
+    quiet_days.saturating_mul(gaps) > days.saturating_mul(2)
+}
+
+fn invitation(
+    programme: &Programme,
+    campaign: &Campaign,
+    member: &Member,
+    participation: &Participation,
+) -> Option<Invitation> {
+    let next = next_tier(programme, &member.tier, member.balance.qualifying.0)?;
+    Some(Invitation {
+        campaign: campaign.id.clone(),
+        granted: participation.granted,
+        remaining: participation.remaining(),
+        bonus_points: campaign.bonus.redeemable.0,
+        next_tier: next.tier.id.clone(),
+        points_to_next: next.points_needed,
+        orders_to_next: orders_to_next(programme, member),
+    })
+}

@@ -1,0 +1,158 @@
+//! What falls due on a day: told before it happens, and given when it is time (D3, E5, B1, N4).
+//!
+//! The books themselves need no daily run: `advance` catches up whenever somebody looks. The run makes it happen without
+//! anybody looking, and it is the only one that tells. Each day is told once: `noticed_to` is the last one told, so a run
+//! that is late tells what is still true, and one that comes twice tells nothing.
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::advance::advance;
+use crate::decision::{Decision, Outcome, Rejection};
+use crate::lots::Expiry;
+use crate::member::Member;
+use crate::programme::Programme;
+use crate::time::{Instant, minus_days, month_start, plus_days, plus_months};
+use crate::voucher::{Grant, Offer};
+
+/// A birthday or a month's first that a run finds is still worth giving for so many days.
+const GIVEN_LATE_DAYS_MAX: u32 = 31;
+
+/// Something to tell a member. `on` is the day it fell due and part of what makes it the same notice again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub on: NaiveDate,
+    pub about: About,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Redeemable points that are good until that day, that day included (E5).
+    PointsExpiring { points: i64, last_day: NaiveDate },
+    /// Qualifying points missing to keep the tier at its review (D3).
+    TierAtRisk { points_missing: i64, review_on: NaiveDate },
+    /// The vouchers of a birthday (B1).
+    Birthday,
+    /// The vouchers of a month.
+    Monthly,
+}
+
+/// What a day's run does about one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// The rows to write, if any; the vouchers to give stand in it.
+    pub decision: Decision,
+    pub notices: Vec<Notice>,
+}
+
+/// Brings a member to a day and tells what is due (D3). Running it again the same day changes nothing.
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Result<Day, Rejection> {
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    let today = programme.day(member.as_of);
+    if member.noticed_to >= today && entries.is_empty() {
+        return Ok(Day { decision: Decision::nothing(Outcome::Duplicate), notices: Vec::new() });
+    }
+    let since = plus_days(member.noticed_to, 1);
+    let mut notices = Vec::new();
+    let mut grants = Vec::new();
+    expiring(programme, &member, since, today, &mut notices);
+    at_risk(programme, &member, since, today, &mut notices);
+    given(programme, &member, since, today, &mut notices, &mut grants);
+    member.noticed_to = member.noticed_to.max(today);
+    Ok(Day { decision: Decision { grants, ..Decision::posted(member, entries) }, notices })
+}
+
+/// The first day after `noticed_to` on which something is due for the member, by itself or to be told; `None` when
+/// nothing is. The daily run finds members by it.
+pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
+    let told = member.noticed_to;
+    let base = programme.tiers.base().is_some_and(|base| base.id == member.tier);
+    let lots = member.lots.as_slice().iter().filter_map(|lot| match lot.expiry {
+        Expiry::On(last) => Some(last),
+        Expiry::Never => None,
+    });
+    let expiries = lots.clone().map(|last| plus_days(last, 1));
+    let notice_days = programme.notices.expiring_days;
+    let notices = lots.filter_map(|last| Some(minus_days(last, notice_days?)));
+    let in_doubt = !base || member.balance.qualifying.0 != 0;
+    let review = in_doubt.then_some(member.review_on);
+    let risk = programme.notices.keep_tier_days.filter(|_| !base && !member.in_grace);
+    let risk = risk.map(|days| minus_days(member.review_on, days));
+    let holds = member.holds.iter().map(|hold| plus_days(programme.day(hold.until), 1));
+    let tier = programme.tiers.get(&member.tier);
+    let birthday = tier.filter(|tier| !tier.birthday.is_empty()).and(member.profile.birthday);
+    let birthday = birthday.map(|born| next_birthday(born, told));
+    let monthly = tier.filter(|tier| !tier.monthly.is_empty());
+    let monthly = monthly.map(|_| plus_months(month_start(told), 1));
+    let told_later = notices.chain(risk).filter(|day| *day > told);
+    // What moves the books is due until it is done, however late.
+    let done_later = expiries.chain(review).chain(holds);
+    done_later.chain(told_later).chain(birthday).chain(monthly).min()
+}
+
+/// Points that will be gone soon, each last valid day told once, while they are still there (E5).
+fn expiring(programme: &Programme, member: &Member, since: NaiveDate, today: NaiveDate, notices: &mut Vec<Notice>) {
+    let Some(days) = programme.notices.expiring_days else { return };
+    for lot in member.lots.as_slice() {
+        let Expiry::On(last_day) = lot.expiry else { continue };
+        let on = minus_days(last_day, days);
+        if (since..=today).contains(&on) {
+            notices.push(Notice { on, about: About::PointsExpiring { points: lot.points, last_day } });
+        }
+    }
+}
+
+/// A tier that would be missed if nothing more was earned (D3).
+fn at_risk(programme: &Programme, member: &Member, since: NaiveDate, today: NaiveDate, notices: &mut Vec<Notice>) {
+    let Some(days) = programme.notices.keep_tier_days.filter(|_| !member.in_grace) else { return };
+    let on = minus_days(member.review_on, days);
+    let above_base = programme.tiers.rank(&member.tier).is_some_and(|rank| rank > 0);
+    let keep = programme.tiers.get(&member.tier).map_or(0, |tier| tier.keep);
+    let points_missing = keep.saturating_sub(member.balance.qualifying.0);
+    if above_base && points_missing > 0 && (since..=today).contains(&on) {
+        notices.push(Notice { on, about: About::TierAtRisk { points_missing, review_on: member.review_on } });
+    }
+}
+
+/// The vouchers of birthdays and months. A voucher's grant names the year or the month, so an edited birthday gives
+/// nothing twice in a year.
+fn given(
+    programme: &Programme,
+    member: &Member,
+    since: NaiveDate,
+    today: NaiveDate,
+    notices: &mut Vec<Notice>,
+    grants: &mut Vec<Grant>,
+) {
+    let Some(tier) = programme.tiers.get(&member.tier) else { return };
+    let since = since.max(minus_days(today, GIVEN_LATE_DAYS_MAX));
+    let mut give = |offers: &[Offer], why: String, on: NaiveDate, about: About| {
+        if !offers.is_empty() {
+            grants.extend(offers.iter().map(|offer| Grant::new(&member.member_id, &why, offer, on)));
+            notices.push(Notice { on, about });
+        }
+    };
+    if let Some(born) = member.profile.birthday {
+        let on = next_birthday(born, minus_days(since, 1));
+        if on <= today {
+            give(&tier.birthday, format!("birthday/{}", on.year()), on, About::Birthday);
+        }
+    }
+    let mut on = plus_months(month_start(minus_days(since, 1)), 1);
+    while on <= today {
+        give(&tier.monthly, format!("month/{}", on.format("%Y-%m")), on, About::Monthly);
+        on = plus_months(on, 1);
+    }
+}
+
+/// The first birthday after a day. Who was born on 29 February has it on the 28th in other years (B1).
+fn next_birthday(born: NaiveDate, after: NaiveDate) -> NaiveDate {
+    let in_year = |year: i32| {
+        NaiveDate::from_ymd_opt(year, born.month(), born.day()).or_else(|| NaiveDate::from_ymd_opt(year, 2, 28))
+    };
+    let this_year = in_year(after.year()).filter(|day| *day > after);
+    this_year.or_else(|| in_year(after.year().saturating_add(1))).unwrap_or(NaiveDate::MAX)
+}

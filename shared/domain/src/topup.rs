@@ -1,0 +1,82 @@
+//! Top-ups: money paid into the member's wallet, and what the programme adds (B2–B4).
+
+use crate::advance::advance;
+use crate::decision::{Decision, Rejection};
+use crate::ids::RuleId;
+use crate::ledger::{EntryKind, Ledger, Posting, Reason};
+use crate::member::Member;
+use crate::programme::Programme;
+use crate::request::{Asked, Request, RequestKind, RequestState};
+use crate::time::Instant;
+use crate::voucher::{Grant, Offer};
+
+/// From which amount on a top-up brings something more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopupStep {
+    /// Minor units of the programme's currency, above zero.
+    pub amount_minor: i64,
+    pub brings: Brings,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Brings {
+    /// More money in the wallet, minor units of the programme's currency (B2).
+    Money { minor: i64 },
+    /// A voucher (B3) or turns of the mini-game (B4).
+    Voucher(Offer),
+}
+
+/// Posts a top-up: the amount, and what the highest step it reaches adds.
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn top_up(
+    programme: &Programme,
+    mut member: Member,
+    known: Option<&Request>,
+    asked: Asked,
+    amount_minor: i64,
+    now: Instant,
+) -> Result<(Request, Decision), Rejection> {
+    if let Some(request) = asked.answered(known)? {
+        return Ok((request, Decision::nothing(crate::decision::Outcome::Duplicate)));
+    }
+    if amount_minor <= 0 {
+        return Err(Rejection::NoAmount);
+    }
+    if programme.topups.is_empty() {
+        return Err(Rejection::NoTopups);
+    }
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    let step = programme.topups.iter().rev().find(|step| step.amount_minor <= amount_minor);
+    let (added, grant) = match step.map(|step| &step.brings) {
+        None => (0, None),
+        Some(Brings::Money { minor }) => (*minor, None),
+        Some(Brings::Voucher(offer)) => {
+            let why = format!("topup/{}", asked.request_id);
+            (0, Some(Grant::new(&member.member_id, &why, offer, programme.day(member.as_of))))
+        }
+    };
+    let moved_minor = amount_minor.checked_add(added).ok_or(crate::points::Overflow)?;
+    let rule = RuleId::new("topup");
+    let mut posting = Posting::new(EntryKind::Topup, rule.clone(), Reason::WalletToppedUp, now);
+    posting.request_id = Some(asked.request_id.clone());
+    Ledger::new(programme, &mut member, &mut entries).top_up(posting, moved_minor)?;
+    let request = Request {
+        request_id: asked.request_id,
+        member_id: member.member_id.clone(),
+        kind: RequestKind::Topup,
+        fingerprint: asked.fingerprint,
+        state: RequestState::Confirmed,
+        rule,
+        points: 0,
+        worth_minor: moved_minor,
+        seq: member.last_seq,
+        hold_until: None,
+        created_at: member.as_of,
+    };
+    let decision =
+        Decision { request: Some(request.clone()), grants: grant.into_iter().collect(), ..Decision::posted(member, entries) };
+    Ok((request, decision))
+}
