@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use loyalty_audit::{Audit, Report, Table};
 use loyalty_domain::decision::{Decision, Outcome, Rejection, Verdict};
-use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::campaign::Participation;
+use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
-use loyalty_domain::redeem::{redeem, restore};
+use loyalty_domain::redeem::{Redemption, redeem, undo};
+use loyalty_domain::request::{Asked, Request};
 use loyalty_domain::time::Instant;
 
 use crate::rows;
@@ -22,10 +24,12 @@ pub struct Book {
     pub members: BTreeMap<MemberId, Member>,
     pub orders: BTreeMap<OrderId, Order>,
     pub histories: BTreeMap<MemberId, Vec<Entry>>,
+    pub participations: BTreeMap<(RuleId, MemberId), Participation>,
+    pub requests: BTreeMap<RequestId, Request>,
 }
 
 /// How often a verdict may ask for more rows.
-const QUESTIONS_MAX: usize = 3;
+const QUESTIONS_MAX: usize = 4;
 
 impl Book {
     /// A book with one member in it.
@@ -57,13 +61,14 @@ impl Book {
         let order = self.orders.get(&snapshot.order_id).cloned();
         let member_id = member_of(order.as_ref(), snapshot).cloned();
         let member = member_id.and_then(|id| self.members.get(&id).cloned());
-        let (mut left_member, mut history) = (None, None);
+        let (mut left_member, mut history, mut participations) = (None, None, None);
         for _ in 0..QUESTIONS_MAX {
             let rows = OrderRows {
                 order: order.clone(),
                 member: member.clone(),
                 left_member: left_member.clone(),
                 history: history.as_deref(),
+                participations: participations.clone(),
             };
             match reconcile_order(programme, rows, snapshot.clone(), now)? {
                 Verdict::Decided(decision) => {
@@ -71,6 +76,7 @@ impl Book {
                     return Ok(decision);
                 }
                 Verdict::NeedsMember(id) => left_member = self.members.get(&id).cloned(),
+                Verdict::NeedsParticipations(id) => participations = Some(self.active(&id)),
                 Verdict::NeedsHistory(id) => history = Some(self.histories.get(&id).cloned().unwrap_or_default()),
             }
         }
@@ -83,7 +89,15 @@ impl Book {
     /// When the domain refuses.
     pub fn spend(&mut self, programme: &Programme, member_id: &str, points: i64, now: Instant) -> Entry {
         let member = self.members[&MemberId::from(member_id)].clone();
-        let decision = redeem(programme, member, points, RuleId::from("reward"), now).expect("enough points");
+        let key = RequestId::new(format!("r_{}", self.requests.len()));
+        let redemption = Redemption {
+            asked: Asked { request_id: key, fingerprint: String::new() },
+            reward: None,
+            points: Some(points),
+            order_minor: None,
+            hold: false,
+        };
+        let (_, decision) = redeem(programme, member, None, redemption, now).expect("enough points");
         self.apply(&decision);
         decision.entries.last().expect("an entry").clone()
     }
@@ -94,17 +108,36 @@ impl Book {
     /// When the domain refuses.
     pub fn undo(&mut self, programme: &Programme, redemption: &Entry, now: Instant) -> Vec<Entry> {
         let member = self.members[&redemption.member_id].clone();
-        let decision = restore(programme, member, redemption, now).expect("a redemption of the member");
+        let request = self.requests[redemption.request_id.as_ref().expect("the request behind it")].clone();
+        let (_, decision) = undo(programme, member, request, redemption, now).expect("a redemption of the member");
         self.apply(&decision);
         decision.entries
     }
 
-    fn apply(&mut self, decision: &Decision) {
+    /// The member's participations in the campaigns they are active in.
+    pub fn active(&self, member_id: &MemberId) -> Vec<Participation> {
+        let active = self.members.get(member_id).map_or(&[][..], |member| &member.active_campaigns);
+        let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());
+        active.iter().filter_map(|campaign| self.participations.get(&key(campaign)).cloned()).collect()
+    }
+
+    /// Writes a decision.
+    ///
+    /// # Panics
+    /// When a duplicate writes something.
+    pub fn apply(&mut self, decision: &Decision) {
         for member in decision.member.iter().chain(&decision.left_member) {
             self.members.insert(member.member_id.clone(), member.clone());
         }
         if let Some(order) = &decision.order {
             self.orders.insert(order.order_id.clone(), order.clone());
+        }
+        for participation in &decision.participations {
+            let key = (participation.campaign.clone(), participation.member_id.clone());
+            self.participations.insert(key, participation.clone());
+        }
+        if let Some(request) = &decision.request {
+            self.requests.insert(request.request_id.clone(), request.clone());
         }
         for entry in &decision.entries {
             self.histories.entry(entry.member_id.clone()).or_default().push(entry.clone());
@@ -133,7 +166,9 @@ impl Book {
         let members = self.members.values().map(|member| (Table::Members, rows::member(member, 1)));
         let orders = self.orders.values().map(|order| (Table::Orders, rows::order(order, 1)));
         let entries = self.histories.values().flatten().map(|entry| (Table::PointsHistory, rows::entry(entry)));
-        members.chain(orders).chain(entries).collect()
+        let participations = self.participations.values();
+        let participations = participations.map(|row| (Table::Participations, rows::participation(row, 1)));
+        members.chain(orders).chain(entries).chain(participations).collect()
     }
 
     /// Proves the book by the independent verifier.

@@ -5,11 +5,7 @@ use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::Ratio;
-use loyalty_domain::points::Rounding;
-use loyalty_domain::programme::{
-    Basis, Cycle, EarnWhen, Earning, ExpiryRule, Programme, ReversalDemotes, ReversalRules, RoundStage, RoundTo, Tier,
-    TierMultiplier, Tiers,
-};
+use loyalty_domain::programme::{Programme, Tier, Tiers};
 use loyalty_domain::time::Instant;
 
 /// An exact ratio.
@@ -35,37 +31,15 @@ pub fn at(text: &str) -> Instant {
 pub fn ladder(thresholds: [i64; 3], multipliers: [Ratio; 4]) -> Tiers {
     let ids = ["member", "silver", "gold", "diamond"];
     let thresholds = std::iter::once(0).chain(thresholds);
-    let tiers = ids.into_iter().zip(thresholds).zip(multipliers).map(|((id, threshold), multiplier)| Tier {
-        id: TierId::from(id),
-        name: id.to_owned(),
-        threshold,
-        multiplier,
-        benefits: Vec::new(),
-    });
+    let tiers = ids.into_iter().zip(thresholds).zip(multipliers);
+    let tiers = tiers.map(|((id, threshold), multiplier)| Tier::new(TierId::from(id), id, threshold, multiplier));
     Tiers::new(tiers.collect()).expect("a rising ladder")
 }
 
 /// A programme at the decided defaults: so many đồng for a point, and a ladder.
 pub fn programme(name: &str, vnd_per_point: u64, tiers: Tiers) -> Programme {
-    Programme {
-        version: ProgrammeVersion::from(name),
-        currency: Currency::VND,
-        zone: chrono_tz::Asia::Ho_Chi_Minh,
-        earning: Earning {
-            rate: ratio(1, vnd_per_point),
-            basis: Basis::DueMinusShipping,
-            earn_when: EarnWhen::DeliveredAndPaid,
-            tier_multiplier: TierMultiplier::RedeemableOnly,
-            round: Rounding::Floor,
-            round_stage: RoundStage::End,
-        },
-        reversal: ReversalRules::default(),
-        welcome: None,
-        expiry: ExpiryRule::Months { months: 12, round_to: RoundTo::MonthEnd },
-        cycle: Cycle::RollingDays(365),
-        reversal_demotes: ReversalDemotes::ToFloor,
-        tiers,
-    }
+    let zone = chrono_tz::Asia::Ho_Chi_Minh;
+    Programme::new(ProgrammeVersion::from(name), Currency::VND, zone, ratio(1, vnd_per_point), tiers)
 }
 
 /// S3's mechanism 1: 10.000đ a point, the same for all tiers (P6).

@@ -5,12 +5,14 @@
 use std::fmt::Debug;
 
 use loyalty_audit::{DIGEST, Row, Value, digest_of};
-use loyalty_domain::ledger::Entry;
+use loyalty_domain::campaign::{Participation, ParticipationNote};
+use loyalty_domain::ledger::{Entry, Note};
 use loyalty_domain::lots::{Expiry, Lot};
-use loyalty_domain::member::Member;
+use loyalty_domain::member::{Hold, Member};
 use loyalty_domain::order::{Credit, Order, OrderFacts, Terms, TermsAmount};
 use loyalty_domain::points::{Legs, Ratio};
 use loyalty_domain::programme::{NegativeBalance, ReversalRules};
+use loyalty_domain::request::Request;
 use loyalty_domain::time::Instant;
 
 fn text(text: impl Into<String>) -> Value {
@@ -95,8 +97,65 @@ pub fn member(member: &Member, revision: u64) -> Row {
         ("tier_floor", text(member.tier_floor.as_str())),
         ("cycle_start", text(member.cycle_start.to_string())),
     ]);
+    put(&mut row, "review_on", text(member.review_on.to_string()));
+    put(&mut row, "noticed_to", text(member.noticed_to.to_string()));
+    put(&mut row, "in_grace", Value::Bool(member.in_grace));
+    put(&mut row, "wallet_minor", number(member.wallet_minor));
+    let campaigns = member.active_campaigns.iter().map(|campaign| text(campaign.as_str()));
+    put(&mut row, "active_campaigns", Value::L(campaigns.collect()));
+    put(&mut row, "holds", Value::L(member.holds.iter().map(hold).collect()));
+    if let Some(at) = member.last_ordered_at {
+        put(&mut row, "last_ordered_at", time(at));
+    }
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
+    }
+    seal(row)
+}
+
+fn hold(hold: &Hold) -> Value {
+    Value::M(row([
+        ("request_id", text(hold.request_id.as_str())),
+        ("seq", number(hold.seq)),
+        ("lots", lots(&hold.lots)),
+        ("until", time(hold.until)),
+    ]))
+}
+
+/// A row of `participations`.
+pub fn participation(participation: &Participation, revision: u64) -> Row {
+    seal(row([
+        ("campaign", text(participation.campaign.as_str())),
+        ("member_id", text(participation.member_id.as_str())),
+        ("revision", number(revision)),
+        ("granted", number(participation.granted)),
+        ("used", number(participation.used())),
+        ("remaining", number(participation.remaining())),
+        ("state", word(participation.state)),
+        ("enrolled_at", time(participation.enrolled_at)),
+        ("orders", Value::L(participation.orders.iter().map(|order| text(order.as_str())).collect())),
+        ("reserved_points", number(participation.reserved_points)),
+        ("messages", number(participation.messages)),
+    ]))
+}
+
+/// A row of `requests`.
+pub fn request(request: &Request, revision: u64) -> Row {
+    let mut row = row([
+        ("request_id", text(request.request_id.as_str())),
+        ("member_id", text(request.member_id.as_str())),
+        ("revision", number(revision)),
+        ("kind", word(request.kind)),
+        ("fingerprint", text(request.fingerprint.as_str())),
+        ("state", word(request.state)),
+        ("rule", text(request.rule.as_str())),
+        ("points", number(request.points)),
+        ("worth_minor", number(request.worth_minor)),
+        ("seq", number(request.seq)),
+        ("created_at", time(request.created_at)),
+    ]);
+    if let Some(until) = request.hold_until {
+        put(&mut row, "hold_until", time(until));
     }
     seal(row)
 }
@@ -130,12 +189,35 @@ pub fn entry(entry: &Entry) -> Row {
     if let Some(seq) = entry.reverses {
         put(&mut row, "reverses", number(seq));
     }
+    if let Some(request_id) = &entry.request_id {
+        put(&mut row, "request_id", text(request_id.as_str()));
+    }
+    if let Some(Note { operator, text: why }) = &entry.note {
+        let note = self::row([("operator", text(operator.as_str())), ("text", text(why.as_str()))]);
+        put(&mut row, "note", Value::M(note));
+    }
+    if let Some(wallet) = entry.wallet {
+        let moved = [("moved_minor", number(wallet.moved_minor)), ("after_minor", number(wallet.after_minor))];
+        put(&mut row, "wallet", Value::M(self::row(moved)));
+    }
+    if !entry.participations.is_empty() {
+        put(&mut row, "participations", Value::L(entry.participations.iter().map(note).collect()));
+    }
     if let Some(explained) = &entry.explanation {
         put(&mut row, "terms", terms(&explained.terms));
         put(&mut row, "facts", facts(&explained.facts));
         put(&mut row, "deserves", legs(explained.deserves));
     }
     seal(row)
+}
+
+fn note(note: &ParticipationNote) -> Value {
+    Value::M(row([
+        ("campaign", text(note.campaign.as_str())),
+        ("granted", number(note.granted)),
+        ("used", number(note.used)),
+        ("state", word(note.state)),
+    ]))
 }
 
 /// A row of `orders`.

@@ -242,7 +242,7 @@ fn st9_a_reversal_of_spent_points_makes_debt_or_is_written_off() {
 
 /// A ladder with one tier, whose factor is given.
 fn flat(multiplier: Ratio) -> Tiers {
-    let tier = Tier { id: "member".into(), name: "Member".to_owned(), threshold: 0, multiplier, benefits: Vec::new() };
+    let tier = Tier::new("member".into(), "Member", 0, multiplier);
     Tiers::new(vec![tier]).unwrap()
 }
 

@@ -6,7 +6,6 @@
 //! is reported, and the stream comes again from there; the function never answers well after a failed publish (F17).
 
 mod bus;
-mod messages;
 mod record;
 
 use std::error::Error;
@@ -17,12 +16,11 @@ use loyalty_contract::events::BusEvent;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::programme::Programme;
-use loyalty_messaging::message_of;
+use loyalty_messaging::{Outbox, message_of};
 use loyalty_runtime::chain;
 use loyalty_runtime::config::{ConfigError, Environment};
 
 pub use bus::{Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
-pub use messages::{Messages, PUTS_AT_ONCE_MAX, PutError};
 pub use record::{RecordError, entry_of};
 
 /// The variable that names the bus.
@@ -33,7 +31,7 @@ pub const BUS_NAME: &str = "BUS_NAME";
 pub struct LedgerStream {
     pub programmes: ProgrammeFile,
     pub bus: Bus,
-    pub messages: Messages,
+    pub messages: Outbox,
 }
 
 /// An entry and the stream record that brought it.
@@ -74,7 +72,7 @@ impl LedgerStream {
         Ok(Self {
             programmes,
             bus: Bus::new(aws_sdk_eventbridge::Client::new(&sdk), bus_name),
-            messages: Messages::new(aws_sdk_dynamodb::Client::new(&sdk), &table_prefix),
+            messages: Outbox::new(aws_sdk_dynamodb::Client::new(&sdk), &table_prefix),
         })
     }
 

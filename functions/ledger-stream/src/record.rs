@@ -6,6 +6,7 @@
 use aws_lambda_events::dynamodb::EventRecord;
 use chrono::{DateTime, NaiveDate, Utc};
 use loyalty_contract::events::{Kind, Points, Why};
+use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::points::Legs;
@@ -18,6 +19,8 @@ pub enum RecordError {
     NoImage,
     #[error("an attribute is missing or not of the kind it should be")]
     Attribute(#[from] serde_dynamo::Error),
+    #[error("`{0}` is no state of a participation")]
+    State(String),
     #[error("`{0}` is no expiry: a day or `never`")]
     Expiry(String),
 }
@@ -32,6 +35,8 @@ struct Image {
     rule: String,
     order_id: Option<String>,
     reverses: Option<u64>,
+    #[serde(default)]
+    participations: Vec<ImageNote>,
     redeemable: i64,
     qualifying: i64,
     balance_after: Points,
@@ -43,6 +48,14 @@ struct Image {
     programme_version: String,
     occurred_at: DateTime<Utc>,
     recorded_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct ImageNote {
+    campaign: String,
+    granted: u32,
+    used: u32,
+    state: String,
 }
 
 #[derive(Deserialize)]
@@ -85,11 +98,25 @@ pub fn entry_of(record: EventRecord) -> Result<Option<Entry>, RecordError> {
         rule: image.rule.as_str().into(),
         reason: image.reason.into(),
         reverses: image.reverses,
+        request_id: None,
+        note: None,
+        wallet: None,
+        participations: image.participations.into_iter().map(note).collect::<Result<_, _>>()?,
         explanation: None,
         programme_version: image.programme_version.as_str().into(),
         occurred_at: image.occurred_at,
         recorded_at: image.recorded_at,
     }))
+}
+
+fn note(ImageNote { campaign, granted, used, state }: ImageNote) -> Result<ParticipationNote, RecordError> {
+    let state = match state.as_str() {
+        "active" => ParticipationState::Active,
+        "completed" => ParticipationState::Completed,
+        "exhausted" => ParticipationState::Exhausted,
+        _ => return Err(RecordError::State(state)),
+    };
+    Ok(ParticipationNote { campaign: campaign.as_str().into(), granted, used, state })
 }
 
 fn legs(points: Points) -> Legs {

@@ -72,7 +72,10 @@ impl MemberApi {
         let mut member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
         let programme = &self.programmes.at(now).programme;
         advance(programme, &mut member, now, &mut Vec::new()).map_err(|error| unavailable(member_id, &error))?;
-        Ok(Card::of(programme, &member))
+        let campaigns: Vec<_> = programme.campaigns.iter().map(|campaign| campaign.id.clone()).collect();
+        let participations = self.books.participations(&campaigns, member_id).await;
+        let participations = participations.map_err(|error| unavailable(member_id, &error))?;
+        Ok(Card::of(programme, &member, &participations))
     }
 
     async fn history(

@@ -4,6 +4,7 @@
 //! Amounts are decimal strings of the major unit, times carry the programme's offset.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset};
+use loyalty_domain::campaign::{self, ParticipationState};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
@@ -80,8 +81,8 @@ pub struct Participation {
 }
 
 impl Card {
-    /// The card of a member who has been brought up to now.
-    pub fn of(programme: &Programme, member: &Member) -> Self {
+    /// The card of a member who has been brought up to now, and their participations.
+    pub fn of(programme: &Programme, member: &Member, participations: &[campaign::Participation]) -> Self {
         let currency = programme.currency;
         let tier = programme.tiers.get(&member.tier);
         let next = next_tier(programme, &member.tier, member.balance.qualifying.0);
@@ -115,7 +116,24 @@ impl Card {
             }),
             benefits: tier.map_or_else(Vec::new, |tier: &Tier| tier.benefits.clone()),
             expiring: member.lots.as_slice().iter().filter_map(dated).collect(),
-            participations: Vec::new(),
+            participations: participations.iter().map(Participation::of).collect(),
+        }
+    }
+}
+
+impl Participation {
+    fn of(participation: &campaign::Participation) -> Self {
+        let state = match participation.state {
+            ParticipationState::Active => "active",
+            ParticipationState::Completed => "completed",
+            ParticipationState::Exhausted => "exhausted",
+        };
+        Self {
+            campaign: participation.campaign.to_string(),
+            granted: participation.granted,
+            used: participation.used(),
+            remaining: participation.remaining(),
+            state: state.to_owned(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! never a name, phone or e-mail address. Its id is derived too, so a replay sends the same event again (I8). The
 //! JSON Schemas under `schemas/` are generated from these types; fields are added freely, never renamed.
 
+use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::points::Legs;
@@ -23,13 +24,25 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub enum BusEvent {
     PointsPosted(PointsPosted),
     TierChanged(TierChanged),
+    CampaignCompleted(CampaignEnded),
+    CampaignExhausted(CampaignEnded),
 }
 
 impl BusEvent {
-    /// Everything one entry has to say: that points were posted, and that the tier changed when it did (T7, R5).
+    /// Everything one entry has to say: that points were posted, that the tier changed when it did (T7, R5), and which
+    /// participations it brought to their end (C3).
     pub fn of(entry: &Entry, tiers: &Tiers) -> Vec<Self> {
         let mut events = vec![Self::PointsPosted(PointsPosted::of(entry))];
         events.extend(TierChanged::of(entry, tiers).map(Self::TierChanged));
+        events.extend(entry.participations.iter().filter_map(|note| match note.state {
+            ParticipationState::Active => None,
+            ParticipationState::Completed => {
+                Some(Self::CampaignCompleted(CampaignEnded::of(entry, note, CampaignEnded::COMPLETED)))
+            }
+            ParticipationState::Exhausted => {
+                Some(Self::CampaignExhausted(CampaignEnded::of(entry, note, CampaignEnded::EXHAUSTED)))
+            }
+        }));
         events
     }
 
@@ -37,6 +50,8 @@ impl BusEvent {
         match self {
             Self::PointsPosted(_) => PointsPosted::DETAIL_TYPE,
             Self::TierChanged(_) => TierChanged::DETAIL_TYPE,
+            Self::CampaignCompleted(_) => CampaignEnded::COMPLETED,
+            Self::CampaignExhausted(_) => CampaignEnded::EXHAUSTED,
         }
     }
 
@@ -44,6 +59,7 @@ impl BusEvent {
         match self {
             Self::PointsPosted(detail) => &detail.event_id,
             Self::TierChanged(detail) => &detail.event_id,
+            Self::CampaignCompleted(detail) | Self::CampaignExhausted(detail) => &detail.event_id,
         }
     }
 
@@ -52,6 +68,7 @@ impl BusEvent {
         match self {
             Self::PointsPosted(detail) => detail.recorded_at,
             Self::TierChanged(detail) => detail.recorded_at,
+            Self::CampaignCompleted(detail) | Self::CampaignExhausted(detail) => detail.recorded_at,
         }
     }
 
@@ -63,6 +80,7 @@ impl BusEvent {
         match self {
             Self::PointsPosted(detail) => serde_json::to_string(detail),
             Self::TierChanged(detail) => serde_json::to_string(detail),
+            Self::CampaignCompleted(detail) | Self::CampaignExhausted(detail) => serde_json::to_string(detail),
         }
     }
 }
@@ -188,6 +206,46 @@ impl TierChanged {
     }
 }
 
+/// A member's participation in a campaign came to its end: promoted, or used up (C3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignEnded {
+    /// The same for every delivery of this event: `member_id:seq:CampaignCompleted:campaign`.
+    pub event_id: String,
+    /// The version of this shape.
+    pub schema_version: u32,
+    pub campaign: String,
+    pub member_id: String,
+    /// The entry that ended it.
+    pub seq: u64,
+    /// Orders that could be credited, and those that were.
+    pub granted: u32,
+    pub used: u32,
+    pub tier_after: String,
+    pub programme_version: String,
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub recorded_at: Instant,
+}
+
+impl CampaignEnded {
+    pub const COMPLETED: &str = "CampaignCompleted";
+    pub const EXHAUSTED: &str = "CampaignExhausted";
+
+    fn of(entry: &Entry, note: &ParticipationNote, detail_type: &str) -> Self {
+        Self {
+            event_id: format!("{}:{}", event_id(&entry.member_id, entry.seq, detail_type), note.campaign),
+            schema_version: SCHEMA_VERSION,
+            campaign: note.campaign.to_string(),
+            member_id: entry.member_id.to_string(),
+            seq: entry.seq,
+            granted: note.granted,
+            used: note.used,
+            tier_after: entry.tier_after.to_string(),
+            programme_version: entry.programme_version.to_string(),
+            recorded_at: entry.recorded_at,
+        }
+    }
+}
+
 /// Which way a tier changed. Only an upgrade is a reason to congratulate (X34).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -258,8 +316,12 @@ words! {
     Kind of EntryKind {
         /// An order earned, or earned more.
         Accrual = "accrual",
+        /// An order of a campaign was credited its bonus.
+        Bonus = "bonus",
         /// Welcome points.
         Welcome = "welcome",
+        /// Something else than an order earned: a review, a referral, a check-in.
+        Behaviour = "behaviour",
         /// What an order was credited is taken back, whole or in part.
         Reversal = "reversal",
         /// Points were spent.
@@ -268,6 +330,12 @@ words! {
         Restoration = "restoration",
         /// The last valid day of points has passed.
         Expiration = "expiration",
+        /// A cycle ended: the tier was reviewed and qualifying points start at 0.
+        Reset = "reset",
+        /// An operator gave or took points.
+        Adjustment = "adjustment",
+        /// Money was paid into the wallet.
+        Topup = "topup",
     }
 }
 
@@ -296,12 +364,28 @@ words! {
         WelcomePoints = "welcome_points",
         /// The first order, to which the welcome points are tied, was undone.
         FirstOrderUndone = "first_order_undone",
+        /// An order of a campaign.
+        CampaignBonus = "campaign_bonus",
+        /// A behaviour that the programme rewards.
+        BehaviourRewarded = "behaviour_rewarded",
         /// Points were redeemed.
         PointsSpent = "points_spent",
         /// A redemption was undone.
         RedemptionUndone = "redemption_undone",
+        /// A held redemption was not confirmed in time.
+        HoldLapsed = "hold_lapsed",
         /// The last valid day of points has passed.
         PointsExpired = "points_expired",
+        /// The tier was earned again and is held for another cycle.
+        TierKept = "tier_kept",
+        /// The tier was not earned again.
+        TierMissed = "tier_missed",
+        /// A cycle ended in the base tier.
+        CycleEnded = "cycle_ended",
+        /// By an operator, who says why.
+        AdjustedByOperator = "adjusted_by_operator",
+        /// Money was paid in.
+        WalletToppedUp = "wallet_topped_up",
     }
 }
 
@@ -310,6 +394,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("points-posted.schema.json", schema_for!(PointsPosted)),
         ("tier-changed.schema.json", schema_for!(TierChanged)),
+        ("campaign-ended.schema.json", schema_for!(CampaignEnded)),
     ]
 }
 

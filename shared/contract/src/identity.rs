@@ -7,7 +7,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use loyalty_domain::ids::MemberId;
+use loyalty_domain::ids::{MemberId, RequestId, VoucherId};
 use sha2::Sha256;
 
 use crate::phone::Phone;
@@ -16,6 +16,8 @@ use crate::queue::Source;
 const KEY_BYTES_MIN: usize = 32;
 /// 130 bits: no two members will meet by chance.
 const ID_CHARS: usize = 26;
+/// 60 bits: nobody guesses a voucher, and a till can still type it.
+const CODE_CHARS: usize = 12;
 
 /// The key of the hash, one for an installation.
 #[derive(Clone)]
@@ -44,9 +46,29 @@ impl MemberKey {
     }
 
     fn id(&self, person: &str) -> MemberId {
+        MemberId::new(format!("m_{}", self.hash(person, ID_CHARS)))
+    }
+
+    /// The code of the voucher of a grant: the same for the same grant, and nobody without the key can guess it.
+    pub fn voucher_code(&self, grant_id: &str) -> String {
+        self.hash(&format!("voucher:{grant_id}"), CODE_CHARS).to_uppercase()
+    }
+
+    /// The row of the voucher with a code, however it is spelled. The id does not tell the code.
+    pub fn voucher_id(&self, code: &str) -> VoucherId {
+        let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+        VoucherId::new(format!("v_{}", self.hash(&format!("code:{}", code.to_ascii_uppercase()), ID_CHARS)))
+    }
+
+    /// The row of a request: one for each key of each member and kind of command.
+    pub fn request_id(&self, kind: &str, member_id: &MemberId, idempotency_key: &str) -> RequestId {
+        RequestId::new(format!("r_{}", self.hash(&format!("{kind}:{member_id}:{idempotency_key}"), ID_CHARS)))
+    }
+
+    fn hash(&self, text: &str, chars: usize) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        mac.update(person.as_bytes());
-        MemberId::new(format!("m_{}", base32(&mac.finalize().into_bytes())))
+        mac.update(text.as_bytes());
+        base32(&mac.finalize().into_bytes(), chars)
     }
 }
 
@@ -57,10 +79,10 @@ impl fmt::Debug for MemberKey {
 }
 
 /// The first characters of the RFC 4648 base32 of the bytes, in lower case.
-fn base32(bytes: &[u8]) -> String {
+fn base32(bytes: &[u8], chars: usize) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let bit = |at: usize| (bytes[at / 8] >> (7 - at % 8)) & 1;
-    (0..ID_CHARS)
+    (0..chars)
         .map(|at| (0..5).fold(0, |value: u8, offset| value << 1 | bit(at * 5 + offset)))
         .map(|value| char::from(ALPHABET[usize::from(value)]))
         .collect()

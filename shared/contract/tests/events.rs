@@ -34,6 +34,10 @@ fn entry() -> Entry {
         rule: RuleId::base(),
         reason: Reason::OrderEarned,
         reverses: None,
+        request_id: None,
+        note: None,
+        wallet: None,
+        participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),
         occurred_at: "2026-11-30T02:59:53Z".parse().unwrap(),
@@ -42,13 +46,7 @@ fn entry() -> Entry {
 }
 
 fn tiers() -> Tiers {
-    let tier = |(id, threshold): (&str, i64)| Tier {
-        id: id.into(),
-        name: id.to_uppercase(),
-        threshold,
-        multiplier: Ratio::ONE,
-        benefits: Vec::new(),
-    };
+    let tier = |(id, threshold): (&str, i64)| Tier::new(id.into(), &id.to_uppercase(), threshold, Ratio::ONE);
     Tiers::new([("member", 0), ("silver", 200)].map(tier).to_vec()).unwrap()
 }
 

@@ -154,6 +154,14 @@ impl Campaign {
     }
 }
 
+/// Whether some campaign of the programme may address the member, now or later: by tier and orders alone (C1).
+pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
+    let addressed = |campaign: &Campaign| {
+        campaign.addresses(&member.tier) && member.orders_count >= campaign.audience.orders_min
+    };
+    programme.campaigns.iter().any(addressed)
+}
+
 /// Whether the order could use a participation of the campaign, as far as the member's and the order's rows tell.
 pub(crate) fn may_join(campaign: &Campaign, order: &Order, member: &Member) -> bool {
     member.active_campaigns.contains(&campaign.id)

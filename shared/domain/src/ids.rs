@@ -54,6 +54,10 @@ id!(
     RequestId
 );
 id!(
+    /// A voucher's row, derived from its code without telling it.
+    VoucherId
+);
+id!(
     /// The programme and the hash of its content: `cnv-retail@6f1c…`. Stands on every entry.
     ProgrammeVersion
 );

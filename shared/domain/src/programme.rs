@@ -321,6 +321,23 @@ pub struct Tier {
     pub birthday: Vec<Offer>,
 }
 
+impl Tier {
+    /// A tier that is kept with the points that reach it and brings nothing but its multiplier.
+    pub fn new(id: TierId, name: &str, threshold: i64, multiplier: Ratio) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            threshold,
+            keep: threshold,
+            multiplier,
+            benefits: Vec::new(),
+            on_reaching: Vec::new(),
+            monthly: Vec::new(),
+            birthday: Vec::new(),
+        }
+    }
+}
+
 /// The tiers, lowest first; at least one, the first at threshold 0, thresholds rising.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tiers(Vec<Tier>);
@@ -370,6 +387,37 @@ impl Tiers {
 }
 
 impl Programme {
+    /// A programme at the decided defaults: so many points for one minor unit, and tiers.
+    pub fn new(version: ProgrammeVersion, currency: Currency, zone: Tz, rate: Ratio, tiers: Tiers) -> Self {
+        Self {
+            version,
+            currency,
+            zone,
+            earning: Earning {
+                rate,
+                basis: Basis::default(),
+                earn_when: EarnWhen::default(),
+                tier_multiplier: TierMultiplier::default(),
+                round: Rounding::Floor,
+                round_stage: RoundStage::default(),
+            },
+            reversal: ReversalRules::default(),
+            welcome: None,
+            expiry: ExpiryRule::Months { months: 12, round_to: RoundTo::default() },
+            cycle: Cycle::RollingDays(365),
+            review: ReviewRules::default(),
+            notices: Notices::default(),
+            reversal_demotes: ReversalDemotes::default(),
+            tiers,
+            average_order_minor: None,
+            campaigns: Vec::new(),
+            rewards: Vec::new(),
+            hold_minutes: 30,
+            behaviours: Vec::new(),
+            topups: Vec::new(),
+        }
+    }
+
     /// The day of the programme's zone on which an instant falls (X7).
     pub fn day(&self, at: Instant) -> NaiveDate {
         day_in(self.zone, at)

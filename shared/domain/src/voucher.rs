@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-use crate::ids::{MemberId, RuleId};
-use crate::time::plus_days;
+use crate::ids::{MemberId, OrderId, RuleId, TierId, VoucherId};
+use crate::time::{Instant, plus_days};
 
 /// A voucher as the programme describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,10 @@ pub struct Grant {
     pub valid_from: NaiveDate,
     /// The last day it can be used, in the programme's zone.
     pub valid_until: NaiveDate,
+    /// The tier it was given for: the reminder asks that it is still held (X35).
+    pub tier: Option<TierId>,
+    /// The day to remind the member on if it is still unused (N4).
+    pub remind_on: Option<NaiveDate>,
 }
 
 impl Grant {
@@ -54,6 +58,119 @@ impl Grant {
             offer: offer.clone(),
             valid_from: today,
             valid_until: plus_days(today, offer.valid_days.saturating_sub(1)),
+            tier: None,
+            remind_on: None,
         }
+    }
+
+    /// The voucher of a tier that was reached: reminded of after so many days, as long as it is valid (N4, X35).
+    #[must_use]
+    pub fn for_tier(self, tier: &TierId, remind_after_days: Option<u32>) -> Self {
+        let remind_on = remind_after_days.map(|days| plus_days(self.valid_from, days));
+        Self {
+            remind_on: remind_on.filter(|day| *day <= self.valid_until),
+            tier: Some(tier.clone()),
+            ..self
+        }
+    }
+}
+
+/// A voucher as it stands: one row of `vouchers`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voucher {
+    pub voucher_id: VoucherId,
+    /// What the customer shows. It cannot be guessed.
+    pub code: String,
+    pub grant: Grant,
+    pub state: VoucherState,
+    pub issued_at: Instant,
+    pub used_at: Option<Instant>,
+    /// The order it was used for; none when the till used it without one.
+    pub used_for: Option<OrderId>,
+    pub reminded: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VoucherState {
+    Issued,
+    Used,
+    Expired,
+    Voided,
+}
+
+/// Why a voucher cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VoucherRejection {
+    #[error("the voucher has been used already")]
+    AlreadyUsed,
+    #[error("the voucher was good until {0}")]
+    Expired(NaiveDate),
+    #[error("the voucher is good from {0} on")]
+    NotYet(NaiveDate),
+    #[error("the voucher was withdrawn")]
+    Voided,
+    #[error("the order is worth {order_minor} minor units; the voucher asks for {least_minor} or more")]
+    OrderTooSmall { order_minor: i64, least_minor: i64 },
+}
+
+impl Voucher {
+    /// Where it stands on a day: an unused one is over after its last day, whether or not anybody has written that down.
+    pub fn state_on(&self, today: NaiveDate) -> VoucherState {
+        match self.state {
+            VoucherState::Issued if self.grant.valid_until < today => VoucherState::Expired,
+            state => state,
+        }
+    }
+
+    /// Uses it, once. `order_minor` is what the order is worth, minor units, where the till knows. For the order that
+    /// used it, using it again changes nothing.
+    ///
+    /// # Errors
+    /// A [`VoucherRejection`] changes nothing.
+    pub fn used(
+        mut self,
+        order: Option<OrderId>,
+        order_minor: Option<i64>,
+        today: NaiveDate,
+        now: Instant,
+    ) -> Result<Self, VoucherRejection> {
+        match self.state_on(today) {
+            VoucherState::Used if order.is_some() && self.used_for == order => return Ok(self),
+            VoucherState::Used => return Err(VoucherRejection::AlreadyUsed),
+            VoucherState::Expired => return Err(VoucherRejection::Expired(self.grant.valid_until)),
+            VoucherState::Voided => return Err(VoucherRejection::Voided),
+            VoucherState::Issued if today < self.grant.valid_from => {
+                return Err(VoucherRejection::NotYet(self.grant.valid_from));
+            }
+            VoucherState::Issued => {}
+        }
+        let least_minor = self.grant.offer.order_min_minor;
+        if let Some(order_minor) = order_minor.filter(|minor| *minor < least_minor) {
+            return Err(VoucherRejection::OrderTooSmall { order_minor, least_minor });
+        }
+        self.state = VoucherState::Used;
+        self.used_at = Some(now);
+        self.used_for = order;
+        Ok(self)
+    }
+
+    /// Gives it back when the order that used it is undone.
+    #[must_use]
+    pub fn returned_by(mut self, order: &OrderId) -> Self {
+        if self.state == VoucherState::Used && self.used_for.as_ref() == Some(order) {
+            self.state = VoucherState::Issued;
+            self.used_at = None;
+            self.used_for = None;
+        }
+        self
+    }
+
+    /// The next day on which something is due for it: its reminder, or its end. `None` once it is over.
+    pub fn due_on(&self) -> Option<NaiveDate> {
+        if self.state != VoucherState::Issued {
+            return None;
+        }
+        let reminder = self.grant.remind_on.filter(|_| !self.reminded);
+        reminder.into_iter().chain([plus_days(self.grant.valid_until, 1)]).min()
     }
 }

@@ -168,6 +168,7 @@ impl Catalogue {
                 let unit = if *points == 1 { &self.units.point } else { &self.units.points };
                 Some(format!("{} {unit}", self.language.number(*points)))
             }
+            (ValueKind::Count, Value::Number(count)) if *count >= 0 => Some(self.language.number(*count)),
             (ValueKind::Money, Value::Money { amount_minor, currency }) => {
                 Some(self.language.money(*amount_minor, Currency::from_code(currency)?))
             }

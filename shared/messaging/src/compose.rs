@@ -5,12 +5,17 @@
 //! truth of its moment.
 
 use loyalty_contract::events::Why;
+use loyalty_domain::campaign::{Invitation, ParticipationState};
+use loyalty_domain::daily::{About, Notice};
 use loyalty_domain::ids::{MemberId, OrderId, TierId};
-use loyalty_domain::ledger::{Entry, EntryKind};
+use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
+use loyalty_domain::member::Member;
+use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::standing::{NextTier, next_tier};
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::Voucher;
 
 use crate::template::{Template, Value, Variables};
 
@@ -20,14 +25,15 @@ pub const LIST_ITEMS_MAX: usize = 6;
 /// A message to a member, not yet sent: a row of `messages`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// `member_id:seq:template`: one entry makes a message once, however often it is seen.
+    /// `member_id:seq:template`, or with the day or the voucher it is about instead of the entry: the same thing is told
+    /// once, however often it is seen.
     pub message_id: String,
     pub member_id: MemberId,
     pub template: Template,
     pub variables: Variables,
-    /// `seq` of the entry it tells about.
-    pub seq: u64,
-    /// When the entry was posted.
+    /// `seq` of the entry it tells about; `None` for what no entry is behind.
+    pub seq: Option<u64>,
+    /// When what it tells was decided.
     pub created_at: Instant,
 }
 
@@ -36,24 +42,143 @@ pub struct Message {
 ///
 /// `programme` is the version in force when the entry was posted.
 pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
-    if entry.legs.is_zero() {
+    if entry.legs.is_zero() && entry.kind != EntryKind::Reset {
         return None;
     }
     let (template, own) = match entry.kind {
         EntryKind::Accrual => (Template::OrderPointsCredited, credited(entry)),
         EntryKind::Reversal => (Template::CancelledOrderPointsDeducted, deducted(entry, programme)),
         EntryKind::Welcome => (Template::WelcomePointsCredited, welcomed(entry)),
-        EntryKind::Redemption | EntryKind::Restoration | EntryKind::Expiration => return None,
+        EntryKind::Bonus => (Template::CampaignBonusCredited, bonus(entry)),
+        EntryKind::Behaviour => (Template::BehaviourRewarded, rewarded(entry, programme)),
+        EntryKind::Reset => match entry.reason {
+            Reason::TierKept => (Template::TierKept, kept(entry, programme)),
+            Reason::TierMissed => (Template::TierLowered, lowered(entry, programme)),
+            _ => (Template::QualifyingPointsReset, Vec::new()),
+        },
+        EntryKind::Redemption
+        | EntryKind::Restoration
+        | EntryKind::Expiration
+        | EntryKind::Adjustment
+        | EntryKind::Topup => return None,
     };
-    let variables = own.into_iter().chain(standing(entry, programme));
-    Some(Message {
-        message_id: format!("{}:{}:{}", entry.member_id, entry.seq, template.name()),
-        member_id: entry.member_id.clone(),
+    let standing = standing(programme, &entry.tier_after, entry.balance_after);
+    let message_id = format!("{}:{}:{}", entry.member_id, entry.seq, template.name());
+    let variables = own.into_iter().chain(standing);
+    let mut message = message(message_id, &entry.member_id, template, variables, entry.recorded_at);
+    message.seq = Some(entry.seq);
+    Some(message)
+}
+
+fn message(
+    message_id: String,
+    member_id: &MemberId,
+    template: Template,
+    variables: impl Iterator<Item = Given>,
+    created_at: Instant,
+) -> Message {
+    Message {
+        message_id,
+        member_id: member_id.clone(),
         template,
         variables: variables.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect(),
-        seq: entry.seq,
-        created_at: entry.recorded_at,
-    })
+        seq: None,
+        created_at,
+    }
+}
+
+/// A campaign's message of one run, to a member who was just found to have participations left (C9, C10).
+pub fn invitation(member: &Member, invitation: &Invitation, programme: &Programme, run: Instant) -> Message {
+    let campaign = programme.campaign(&invitation.campaign).map_or("", |campaign| &campaign.name);
+    let own = vec![
+        ("campaign", Some(Value::Text(campaign.to_owned()))),
+        ("bonus_points", Some(Value::Number(invitation.bonus_points))),
+        ("orders_left", Some(Value::Number(i64::from(invitation.remaining)))),
+        ("orders_to_next_tier", invitation.orders_to_next.map(Value::Number)),
+    ];
+    let day = programme.day(run);
+    let key = format!("{}:{day}", invitation.campaign);
+    told(member, programme, Template::CampaignInvitation, &key, own, run)
+}
+
+/// What a day's run tells a member. `vouchers` are the names and codes of what the day gives.
+pub fn notice(member: &Member, notice: &Notice, vouchers: Vec<String>, programme: &Programme, now: Instant) -> Message {
+    let key = notice.on.to_string();
+    let date = |day: chrono::NaiveDate| Some(Value::Text(day.to_string()));
+    match notice.about {
+        About::PointsExpiring { points, last_day } => {
+            let own = vec![("points", Some(Value::Number(points))), ("last_day", date(last_day))];
+            told(member, programme, Template::PointsExpiring, &last_day.to_string(), own, now)
+        }
+        About::TierAtRisk { points_missing, review_on } => {
+            let own = vec![("points_missing", Some(Value::Number(points_missing))), ("review_on", date(review_on))];
+            told(member, programme, Template::TierAtRisk, &key, own, now)
+        }
+        About::Birthday => told(member, programme, Template::BirthdayVouchers, &key, given(vouchers), now),
+        About::Monthly => told(member, programme, Template::MonthlyVouchers, &key, given(vouchers), now),
+    }
+}
+
+/// The congratulation on a tier, and what it brings (N2, N6). `seq` is the entry that reached it.
+pub fn tier_reached(member: &Member, seq: u64, vouchers: Vec<String>, programme: &Programme, now: Instant) -> Message {
+    let mut message = told(member, programme, Template::TierReached, &seq.to_string(), given(vouchers), now);
+    message.seq = Some(seq);
+    message
+}
+
+/// The reminder of a voucher that is still unused (N4).
+pub fn voucher_reminder(member: &Member, voucher: &Voucher, programme: &Programme, now: Instant) -> Message {
+    let own = vec![
+        ("voucher", Some(Value::Text(voucher.grant.offer.name.clone()))),
+        ("code", Some(Value::Text(voucher.code.clone()))),
+        ("last_day", Some(Value::Text(voucher.grant.valid_until.to_string()))),
+    ];
+    told(member, programme, Template::VoucherReminder, voucher.voucher_id.as_str(), own, now)
+}
+
+fn told(
+    member: &Member,
+    programme: &Programme,
+    template: Template,
+    key: &str,
+    own: Vec<Given>,
+    now: Instant,
+) -> Message {
+    let message_id = format!("{}:{key}:{}", member.member_id, template.name());
+    let variables = own.into_iter().chain(standing(programme, &member.tier, member.balance));
+    message(message_id, &member.member_id, template, variables, now)
+}
+
+fn given(vouchers: Vec<String>) -> Vec<Given> {
+    vec![("vouchers", (!vouchers.is_empty()).then_some(Value::List(vouchers)))]
+}
+
+fn bonus(entry: &Entry) -> Vec<Given> {
+    let left = entry.participations.iter().find(|note| note.campaign == entry.rule);
+    let left = left.filter(|note| note.state == ParticipationState::Active);
+    let left = left.map(|note| Value::Number(i64::from(note.granted.saturating_sub(note.used))));
+    credited(entry).into_iter().chain([("orders_left", left)]).collect()
+}
+
+fn rewarded(entry: &Entry, programme: &Programme) -> Vec<Given> {
+    let behaviour = programme.behaviours.iter().find(|behaviour| behaviour.id == entry.rule);
+    let name = behaviour.map_or_else(|| entry.rule.to_string(), |behaviour| behaviour.name.clone());
+    vec![
+        ("behaviour", Some(Value::Text(name))),
+        ("points", moved(entry.legs.redeemable.0)),
+        ("qualifying_points", moved(entry.legs.qualifying.0)),
+        ("expires_on", expires_on(entry)),
+    ]
+}
+
+/// The review an entry tells of fell due when it occurred, and the next cycle began then.
+fn kept(entry: &Entry, programme: &Programme) -> Vec<Given> {
+    let until = programme.cycle.end(programme.day(entry.occurred_at));
+    vec![("keep_until", Some(Value::Text(until.to_string())))]
+}
+
+fn lowered(entry: &Entry, programme: &Programme) -> Vec<Given> {
+    vec![("tier_before", Some(tier_name(programme, &entry.tier_before)))]
 }
 
 /// A variable that does not apply has no value.
@@ -83,24 +208,24 @@ fn welcomed(entry: &Entry) -> Vec<Given> {
     vec![("points", moved(entry.legs.redeemable.0)), ("expires_on", expires_on(entry))]
 }
 
-/// Where the member stands after the entry and what is ahead (D1, D2).
-fn standing(entry: &Entry, programme: &Programme) -> Vec<Given> {
-    let balance = entry.balance_after.redeemable.0;
-    let held = programme.tiers.get(&entry.tier_after);
-    let next = next_tier(programme, &entry.tier_after, entry.balance_after.qualifying.0);
+/// Where the member stands and what is ahead (D1, D2).
+fn standing(programme: &Programme, tier: &TierId, balance: Legs) -> Vec<Given> {
+    let held = programme.tiers.get(tier);
+    let next = next_tier(programme, tier, balance.qualifying.0);
+    let balance = balance.redeemable.0;
     let at_top = held.is_some() && next.is_none();
     // Nothing is missing when a tier was kept by a review or by hand: then there is nothing to strive for yet.
     let ahead = next.filter(|next| next.points_needed > 0);
     vec![
         ("balance", Some(Value::Number(balance.max(0)))),
         ("debt", moved(balance.min(0))),
-        ("tier", Some(tier_name(programme, &entry.tier_after))),
+        ("tier", Some(tier_name(programme, tier))),
         ("benefits", held.and_then(|tier| benefits(&tier.benefits))),
         ("next_tier", ahead.map(|next| Value::Text(next.tier.name.clone()))),
         ("next_tier_benefits", ahead.and_then(|next| benefits(&next.tier.benefits))),
         ("points_to_next_tier", ahead.map(|next| Value::Number(next.points_needed))),
         ("spend_to_next_tier", ahead.and_then(|next| spend(programme, next))),
-        ("top_tier", at_top.then(|| tier_name(programme, &entry.tier_after))),
+        ("top_tier", at_top.then(|| tier_name(programme, tier))),
     ]
 }
 

@@ -1,8 +1,8 @@
 //! What the programme says to its members: message templates in Vietnamese and English, and the data they are filled
 //! with.
 //!
-//! A message is decided here from one ledger entry ([`message_of`]) and kept as a template's name and typed variables;
-//! its text is made when it is sent or shown ([`render`]). A message never holds a name, a phone or an e-mail address:
+//! A message is decided here, most often from one ledger entry ([`message_of`]), and kept in the [`Outbox`] as a
+//! template's name and typed variables; its text is made when it is sent or shown ([`render`]). A message never holds a name, a phone or an e-mail address:
 //! those rest on the member's row and are joined at the last moment. Texts live in `messages/*.toml`, where a shop can
 //! edit them without touching code; a file whose variables or keys do not fit the code fails the tests.
 //!
@@ -13,11 +13,13 @@
 mod catalogue;
 mod compose;
 mod language;
+mod outbox;
 mod template;
 
 pub use catalogue::{Catalogue, Fault, RenderError};
-pub use compose::{LIST_ITEMS_MAX, Message, message_of};
+pub use compose::{LIST_ITEMS_MAX, Message, invitation, message_of, notice, tier_reached, voucher_reminder};
 pub use language::Language;
+pub use outbox::{Outbox, PUTS_AT_ONCE_MAX, PutError};
 pub use template::{Presence, Template, Value, ValueKind, Variable, Variables};
 
 /// The text of a message, filled with its variables; one sentence a line.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use loyalty_contract::events::Why;
 use serde::{Deserialize, Serialize};
 
-use ValueKind::{Cause, Date, List, Money, Points, Text};
+use ValueKind::{Cause, Count, Date, List, Money, Points, Text};
 
 /// A message of the programme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,6 +16,30 @@ pub enum Template {
     CancelledOrderPointsDeducted,
     /// After welcome points (P14).
     WelcomePointsCredited,
+    /// After an order of a campaign was placed: its bonus, and how many orders more bring one (C7).
+    CampaignBonusCredited,
+    /// After a behaviour was rewarded (P17).
+    BehaviourRewarded,
+    /// After a review: the tier is held for another cycle (T9).
+    TierKept,
+    /// After a review: the tier was not earned again (T10).
+    TierLowered,
+    /// After a cycle in the base tier: qualifying points start at 0 (T14).
+    QualifyingPointsReset,
+    /// A campaign's weekly message to who has participations left (C9, C10).
+    CampaignInvitation,
+    /// Some days before points expire (E5).
+    PointsExpiring,
+    /// Some days before the review of a tier that would be missed (D3).
+    TierAtRisk,
+    /// A tier was reached: congratulation, benefits and vouchers (N2, N6).
+    TierReached,
+    /// A voucher of a tier is still unused (N4).
+    VoucherReminder,
+    /// The vouchers of a birthday (B1).
+    BirthdayVouchers,
+    /// The vouchers of a month (B1).
+    MonthlyVouchers,
 }
 
 /// One variable of a template.
@@ -37,6 +61,8 @@ pub enum ValueKind {
     Date,
     /// Text that is shown as it is: an order's number, a tier's name.
     Text,
+    /// A plain count: of orders, of participations.
+    Count,
     /// Several such texts.
     List,
     /// The word of the reason for a reversal, which each language tells in its own words.
@@ -73,7 +99,7 @@ const fn sometimes(name: &'static str, kind: ValueKind) -> Variable {
     Variable { name, kind, presence: Presence::Sometimes }
 }
 
-/// Where the member stands and what is ahead (D1, D2): every message of this release tells it.
+/// Where the member stands and what is ahead (D1, D2): every message tells it.
 const STANDING: &[Variable] = &[
     always("balance", Points),
     sometimes("debt", Points),
@@ -103,9 +129,58 @@ const CANCELLED_ORDER_POINTS_DEDUCTED: &[Variable] = &[
 
 const WELCOME_POINTS_CREDITED: &[Variable] = &[always("points", Points), sometimes("expires_on", Date)];
 
+const CAMPAIGN_BONUS_CREDITED: &[Variable] = &[
+    always("order", Text),
+    sometimes("points", Points),
+    sometimes("qualifying_points", Points),
+    sometimes("expires_on", Date),
+    sometimes("orders_left", Count),
+];
+
+const BEHAVIOUR_REWARDED: &[Variable] = &[
+    always("behaviour", Text),
+    sometimes("points", Points),
+    sometimes("qualifying_points", Points),
+    sometimes("expires_on", Date),
+];
+
+const TIER_KEPT: &[Variable] = &[always("keep_until", Date)];
+
+const TIER_LOWERED: &[Variable] = &[always("tier_before", Text)];
+
+const CAMPAIGN_INVITATION: &[Variable] = &[
+    always("campaign", Text),
+    always("bonus_points", Points),
+    always("orders_left", Count),
+    sometimes("orders_to_next_tier", Count),
+];
+
+const POINTS_EXPIRING: &[Variable] = &[always("points", Points), always("last_day", Date)];
+
+const TIER_AT_RISK: &[Variable] = &[always("points_missing", Points), always("review_on", Date)];
+
+const VOUCHERS: &[Variable] = &[sometimes("vouchers", List)];
+
+const VOUCHER_REMINDER: &[Variable] = &[always("voucher", Text), always("code", Text), always("last_day", Date)];
+
 impl Template {
-    pub const ALL: [Self; 3] =
-        [Self::OrderPointsCredited, Self::CancelledOrderPointsDeducted, Self::WelcomePointsCredited];
+    pub const ALL: [Self; 15] = [
+        Self::OrderPointsCredited,
+        Self::CancelledOrderPointsDeducted,
+        Self::WelcomePointsCredited,
+        Self::CampaignBonusCredited,
+        Self::BehaviourRewarded,
+        Self::TierKept,
+        Self::TierLowered,
+        Self::QualifyingPointsReset,
+        Self::CampaignInvitation,
+        Self::PointsExpiring,
+        Self::TierAtRisk,
+        Self::TierReached,
+        Self::VoucherReminder,
+        Self::BirthdayVouchers,
+        Self::MonthlyVouchers,
+    ];
 
     /// The name on message rows and in message files.
     pub fn name(self) -> &'static str {
@@ -113,6 +188,18 @@ impl Template {
             Self::OrderPointsCredited => "order_points_credited",
             Self::CancelledOrderPointsDeducted => "cancelled_order_points_deducted",
             Self::WelcomePointsCredited => "welcome_points_credited",
+            Self::CampaignBonusCredited => "campaign_bonus_credited",
+            Self::BehaviourRewarded => "behaviour_rewarded",
+            Self::TierKept => "tier_kept",
+            Self::TierLowered => "tier_lowered",
+            Self::QualifyingPointsReset => "qualifying_points_reset",
+            Self::CampaignInvitation => "campaign_invitation",
+            Self::PointsExpiring => "points_expiring",
+            Self::TierAtRisk => "tier_at_risk",
+            Self::TierReached => "tier_reached",
+            Self::VoucherReminder => "voucher_reminder",
+            Self::BirthdayVouchers => "birthday_vouchers",
+            Self::MonthlyVouchers => "monthly_vouchers",
         }
     }
 
@@ -126,6 +213,16 @@ impl Template {
             Self::OrderPointsCredited => ORDER_POINTS_CREDITED,
             Self::CancelledOrderPointsDeducted => CANCELLED_ORDER_POINTS_DEDUCTED,
             Self::WelcomePointsCredited => WELCOME_POINTS_CREDITED,
+            Self::CampaignBonusCredited => CAMPAIGN_BONUS_CREDITED,
+            Self::BehaviourRewarded => BEHAVIOUR_REWARDED,
+            Self::TierKept => TIER_KEPT,
+            Self::TierLowered => TIER_LOWERED,
+            Self::QualifyingPointsReset => &[],
+            Self::CampaignInvitation => CAMPAIGN_INVITATION,
+            Self::PointsExpiring => POINTS_EXPIRING,
+            Self::TierAtRisk => TIER_AT_RISK,
+            Self::TierReached | Self::BirthdayVouchers | Self::MonthlyVouchers => VOUCHERS,
+            Self::VoucherReminder => VOUCHER_REMINDER,
         };
         own.iter().chain(STANDING).copied()
     }
@@ -149,8 +246,16 @@ pub fn is_cause(reason: Why) -> bool {
         | Why::OrderEarnedAgain
         | Why::OrderAmountRaised
         | Why::WelcomePoints
+        | Why::CampaignBonus
+        | Why::BehaviourRewarded
         | Why::PointsSpent
         | Why::RedemptionUndone
-        | Why::PointsExpired => false,
+        | Why::HoldLapsed
+        | Why::PointsExpired
+        | Why::TierKept
+        | Why::TierMissed
+        | Why::CycleEnded
+        | Why::AdjustedByOperator
+        | Why::WalletToppedUp => false,
     }
 }

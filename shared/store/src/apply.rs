@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
 
 use loyalty_domain::decision::{Decision, Outcome, Verdict};
-use loyalty_domain::ids::MemberId;
+use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::programme::Programme;
@@ -22,8 +22,8 @@ use crate::{Books, Consistency, StoreError};
 
 /// How often an event is decided before it is given back as contended.
 pub(crate) const ATTEMPTS_MAX: u32 = 8;
-/// How often one decision may ask for more rows: for the member an order leaves, and for a history.
-const QUESTIONS_MAX: usize = 3;
+/// How often one decision may ask for more rows: for the member an order leaves, a history, and participations.
+const QUESTIONS_MAX: usize = 4;
 
 /// One delivery of an order and the instant to decide it at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,15 +155,15 @@ where
                 }
                 continue;
             }
-            let currency = (self.programme_at)(self.events[event].now).currency;
-            let added = match Addition::new(&decision, rows, currency) {
+            let programme = (self.programme_at)(self.events[event].now);
+            let added = match Addition::new(&decision, rows, &programme) {
                 Ok(addition) if staged.is_empty() || (!apart && staged.has_room_for(&addition)) => Ok(addition),
                 Ok(_) => {
                     if !self.flush(std::mem::take(&mut staged), rows).await {
                         self.open.extend(&group[at..]);
                         return;
                     }
-                    Addition::new(&decision, rows, currency)
+                    Addition::new(&decision, rows, &programme)
                 }
                 Err(error) => Err(error),
             };
@@ -179,7 +179,7 @@ where
     async fn decide(
         &self,
         event: usize,
-        rows: &Rows,
+        rows: &mut Rows,
         staged: &[Entry],
         consistency: Consistency,
     ) -> Result<Option<Decision>, StoreError> {
@@ -189,13 +189,14 @@ where
             Some(member_id) => rows.member(member_id)?.row.clone(),
             None => None,
         };
-        let (mut left_member, mut history) = (None, None);
+        let (mut left_member, mut history, mut participations) = (None, None, None);
         for _ in 0..QUESTIONS_MAX {
             let asked = OrderRows {
                 order: order.clone(),
                 member: member.clone(),
                 left_member: left_member.clone(),
                 history: history.as_deref(),
+                participations: participations.clone(),
             };
             let verdict = reconcile_order(&(self.programme_at)(*now), asked, snapshot.clone(), *now);
             match verdict.map_err(StoreError::Rejected)? {
@@ -214,6 +215,15 @@ where
                     let mut entries = self.books.whole_history(&member_id).await?;
                     entries.extend(staged.iter().filter(|entry| entry.member_id == member_id).cloned());
                     history = Some(entries);
+                }
+                Verdict::NeedsParticipations(member_id) => {
+                    let campaigns = member.as_ref().map_or(&[][..], |member| &member.active_campaigns);
+                    if !self.books.load_participations(rows, &member_id, campaigns, consistency).await? {
+                        return Ok(None);
+                    }
+                    let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());
+                    let known = campaigns.iter().filter_map(|campaign| rows.participation(&key(campaign)).row.clone());
+                    participations = Some(known.collect());
                 }
             }
         }

@@ -22,6 +22,8 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 
+use crate::index::{AUDIENCE, DUE};
+use crate::vouchers::BY_MEMBER;
 use crate::{Books, Table};
 
 /// Stands before the tables of the engine.
@@ -91,7 +93,7 @@ impl Engine {
     /// When the engine cannot make its tables.
     pub fn new() -> Self {
         let database = Database::memory().expect("a database in memory");
-        for table in [Table::Members, Table::Orders, Table::PointsHistory] {
+        for table in Table::ALL {
             let request = serde_json::from_value(definition(table)).expect("a table definition");
             database.create_table(request).expect("a new table");
         }
@@ -216,12 +218,45 @@ fn definition(table: Table) -> Value {
         attributes.push(json!({"AttributeName": "seq", "AttributeType": "N"}));
         keys.push(json!({"AttributeName": "seq", "KeyType": "RANGE"}));
     }
-    json!({
+    if table == Table::Participations {
+        attributes.push(json!({"AttributeName": "member_id", "AttributeType": "S"}));
+        keys.push(json!({"AttributeName": "member_id", "KeyType": "RANGE"}));
+    }
+    let mut definition = json!({
         "TableName": format!("{PREFIX}{}", table.suffix()),
         "AttributeDefinitions": attributes,
         "KeySchema": keys,
         "BillingMode": "PAY_PER_REQUEST",
-    })
+    });
+    let indexes: &[(&str, &str, &str, &str)] = match table {
+        Table::Members => &[(DUE, "due_shard", "due_on", "KEYS_ONLY"), (AUDIENCE, "audience_shard", "member_id", "KEYS_ONLY")],
+        Table::Vouchers => &[(DUE, "due_shard", "due_on", "KEYS_ONLY"), (BY_MEMBER, "member_id", "voucher_id", "ALL")],
+        _ => &[],
+    };
+    for (name, hash, range, projection) in indexes {
+        let index = json!({
+            "IndexName": name,
+            "KeySchema": [
+                {"AttributeName": hash, "KeyType": "HASH"},
+                {"AttributeName": range, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": projection},
+        });
+        add(&mut definition, "GlobalSecondaryIndexes", index);
+        for attribute in [hash, range].into_iter().filter(|attribute| **attribute != partition_key) {
+            let attribute = json!({"AttributeName": attribute, "AttributeType": "S"});
+            add(&mut definition, "AttributeDefinitions", attribute);
+        }
+    }
+    definition
+}
+
+fn add(definition: &mut Value, list: &str, item: Value) {
+    match definition[list].as_array_mut() {
+        Some(items) if !items.contains(&item) => items.push(item),
+        Some(_) => {}
+        None => definition[list] = json!([item]),
+    }
 }
 
 fn carry_out(database: &Database, operation: &str, body: &Value) -> Result<String, DynoxideError> {

@@ -5,16 +5,19 @@
 //! decided again. What DynamoDB charged is counted, because what an order costs is part of the product.
 
 mod apply;
+mod commands;
 mod commit;
 mod consumed;
 #[cfg(feature = "test-engine")]
 pub mod engine;
 mod error;
+pub mod index;
 mod item;
 mod read;
 mod records;
 mod rows;
 mod staged;
+mod vouchers;
 pub mod words;
 
 use std::sync::{Arc, Mutex};
@@ -22,9 +25,11 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::Client;
 
 pub use apply::{Applied, OrderEvent};
+pub use commands::{Concerns, Loaded};
 pub use consumed::Consumed;
 pub use error::StoreError;
 pub use read::{HISTORY_PAGE_MAX, HistoryPage};
+pub use vouchers::{Code, Coder};
 
 /// A row as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +53,25 @@ pub(crate) enum Table {
     Members,
     PointsHistory,
     Orders,
+    Participations,
+    Requests,
+    Vouchers,
 }
 
 impl Table {
+    /// Every table, for whoever makes them.
+    #[cfg(feature = "test-engine")]
+    const ALL: [Self; 6] =
+        [Self::Members, Self::PointsHistory, Self::Orders, Self::Participations, Self::Requests, Self::Vouchers];
+
     const fn suffix(self) -> &'static str {
         match self {
             Self::Members => "members",
             Self::PointsHistory => "points-history",
             Self::Orders => "orders",
+            Self::Participations => "participations",
+            Self::Requests => "requests",
+            Self::Vouchers => "vouchers",
         }
     }
 
@@ -63,6 +79,9 @@ impl Table {
         match self {
             Self::Members | Self::PointsHistory => "member_id",
             Self::Orders => "order_id",
+            Self::Participations => "campaign",
+            Self::Requests => "request_id",
+            Self::Vouchers => "voucher_id",
         }
     }
 }
@@ -73,12 +92,19 @@ pub struct Books {
     client: Client,
     table_prefix: Arc<str>,
     consumed: Arc<Mutex<Consumed>>,
+    coder: Option<Coder>,
 }
 
 impl Books {
     /// `table_prefix` stands before the name of every table: `loyalty-`.
     pub fn new(client: Client, table_prefix: &str) -> Self {
-        Self { client, table_prefix: table_prefix.into(), consumed: Arc::default() }
+        Self { client, table_prefix: table_prefix.into(), consumed: Arc::default(), coder: None }
+    }
+
+    /// The same books, able to give vouchers.
+    #[must_use]
+    pub fn with_coder(self, coder: Coder) -> Self {
+        Self { coder: Some(coder), ..self }
     }
 
     /// What all calls so far have consumed.

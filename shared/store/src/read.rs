@@ -35,7 +35,7 @@ impl Books {
         member_id: &MemberId,
         consistency: Consistency,
     ) -> Result<Option<Stored<Member>>, StoreError> {
-        let item = self.get(Table::Members, member_id.as_str(), consistency).await?;
+        let item = self.get(Table::Members, member_id.as_str(), None, consistency).await?;
         item.map(|item| readable(Table::Members, member_id.as_str(), decode_member(item))).transpose()
     }
 
@@ -46,7 +46,7 @@ impl Books {
         order_id: &OrderId,
         consistency: Consistency,
     ) -> Result<Option<Stored<Order>>, StoreError> {
-        let item = self.get(Table::Orders, order_id.as_str(), consistency).await?;
+        let item = self.get(Table::Orders, order_id.as_str(), None, consistency).await?;
         item.map(|item| readable(Table::Orders, order_id.as_str(), decode_order(item))).transpose()
     }
 
@@ -103,13 +103,40 @@ impl Books {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
-    async fn get(&self, table: Table, key: &str, consistency: Consistency) -> Result<Option<Item>, StoreError> {
+    /// One entry, strongly consistent.
+    pub(crate) async fn entry(&self, member_id: &MemberId, seq: u64) -> Result<Option<Entry>, StoreError> {
+        *self.meter() += Consumed::request();
+        let answer = self
+            .client
+            .get_item()
+            .table_name(self.table(Table::PointsHistory))
+            .set_key(Some(history_key(member_id, seq)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(reading)?;
+        *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
+        let entry = |item| readable(Table::PointsHistory, member_id.as_str(), decode_entry(item));
+        answer.item.map(entry).transpose()
+    }
+
+    /// One row by its key; `member_id` is the second part of it, where the table has one.
+    pub(crate) async fn get(
+        &self,
+        table: Table,
+        key: &str,
+        member_id: Option<&str>,
+        consistency: Consistency,
+    ) -> Result<Option<Item>, StoreError> {
+        let sort = member_id.map(|member_id| ("member_id".to_owned(), AttributeValue::S(member_id.to_owned())));
+        let partition = (table.partition_key().to_owned(), AttributeValue::S(key.to_owned()));
         *self.meter() += Consumed::request();
         let answer = self
             .client
             .get_item()
             .table_name(self.table(table))
-            .key(table.partition_key(), AttributeValue::S(key.to_owned()))
+            .set_key(Some([partition].into_iter().chain(sort).collect()))
             .consistent_read(consistency == Consistency::Strong)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
-use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::campaign::Participation;
+use loyalty_domain::ids::{MemberId, OrderId, RuleId};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
 
@@ -12,7 +13,7 @@ use crate::commit::pause;
 use crate::consumed::Consumed;
 use crate::item::Item;
 use crate::read::{readable, reading};
-use crate::records::{decode_member, decode_order};
+use crate::records::{decode_member, decode_order, decode_participation};
 use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// Keys in one BatchGetItem.
@@ -44,7 +45,11 @@ type Slots<K, T> = BTreeMap<K, Result<Slot<T>, StoreError>>;
 pub(crate) struct Rows {
     orders: Slots<OrderId, Order>,
     members: Slots<MemberId, Member>,
+    participations: BTreeMap<ParticipationKey, Slot<Participation>>,
 }
+
+/// A row of `participations`: campaign and member.
+pub(crate) type ParticipationKey = (RuleId, MemberId);
 
 impl Rows {
     pub fn order(&self, order_id: &OrderId) -> Result<&Slot<Order>, StoreError> {
@@ -72,6 +77,24 @@ impl Rows {
     pub fn put_member(&mut self, member: Member) {
         if let Some(Ok(slot)) = self.members.get_mut(&member.member_id) {
             slot.row = Some(member);
+        }
+    }
+
+    /// A participation; none where it was not read.
+    pub fn participation(&self, key: &ParticipationKey) -> &Slot<Participation> {
+        self.participations.get(key).unwrap_or(&Slot::EMPTY)
+    }
+
+    /// Brings a participation along; its revision is still the one it was read with.
+    pub fn put_participation(&mut self, participation: Participation) {
+        let key = (participation.campaign.clone(), participation.member_id.clone());
+        self.participations.entry(key).or_insert(Slot::EMPTY).row = Some(participation);
+    }
+
+    /// The participation has been written as it was brought along.
+    pub fn participation_written(&mut self, key: &ParticipationKey) {
+        if let Some(slot) = self.participations.get_mut(key) {
+            slot.revision += 1;
         }
     }
 
@@ -124,6 +147,28 @@ impl Books {
         let unread = Wanted { orders: BTreeSet::new(), members: unread };
         self.fill(&mut rows, &unread, consistency).await?;
         Ok(rows)
+    }
+
+    /// Reads a member's participations in campaigns that were not read before. One that should be there and is not gives
+    /// `false`: the read was stale.
+    pub(crate) async fn load_participations(
+        &self,
+        rows: &mut Rows,
+        member_id: &MemberId,
+        campaigns: &[RuleId],
+        consistency: Consistency,
+    ) -> Result<bool, StoreError> {
+        for campaign in campaigns {
+            let key = (campaign.clone(), member_id.clone());
+            if rows.participations.contains_key(&key) {
+                continue;
+            }
+            let item = self.get(Table::Participations, campaign.as_str(), Some(member_id.as_str()), consistency).await?;
+            let Some(item) = item else { return Ok(false) };
+            let stored = readable(Table::Participations, member_id.as_str(), decode_participation(item))?;
+            rows.participations.insert(key, stored.into());
+        }
+        Ok(true)
     }
 
     async fn fill(&self, rows: &mut Rows, wanted: &Wanted, consistency: Consistency) -> Result<(), StoreError> {

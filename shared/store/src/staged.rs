@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use loyalty_domain::decision::Decision;
 use loyalty_domain::ids::{MemberId, OrderId};
 use loyalty_domain::ledger::Entry;
-use loyalty_domain::money::Currency;
+use loyalty_domain::programme::Programme;
 
 use crate::apply::Applied;
 use crate::commit::{Condition, Write};
 use crate::item::size;
-use crate::records::{encode_entry, encode_member, encode_order};
-use crate::rows::Rows;
+use crate::records::{encode_entry, encode_member, encode_order, encode_participation};
+use crate::rows::{ParticipationKey, Rows};
 use crate::{StoreError, Table};
 
 /// DynamoDB's limits on one transaction.
@@ -23,6 +23,7 @@ const BYTES_MAX: usize = 4_000_000;
 pub(crate) struct Staged {
     members: BTreeMap<MemberId, Write>,
     orders: BTreeMap<OrderId, StagedOrder>,
+    participations: BTreeMap<ParticipationKey, Write>,
     pub entries: Vec<Entry>,
     entry_writes: Vec<Write>,
 }
@@ -39,6 +40,7 @@ pub(crate) struct StagedOrder {
 pub(crate) struct Addition {
     members: Vec<(MemberId, Write)>,
     order: Option<(OrderId, Write)>,
+    participations: Vec<(ParticipationKey, Write)>,
     entry_writes: Vec<Write>,
 }
 
@@ -47,11 +49,11 @@ impl Addition {
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] when no transaction can hold it.
-    pub fn new(decision: &Decision, rows: &Rows, currency: Currency) -> Result<Self, StoreError> {
+    pub fn new(decision: &Decision, rows: &Rows, programme: &Programme) -> Result<Self, StoreError> {
         let mut members = Vec::new();
         for member in decision.member.iter().chain(&decision.left_member) {
             let revision = rows.member(&member.member_id)?.revision;
-            let item = encode_member(member, revision + 1, currency);
+            let item = encode_member(member, revision + 1, programme);
             let condition = Condition::as_read(revision);
             members.push((member.member_id.clone(), Write { table: Table::Members, item, condition }));
         }
@@ -62,15 +64,24 @@ impl Addition {
             let condition = Condition::as_read(revision);
             order = Some((next.order_id.clone(), Write { table: Table::Orders, item, condition }));
         }
+        let mut participations = Vec::new();
+        for participation in &decision.participations {
+            let key = (participation.campaign.clone(), participation.member_id.clone());
+            let revision = rows.participation(&key).revision;
+            let item = encode_participation(participation, revision + 1);
+            let condition = Condition::as_read(revision);
+            participations.push((key, Write { table: Table::Participations, item, condition }));
+        }
         let entry_writes = decision.entries.iter().map(entry_write).collect();
-        let addition = Self { members, order, entry_writes };
+        let addition = Self { members, order, participations, entry_writes };
         let (items, bytes) = measure(addition.writes());
         if items > ITEMS_MAX || bytes > BYTES_MAX { Err(StoreError::TooLarge { items, bytes }) } else { Ok(addition) }
     }
 
     fn writes(&self) -> impl Iterator<Item = &Write> {
         let members = self.members.iter().map(|(_, write)| write);
-        members.chain(self.order.iter().map(|(_, write)| write)).chain(&self.entry_writes)
+        let participations = self.participations.iter().map(|(_, write)| write);
+        members.chain(self.order.iter().map(|(_, write)| write)).chain(participations).chain(&self.entry_writes)
     }
 }
 
@@ -97,12 +108,15 @@ impl Staged {
     /// Takes a decision in, and brings the rows along. A row that is staged already keeps the condition it was read
     /// with: only its last state is written.
     pub fn add(&mut self, addition: Addition, decision: Decision, event: usize, applied: Applied, rows: &mut Rows) {
-        let Addition { members, order, entry_writes } = addition;
+        let Addition { members, order, participations, entry_writes } = addition;
         let touches_member = !members.is_empty();
         // An order of a member who is not written yet must not be there without them.
         let of_new_member = applied.member_id.as_ref().is_some_and(|member_id| self.begins(member_id));
         for (member_id, write) in members {
             self.members.entry(member_id).and_modify(|staged| staged.item = write.item.clone()).or_insert(write);
+        }
+        for (key, write) in participations {
+            self.participations.entry(key).and_modify(|staged| staged.item = write.item.clone()).or_insert(write);
         }
         if let Some((order_id, write)) = order {
             let staged = self.orders.entry(order_id).or_insert_with(|| StagedOrder {
@@ -119,6 +133,9 @@ impl Staged {
         }
         if let Some(next) = decision.order {
             rows.put_order(next);
+        }
+        for participation in decision.participations {
+            rows.put_participation(participation);
         }
         self.entries.extend(decision.entries);
         self.entry_writes.extend(entry_writes);
@@ -140,10 +157,10 @@ impl Staged {
         self.orders.values().filter(|order| order.alone)
     }
 
-    /// The rows of the transaction: members, orders, entries.
+    /// The rows of the transaction: members, orders, participations, entries.
     pub fn together(&self) -> Vec<&Write> {
         let orders = self.orders.values().filter(|order| !order.alone).map(|order| &order.write);
-        self.members.values().chain(orders).chain(&self.entry_writes).collect()
+        self.members.values().chain(orders).chain(self.participations.values()).chain(&self.entry_writes).collect()
     }
 
     /// The events of the transaction.
@@ -155,6 +172,7 @@ impl Staged {
     pub fn written(&self, rows: &mut Rows) {
         self.members.keys().for_each(|member_id| rows.member_written(member_id));
         self.orders.keys().for_each(|order_id| rows.order_written(order_id));
+        self.participations.keys().for_each(|key| rows.participation_written(key));
     }
 
     fn begins(&self, member_id: &MemberId) -> bool {

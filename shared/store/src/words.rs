@@ -7,14 +7,17 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
+use loyalty_domain::campaign::ParticipationState;
+use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId, VoucherId};
 use loyalty_domain::ledger::{EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use loyalty_domain::points::{Ratio, Rounding};
 use loyalty_domain::programme::{Basis, EarnWhen, NegativeBalance, RefundRule, RoundStage};
+use loyalty_domain::request::{RequestKind, RequestState};
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::VoucherState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A value that is written as one word. Reading a written word gives the value again.
@@ -85,12 +88,26 @@ words!(PaymentStatus {
 });
 words!(EntryKind {
     Accrual => "accrual",
+    Bonus => "bonus",
     Welcome => "welcome",
+    Behaviour => "behaviour",
     Reversal => "reversal",
     Redemption => "redemption",
     Restoration => "restoration",
     Expiration => "expiration",
+    Reset => "reset",
+    Adjustment => "adjustment",
+    Topup => "topup",
 });
+words!(ParticipationState { Active => "active", Completed => "completed", Exhausted => "exhausted" });
+words!(RequestKind {
+    Redemption => "redemption",
+    Adjustment => "adjustment",
+    Behaviour => "behaviour",
+    Topup => "topup",
+});
+words!(VoucherState { Issued => "issued", Used => "used", Expired => "expired", Voided => "voided" });
+words!(RequestState { Held => "held", Confirmed => "confirmed", Undone => "undone" });
 words!(Reason {
     OrderEarned => "order_earned",
     OrderEarnedAgain => "order_earned_again",
@@ -103,9 +120,17 @@ words!(Reason {
     OrderNoLongerEarns => "order_no_longer_earns",
     WelcomePoints => "welcome_points",
     FirstOrderUndone => "first_order_undone",
+    CampaignBonus => "campaign_bonus",
+    BehaviourRewarded => "behaviour_rewarded",
     PointsSpent => "points_spent",
     RedemptionUndone => "redemption_undone",
+    HoldLapsed => "hold_lapsed",
     PointsExpired => "points_expired",
+    TierKept => "tier_kept",
+    TierMissed => "tier_missed",
+    CycleEnded => "cycle_ended",
+    AdjustedByOperator => "adjusted_by_operator",
+    WalletToppedUp => "wallet_topped_up",
 });
 words!(Basis { DueMinusShipping => "due_minus_shipping", Paid => "paid", Items => "items" });
 words!(EarnWhen { Delivered => "delivered", DeliveredAndPaid => "delivered_and_paid", Placed => "placed" });
@@ -127,7 +152,7 @@ macro_rules! id_words {
     )+};
 }
 
-id_words!(MemberId, OrderId, TierId, RuleId, ProgrammeVersion);
+id_words!(MemberId, OrderId, TierId, RuleId, ProgrammeVersion, RequestId, VoucherId);
 
 impl Word for NegativeBalance {
     fn to_word(&self) -> Cow<'static, str> {

@@ -9,7 +9,8 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
 use loyalty_contract::webhook::{self, settings::SourceSettings};
 use loyalty_domain::decision::Verdict;
-use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::campaign::Participation;
+use loyalty_domain::ids::{MemberId, OrderId, RuleId};
 use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
@@ -25,11 +26,19 @@ pub struct InProcess {
     members: BTreeMap<MemberId, Member>,
     orders: BTreeMap<OrderId, Order>,
     history: BTreeMap<MemberId, Vec<Entry>>,
+    participations: BTreeMap<(RuleId, MemberId), Participation>,
 }
 
 impl InProcess {
     fn member(&self, phone: &str) -> Option<&Member> {
         self.members.get(&self.key.by_phone(&normalise(phone).expect("a phone")))
+    }
+
+    /// The member's participations in the campaigns they are active in.
+    fn active(&self, member_id: &MemberId) -> Vec<Participation> {
+        let active = self.members.get(member_id).map_or(&[][..], |member| &member.active_campaigns);
+        let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());
+        active.iter().filter_map(|campaign| self.participations.get(&key(campaign)).cloned()).collect()
     }
 
     fn decide(&mut self, snapshot: OrderSnapshot, now: DateTime<Utc>) {
@@ -41,6 +50,7 @@ impl InProcess {
             match reconcile_order(programme, rows.clone(), snapshot.clone(), now).expect("nothing is refused here") {
                 Verdict::Decided(decision) => break decision,
                 Verdict::NeedsMember(id) => rows.left_member = self.members.get(&id).cloned(),
+                Verdict::NeedsParticipations(id) => rows.participations = Some(self.active(&id)),
                 Verdict::NeedsHistory(id) => rows.history = self.history.get(&id).map(Vec::as_slice),
             }
         };
@@ -49,6 +59,10 @@ impl InProcess {
         }
         if let Some(order) = decision.order {
             self.orders.insert(order.order_id.clone(), order);
+        }
+        for participation in decision.participations {
+            let key = (participation.campaign.clone(), participation.member_id.clone());
+            self.participations.insert(key, participation);
         }
         for entry in decision.entries {
             self.history.entry(entry.member_id.clone()).or_default().push(entry);
@@ -64,6 +78,7 @@ impl Player for InProcess {
             members: BTreeMap::new(),
             orders: BTreeMap::new(),
             history: BTreeMap::new(),
+            participations: BTreeMap::new(),
         }
     }
 
@@ -103,11 +118,16 @@ impl Player for InProcess {
 fn movement(entry: &Entry) -> Movement {
     let kind = match entry.kind {
         EntryKind::Accrual => "accrual",
+        EntryKind::Bonus => "bonus",
         EntryKind::Welcome => "welcome",
+        EntryKind::Behaviour => "behaviour",
         EntryKind::Reversal => "reversal",
         EntryKind::Redemption => "redemption",
         EntryKind::Restoration => "restoration",
         EntryKind::Expiration => "expiration",
+        EntryKind::Reset => "reset",
+        EntryKind::Adjustment => "adjustment",
+        EntryKind::Topup => "topup",
     };
     Movement {
         kind: kind.to_owned(),

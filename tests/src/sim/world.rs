@@ -8,7 +8,8 @@ use loyalty_domain::member::Member;
 use loyalty_domain::order::OrderSnapshot;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
-use loyalty_domain::redeem::{redeem, restore};
+use loyalty_domain::redeem::{Redemption, redeem, undo};
+use loyalty_domain::request::{Asked, Request, RequestKind, RequestState};
 
 use super::mutant::Mutant;
 use super::scenario::{Event, Fault, Scenario, What, member};
@@ -158,8 +159,15 @@ impl World<'_> {
                 let repeats = self.mutant == Some(Mutant::RepeatsRedemptions);
                 let known = self.store.command(Command::Redeem(key)).is_some() && !repeats;
                 let Some(row) = read.row.clone().filter(|_| !known) else { return Ok(None) };
-                let decided = redeem(programme, row, points, RuleId::from("reward"), event.now);
-                self.command_write(Command::Redeem(key), &read, decided)
+                let redemption = Redemption {
+                    asked: asked(key),
+                    reward: None,
+                    points: Some(points),
+                    order_minor: None,
+                    hold: false,
+                };
+                let decided = redeem(programme, row, None, redemption, event.now);
+                self.command_write(Command::Redeem(key), &read, decided.map(|(_, decision)| decision))
             }
             What::Restore { key } => {
                 let known = self.store.command(Command::Restore(key)).is_some();
@@ -171,8 +179,8 @@ impl World<'_> {
                 };
                 let read = self.store.member(member_id, event.lag[1]);
                 let Some(row) = read.row.clone() else { return Err(ReadAgain) };
-                let decided = restore(programme, row, entry, event.now);
-                self.command_write(Command::Restore(key), &read, decided)
+                let decided = undo(programme, row, redeemed(key, entry), entry, event.now);
+                self.command_write(Command::Restore(key), &read, decided.map(|(_, decision)| decision))
             }
         };
         Ok(write.map(|write| match self.mutant {
@@ -227,6 +235,7 @@ impl World<'_> {
                 member: member.row.clone(),
                 left_member: left.row.clone(),
                 history,
+                participations: None,
             };
             let verdict = reconcile_order(programme, rows, snapshot.clone(), event.now);
             match verdict {
@@ -257,5 +266,26 @@ impl World<'_> {
             }
         }
         Err(ReadAgain)
+    }
+}
+
+fn asked(key: u32) -> Asked {
+    Asked { request_id: RequestId::new(format!("r_{key}")), fingerprint: String::new() }
+}
+
+/// The request behind a redemption that was carried out.
+fn redeemed(key: u32, entry: &Entry) -> Request {
+    Request {
+        request_id: asked(key).request_id,
+        member_id: entry.member_id.clone(),
+        kind: RequestKind::Redemption,
+        fingerprint: String::new(),
+        state: RequestState::Confirmed,
+        rule: entry.rule.clone(),
+        points: entry.legs.redeemable.0,
+        worth_minor: 0,
+        seq: entry.seq,
+        hold_until: None,
+        created_at: entry.recorded_at,
     }
 }

@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::Retr
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use ledger_stream::{Bus, LedgerStream, Messages};
+use ledger_stream::{Bus, LedgerStream};
+use loyalty_messaging::Outbox;
 use loyalty_contract::programme::ProgrammeFile;
 use serde_json::{Value, json};
 
@@ -65,7 +66,7 @@ impl Wire {
         LedgerStream {
             programmes: ProgrammeFile::parse(PROGRAMME).unwrap(),
             bus: Bus::new(aws_sdk_eventbridge::Client::from_conf(events), "shop-bus"),
-            messages: Messages::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), "shop-"),
+            messages: Outbox::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), "shop-"),
         }
     }
 }

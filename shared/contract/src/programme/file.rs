@@ -1,5 +1,6 @@
 //! The sections of a programme file, word for word. Every default is the decided answer of the requirement it names.
 
+use super::living::Voucher;
 use super::numbers::Exact;
 use loyalty_domain::programme as domain;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,7 @@ macro_rules! words {
         pub enum $name { #[default] $($(#[$variant_doc])* $variant),+ }
     };
 }
+pub(super) use words;
 
 words!(
     /// P8: exactly one of the two.
@@ -199,10 +201,16 @@ pub struct Tier {
     pub name: Option<String>,
     /// Qualifying points.
     pub threshold: Option<i64>,
+    /// Qualifying points of a cycle that keep it; the threshold when left out (T8).
+    pub keep_threshold: Option<i64>,
     /// By `earning.multiplier_mode`; only with `earning.mechanism = "by_tier"`.
     pub multiplier: Option<Exact>,
     /// Shown to customers, so in their language.
     pub benefits: Vec<String>,
+    /// Vouchers on reaching the tier, on the first of each month, and on the birthday (N2, B1).
+    pub on_reaching: Vec<Voucher>,
+    pub monthly: Vec<Voucher>,
+    pub birthday: Vec<Voucher>,
 }
 
 /// Reads `negative_balance` (X22); `None` when it is none of the four.

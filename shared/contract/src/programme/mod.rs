@@ -6,6 +6,7 @@
 
 mod file;
 mod lint;
+mod living;
 mod numbers;
 mod resolve;
 mod section;

@@ -8,9 +8,11 @@ use loyalty_domain::money::Currency;
 use loyalty_domain::points::Ratio;
 use loyalty_domain::programme as domain;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
+use super::living::{self, Context};
 use super::file::{self, CycleModel, ExpiryModel, LateReversalTier, Mechanism, MultiplierMode};
 use super::numbers::Exact;
 use super::{Problem, Version, section};
@@ -36,17 +38,24 @@ struct Content {
     welcome: file::Welcome,
     expiry: file::Expiry,
     cycle: file::Cycle,
+    review: living::Review,
+    notices: living::Notices,
+    redemption: living::Redemption,
     tiers: Vec<file::Tier>,
+    campaigns: Vec<living::Campaign>,
+    rewards: Vec<living::Reward>,
+    behaviours: Vec<living::Behaviour>,
+    topups: Vec<living::Topup>,
 }
 
-struct Problems(Vec<Problem>);
+pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(Problem { path: path.into(), message: message.into() });
     }
 
-    fn require(&mut self, holds: bool, path: &str, message: &str) {
+    pub fn require(&mut self, holds: bool, path: &str, message: &str) {
         if !holds {
             self.add(path, message);
         }
@@ -60,20 +69,31 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     let mut part = |key: &str| section::table(&mut table, key, "", &mut found.0);
     let (earning, reversal, welcome, expiry, cycle) =
         (part("earning"), part("reversal"), part("welcome"), part("expiry"), part("cycle"));
-    let tiers = section::tables(&mut table, "tiers", &mut found.0);
+    let (review, notices, redemption) = (part("review"), part("notices"), part("redemption"));
+    let tiers = sections(&mut table, "tiers", &mut found.0);
+    let campaigns = sections(&mut table, "campaigns", &mut found.0);
+    let rewards = sections(&mut table, "rewards", &mut found.0);
+    let behaviours = sections(&mut table, "behaviours", &mut found.0);
+    let topups = sections(&mut table, "topups", &mut found.0);
     let content = Content {
         earning: section::read(earning, "earning", &mut found.0),
         reversal: section::read(reversal, "reversal", &mut found.0),
         welcome: section::read(welcome, "welcome", &mut found.0),
         expiry: section::read(expiry, "expiry", &mut found.0),
         cycle: section::read(cycle, "cycle", &mut found.0),
-        tiers: (tiers.into_iter().enumerate())
-            .map(|(at, tier)| section::read(tier, &format!("tiers[{at}]"), &mut found.0))
-            .collect(),
+        review: section::read(review, "review", &mut found.0),
+        notices: section::read(notices, "notices", &mut found.0),
+        redemption: section::read(redemption, "redemption", &mut found.0),
+        tiers,
+        campaigns,
+        rewards,
+        behaviours,
+        topups,
         head: section::read(table, "", &mut found.0),
     };
     let programme = programme(&content, &mut found);
     let average_order_minor = average_order(&content, &programme, &mut found);
+    let programme = programme.map(|programme| domain::Programme { average_order_minor, ..programme });
     if !found.0.is_empty() {
         return Err(found.0);
     }
@@ -83,6 +103,18 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     // Without a problem every part is there.
     let programme = programme.ok_or_else(Vec::new)?;
     Ok(Version { effective_from, programme, name, settle_seconds, average_order_minor, sources })
+}
+
+/// The tables of a list, each read into its section.
+fn sections<T: DeserializeOwned + Default>(table: &mut Table, key: &str, problems: &mut Vec<Problem>) -> Vec<T> {
+    let tables = section::tables(table, key, problems);
+    let read = |(at, one)| section::read(one, &format!("{key}[{at}]"), problems);
+    tables.into_iter().enumerate().map(read).collect()
+}
+
+/// Lower-case letters, digits and hyphens.
+pub fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn sources(table: Table, problems: &mut Vec<Problem>) -> BTreeMap<Source, SourceSettings> {
@@ -122,7 +154,18 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
     let welcome = welcome(&content.welcome, found);
     let expiry = expiry(&content.expiry, found);
     let cycle = cycle(&content.cycle, found);
-    let tiers = tiers(content, found);
+    let tiers = tiers(content, currency, found);
+    let review = living::review(&content.review, found);
+    let notices = living::notices(&content.notices, found);
+    let ids: Vec<TierId> =
+        content.tiers.iter().filter_map(|tier| tier.id.as_deref()).map(TierId::new).collect();
+    let mut context = Context { currency, tiers: &ids, found };
+    let mut seen = Vec::new();
+    let campaigns = context.campaigns(&content.campaigns, &mut seen);
+    let behaviours = context.behaviours(&content.behaviours, &mut seen);
+    let rewards = context.rewards(&content.rewards, &mut seen);
+    let topups = context.topups(&content.topups);
+    let hold_minutes = context.hold_minutes(&content.redemption);
     Some(domain::Programme {
         version: version?,
         currency: currency?,
@@ -134,15 +177,21 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
         cycle,
         reversal_demotes: content.reversal.reversal_demotes.into(),
         tiers: tiers?,
+        review,
+        notices,
+        average_order_minor: None,
+        campaigns,
+        rewards,
+        hold_minutes,
+        behaviours,
+        topups,
     })
 }
 
 /// `id@hash`: what the file says, not how it is written, so comments and order do not change it.
 fn version_of(content: &Content, found: &mut Problems) -> Option<ProgrammeVersion> {
     let id = content.head.id.as_deref().unwrap_or_default();
-    let fits = !id.is_empty()
-        && id.len() <= 40
-        && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let fits = id.len() <= 40 && is_id(id);
     found.require(fits, "id", "1 to 40 lower-case letters, digits and hyphens, like \"cnv-retail\"");
     let text = serde_json::to_vec(content).unwrap_or_default();
     let hash = hex::encode(Sha256::digest(text));
@@ -214,7 +263,7 @@ fn cycle(section: &file::Cycle, found: &mut Problems) -> domain::Cycle {
     }
 }
 
-fn tiers(content: &Content, found: &mut Problems) -> Option<domain::Tiers> {
+fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) -> Option<domain::Tiers> {
     let sections = &content.tiers;
     found.require(!sections.is_empty(), "tiers", "missing: at least one [[tiers]], the first at threshold 0 (T1)");
     found.require(sections.len() <= TIERS_MAX, "tiers", "more than 20 tiers");
@@ -222,9 +271,7 @@ fn tiers(content: &Content, found: &mut Problems) -> Option<domain::Tiers> {
     for (at, section) in sections.iter().enumerate() {
         let path = |key: &str| format!("tiers[{at}].{key}");
         let id = section.id.clone().unwrap_or_default();
-        let fits =
-            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        found.require(fits, &path("id"), "missing or not of lower-case letters, digits and hyphens, like \"silver\"");
+        found.require(is_id(&id), &path("id"), "missing or not of lower-case letters, digits and hyphens, like \"silver\"");
         found.require(tiers.iter().all(|tier| tier.id.as_str() != id), &path("id"), "there is a tier of this id above");
         let name = section.name.clone().unwrap_or_default();
         found.require(!name.trim().is_empty(), &path("name"), "missing: the name customers see");
@@ -238,12 +285,19 @@ fn tiers(content: &Content, found: &mut Problems) -> Option<domain::Tiers> {
         let rises = tiers.last().is_none_or(|below| below.threshold < threshold);
         found.require(rises, &path("threshold"), "must be above the tier before it");
         let multiplier = multiplier(content, section, &path("multiplier"), found).unwrap_or(Ratio::ONE);
+        let keep = section.keep_threshold.unwrap_or(threshold);
+        found.require((0..=THRESHOLD_MAX).contains(&keep), &path("keep_threshold"), "0 or more qualifying points");
+        let mut context = Context { currency, tiers: &[], found };
         tiers.push(domain::Tier {
             id: TierId::new(id),
             name,
             threshold,
+            keep,
             multiplier,
             benefits: section.benefits.clone(),
+            on_reaching: context.vouchers(&section.on_reaching, &path("on_reaching")),
+            monthly: context.vouchers(&section.monthly, &path("monthly")),
+            birthday: context.vouchers(&section.birthday, &path("birthday")),
         });
     }
     domain::Tiers::new(tiers).ok()

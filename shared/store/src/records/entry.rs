@@ -1,7 +1,8 @@
 //! Rows of `points-history`. Written once, never changed.
 
-use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
-use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Reason};
+use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
+use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
+use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Note, Reason, WalletMove};
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,14 @@ struct EntryRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reverses: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<Text<RequestId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<NoteRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wallet: Option<WalletRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    participations: Vec<NotedRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     terms: Option<TermsRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     facts: Option<FactsRecord>,
@@ -39,6 +48,26 @@ struct EntryRecord {
     programme_version: Text<ProgrammeVersion>,
     occurred_at: Text<Instant>,
     recorded_at: Text<Instant>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoteRecord {
+    operator: String,
+    text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WalletRecord {
+    moved_minor: i64,
+    after_minor: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NotedRecord {
+    campaign: Text<RuleId>,
+    granted: u32,
+    used: u32,
+    state: Text<ParticipationState>,
 }
 
 pub(crate) fn encode(entry: &Entry) -> Item {
@@ -56,6 +85,10 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         rule,
         reason,
         reverses,
+        request_id,
+        note,
+        wallet,
+        participations,
         explanation,
         programme_version,
         occurred_at,
@@ -76,6 +109,10 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         rule: Text(rule.clone()),
         reason: Text(*reason),
         reverses: *reverses,
+        request_id: request_id.clone().map(Text),
+        note: note.as_ref().map(|note| NoteRecord { operator: note.operator.clone(), text: note.text.clone() }),
+        wallet: wallet.map(|WalletMove { moved_minor, after_minor }| WalletRecord { moved_minor, after_minor }),
+        participations: participations.iter().map(NotedRecord::from).collect(),
         terms: explanation.as_ref().map(|explanation| (&explanation.terms).into()),
         facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
         deserves: explanation.as_ref().map(|explanation| explanation.deserves.into()),
@@ -108,9 +145,27 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
         rule: record.rule.0,
         reason: record.reason.0,
         reverses: record.reverses,
+        request_id: record.request_id.map(|text| text.0),
+        note: record.note.map(|NoteRecord { operator, text }| Note { operator, text }),
+        wallet: record.wallet.map(|WalletRecord { moved_minor, after_minor }| WalletMove { moved_minor, after_minor }),
+        participations: record.participations.into_iter().map(Into::into).collect(),
         explanation,
         programme_version: record.programme_version.0,
         occurred_at: record.occurred_at.0,
         recorded_at: record.recorded_at.0,
     })
+}
+
+impl From<&ParticipationNote> for NotedRecord {
+    fn from(note: &ParticipationNote) -> Self {
+        let ParticipationNote { campaign, granted, used, state } = note;
+        Self { campaign: Text(campaign.clone()), granted: *granted, used: *used, state: Text(*state) }
+    }
+}
+
+impl From<NotedRecord> for ParticipationNote {
+    fn from(record: NotedRecord) -> Self {
+        let NotedRecord { campaign, granted, used, state } = record;
+        Self { campaign: campaign.0, granted, used, state: state.0 }
+    }
 }

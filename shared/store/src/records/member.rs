@@ -1,16 +1,20 @@
 //! Rows of `members`.
 
 use chrono::NaiveDate;
-use loyalty_domain::ids::{MemberId, OrderId, TierId};
+use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
 use loyalty_domain::lots::Lots;
-use loyalty_domain::member::{Member, Profile};
+use loyalty_domain::member::{Hold, Member, Profile};
+use loyalty_domain::daily::due_on;
+use loyalty_domain::campaign::in_an_audience;
 use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
+use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
-use super::{LotRecord, Unreadable};
+use super::{LotRecord, Unreadable, is_default};
 use crate::Stored;
+use crate::index::shard_of;
 use crate::item::{Item, sealed};
 use crate::words::Text;
 
@@ -33,6 +37,25 @@ struct MemberRecord {
     tier_since: Text<Instant>,
     tier_floor: Text<TierId>,
     cycle_start: Text<NaiveDate>,
+    review_on: Text<NaiveDate>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    in_grace: bool,
+    noticed_to: Text<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    active_campaigns: Vec<Text<RuleId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_ordered_at: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holds: Vec<HoldRecord>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    wallet_minor: i64,
+    /// Where the indexes find the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_shard: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_on: Option<Text<NaiveDate>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audience_shard: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_order: Option<Text<OrderId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,8 +68,20 @@ struct MemberRecord {
     birthday: Option<Text<NaiveDate>>,
 }
 
-/// The row of a member at a revision. `currency` is the programme's: what `spent_minor` counts.
-pub(crate) fn encode(member: &Member, revision: u64, currency: Currency) -> Item {
+#[derive(Serialize, Deserialize)]
+struct HoldRecord {
+    request_id: Text<RequestId>,
+    seq: u64,
+    lots: Vec<LotRecord>,
+    until: Text<Instant>,
+}
+
+/// The row of a member at a revision, as a programme sees it: `spent_minor` counts its currency, and the indexes find
+/// the row by what it says is due and whom its campaigns address.
+pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> Item {
+    let shard = shard_of(&member.member_id);
+    let due_on = due_on(programme, member);
+    let addressed = in_an_audience(programme, member);
     let Member {
         member_id,
         last_seq,
@@ -61,6 +96,13 @@ pub(crate) fn encode(member: &Member, revision: u64, currency: Currency) -> Item
         tier_since,
         tier_floor,
         cycle_start,
+        review_on,
+        in_grace,
+        noticed_to,
+        active_campaigns,
+        last_ordered_at,
+        holds,
+        wallet_minor,
         first_order,
         profile: Profile { name, phone, email, birthday },
     } = member;
@@ -75,12 +117,22 @@ pub(crate) fn encode(member: &Member, revision: u64, currency: Currency) -> Item
         lots: lots.as_slice().iter().map(LotRecord::from).collect(),
         pending_points: *pending_points,
         spent_minor: *spent_minor,
-        currency: Text(currency),
+        currency: Text(programme.currency),
         orders_count: *orders_count,
         tier: Text(tier.clone()),
         tier_since: Text(*tier_since),
         tier_floor: Text(tier_floor.clone()),
         cycle_start: Text(*cycle_start),
+        review_on: Text(*review_on),
+        in_grace: *in_grace,
+        noticed_to: Text(*noticed_to),
+        active_campaigns: active_campaigns.iter().cloned().map(Text).collect(),
+        last_ordered_at: last_ordered_at.map(Text),
+        holds: holds.iter().map(HoldRecord::from).collect(),
+        wallet_minor: *wallet_minor,
+        due_shard: due_on.is_some().then(|| shard.clone()),
+        due_on: due_on.map(Text),
+        audience_shard: addressed.then_some(shard),
         first_order: first_order.clone().map(Text),
         name: name.clone(),
         phone: phone.clone(),
@@ -105,6 +157,13 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         tier_since: record.tier_since.0,
         tier_floor: record.tier_floor.0,
         cycle_start: record.cycle_start.0,
+        review_on: record.review_on.0,
+        in_grace: record.in_grace,
+        noticed_to: record.noticed_to.0,
+        active_campaigns: record.active_campaigns.into_iter().map(|text| text.0).collect(),
+        last_ordered_at: record.last_ordered_at.map(|text| text.0),
+        holds: record.holds.into_iter().map(Hold::from).collect(),
+        wallet_minor: record.wallet_minor,
         first_order: record.first_order.map(|text| text.0),
         profile: Profile {
             name: record.name,
@@ -114,4 +173,26 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         },
     };
     Ok(Stored { row: member, revision: record.revision })
+}
+
+impl From<&Hold> for HoldRecord {
+    fn from(hold: &Hold) -> Self {
+        Self {
+            request_id: Text(hold.request_id.clone()),
+            seq: hold.seq,
+            lots: hold.lots.iter().map(LotRecord::from).collect(),
+            until: Text(hold.until),
+        }
+    }
+}
+
+impl From<HoldRecord> for Hold {
+    fn from(record: HoldRecord) -> Self {
+        Self {
+            request_id: record.request_id.0,
+            seq: record.seq,
+            lots: record.lots.into_iter().map(Into::into).collect(),
+            until: record.until.0,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Rows stay under 1 KB, the size of one write unit, with ids as long as shops really have; and they are read back as
 //! they were written.
 
+use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::ids::TierId;
 use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Reason};
 use loyalty_domain::lots::{Expiry, Lot, Lots};
@@ -8,7 +9,7 @@ use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{Credit, Order, OrderFacts, OrderStatus, Owner, PaymentStatus, Terms, TermsAmount};
 use loyalty_domain::points::{Legs, Ratio};
-use loyalty_domain::programme::{EarnWhen, NegativeBalance, RefundRule, ReversalRules};
+use loyalty_domain::programme::{EarnWhen, NegativeBalance, Programme, RefundRule, ReversalRules, Tier, Tiers};
 use loyalty_domain::time::Instant;
 
 use super::{decode_entry, decode_member, decode_order, encode_entry, encode_member, encode_order};
@@ -56,6 +57,13 @@ fn base() -> Terms {
         reversal: ReversalRules::default(),
         expiry: Expiry::On("2027-11-30".parse().unwrap()),
         cycle_start: "2026-11-23".parse().unwrap(),
+        review_on: "2027-11-23".parse().unwrap(),
+        in_grace: false,
+        noticed_to: "2026-11-23".parse().unwrap(),
+        active_campaigns: vec!["fast-promotion".into()],
+        last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
+        holds: Vec::new(),
+        wallet_minor: 0,
     }
 }
 
@@ -98,6 +106,15 @@ fn entry() -> Entry {
         rule: "base".into(),
         reason: Reason::OrderNoLongerEarns,
         reverses: Some(123_455),
+        request_id: None,
+        note: None,
+        wallet: None,
+        participations: vec![ParticipationNote {
+            campaign: "fast-promotion".into(),
+            granted: 2,
+            used: 1,
+            state: ParticipationState::Completed,
+        }],
         explanation: Some(Explanation { terms: base(), facts: facts(), deserves: Legs::new(18_333, 12_222) }),
         programme_version: VERSION.into(),
         occurred_at: at("2026-11-23T01:15:27.250Z"),
@@ -134,13 +151,19 @@ fn member() -> Member {
     }
 }
 
+fn programme() -> Programme {
+    let tiers = Tiers::new(vec![Tier::new("member".into(), "Member", 0, Ratio::ONE)]).unwrap();
+    let rate = Ratio::new(1, 10_000).unwrap();
+    Programme::new(VERSION.into(), Currency::VND, chrono_tz::Asia::Ho_Chi_Minh, rate, tiers)
+}
+
 fn check_size(what: &str, bytes: usize) {
     assert!(bytes <= WRITE_UNIT_BYTES, "{what} takes {bytes} bytes: more than one write unit");
 }
 
 #[test]
 fn a_member_with_thirteen_lots_and_a_long_name_fits_one_write_unit() {
-    check_size("the member", size(&encode_member(&member(), 123_456, Currency::VND)));
+    check_size("the member", size(&encode_member(&member(), 123_456, &programme())));
 }
 
 #[test]
@@ -155,7 +178,7 @@ fn an_entry_fits_one_write_unit() {
 
 #[test]
 fn rows_are_read_as_they_were_written() {
-    let read = decode_member(encode_member(&member(), 7, Currency::VND)).unwrap();
+    let read = decode_member(encode_member(&member(), 7, &programme())).unwrap();
     assert_eq!((read.row, read.revision), (member(), 7));
     let read = decode_order(encode_order(&order(), 8)).unwrap();
     assert_eq!((read.row, read.revision), (order(), 8));

@@ -8,9 +8,7 @@ use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::Ratio;
-use loyalty_domain::programme::{
-    Cycle, Earning, ExpiryRule, Programme, ReversalDemotes, RoundTo, Tier, Tiers, Welcome, WelcomeWhen,
-};
+use loyalty_domain::programme::{Programme, Tier, Tiers, Welcome, WelcomeWhen};
 use loyalty_domain::time::Instant;
 use loyalty_store::engine::{Call, Engine, Fault};
 use loyalty_store::{Applied, Books, Consistency, Consumed, OrderEvent, StoreError};
@@ -24,32 +22,11 @@ pub fn at(seconds: i64) -> Instant {
 }
 
 pub fn programme() -> Programme {
-    let tier = |id: &str, name: &str, threshold| Tier {
-        id: id.into(),
-        name: name.to_owned(),
-        threshold,
-        multiplier: Ratio::ONE,
-        benefits: Vec::new(),
-    };
-    Programme {
-        version: "cnv-retail@0123456789abcdef".into(),
-        currency: Currency::VND,
-        zone: chrono_tz::Asia::Ho_Chi_Minh,
-        earning: Earning {
-            rate: Ratio::new(1, 10_000).unwrap(),
-            basis: Default::default(),
-            earn_when: Default::default(),
-            tier_multiplier: Default::default(),
-            round: Default::default(),
-            round_stage: Default::default(),
-        },
-        reversal: Default::default(),
-        welcome: None,
-        expiry: ExpiryRule::Months { months: 12, round_to: RoundTo::MonthEnd },
-        cycle: Cycle::RollingDays(365),
-        reversal_demotes: ReversalDemotes::default(),
-        tiers: Tiers::new(vec![tier("member", "Member", 0), tier("silver", "Silver", 200)]).unwrap(),
-    }
+    let tier = |id: &str, name: &str, threshold| Tier::new(id.into(), name, threshold, Ratio::ONE);
+    let tiers = Tiers::new(vec![tier("member", "Member", 0), tier("silver", "Silver", 200)]).unwrap();
+    let rate = Ratio::new(1, 10_000).unwrap();
+    let version = "cnv-retail@0123456789abcdef".into();
+    Programme::new(version, Currency::VND, chrono_tz::Asia::Ho_Chi_Minh, rate, tiers)
 }
 
 pub fn with_welcome() -> Programme {

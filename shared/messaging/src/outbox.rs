@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::SecondsFormat;
-use loyalty_messaging::{Message, Variables};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
+
+use crate::{Message, Variables};
 
 /// How many puts are under way at once.
 pub const PUTS_AT_ONCE_MAX: usize = 10;
@@ -31,7 +32,7 @@ pub enum PutError {
 
 /// The table of messages.
 #[derive(Clone, Debug)]
-pub struct Messages {
+pub struct Outbox {
     client: Client,
     table: String,
 }
@@ -42,7 +43,8 @@ struct Record<'a> {
     created_at: String,
     member_id: &'a str,
     message_id: &'a str,
-    source_entry: Source<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_entry: Option<Source<'a>>,
     state: &'static str,
     template: &'static str,
     variables: &'a Variables,
@@ -54,7 +56,7 @@ struct Source<'a> {
     seq: u64,
 }
 
-impl Messages {
+impl Outbox {
     /// `table_prefix` stands before the name of every table: `loyalty-`.
     pub fn new(client: Client, table_prefix: &str) -> Self {
         Self { client, table: format!("{table_prefix}messages") }
@@ -85,7 +87,7 @@ impl Messages {
             created_at: message.created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
             member_id: message.member_id.as_str(),
             message_id: &message.message_id,
-            source_entry: Source { member_id: message.member_id.as_str(), seq: message.seq },
+            source_entry: message.seq.map(|seq| Source { member_id: message.member_id.as_str(), seq }),
             state: "pending",
             template: message.template.name(),
             variables: &message.variables,

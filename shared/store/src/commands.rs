@@ -1,0 +1,231 @@
+//! Commands about one member: read what they concern, decide, write it in one transaction, and decide again after a lost
+//! race.
+
+use loyalty_domain::campaign::Participation;
+use loyalty_domain::decision::{Decision, Rejection};
+use loyalty_domain::ids::{MemberId, RequestId, RuleId};
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::member::Member;
+use loyalty_domain::programme::Programme;
+use loyalty_domain::request::Request;
+use loyalty_domain::voucher::Grant;
+
+use crate::apply::ATTEMPTS_MAX;
+use crate::commit::{Condition, Failure, Write, pause};
+use crate::records::{
+    decode_participation, decode_request, encode_entry, encode_member, encode_participation, encode_request,
+    encode_voucher,
+};
+use crate::read::readable;
+use crate::rows::Slot;
+use crate::{Books, Consistency, StoreError, Table};
+
+/// Which rows a command concerns.
+#[derive(Clone, Debug)]
+pub struct Concerns {
+    pub member_id: MemberId,
+    pub request_id: Option<RequestId>,
+    /// Read the whole history, for limits that count it.
+    pub history: bool,
+    /// Read the member's participation in this campaign, active or not.
+    pub campaign: Option<RuleId>,
+}
+
+impl Concerns {
+    pub fn member(member_id: MemberId) -> Self {
+        Self { member_id, request_id: None, history: false, campaign: None }
+    }
+
+    pub fn request(member_id: MemberId, request_id: RequestId) -> Self {
+        Self { request_id: Some(request_id), ..Self::member(member_id) }
+    }
+}
+
+/// The rows as they were read.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    pub member: Option<Member>,
+    pub request: Option<Request>,
+    /// The entry that the request posted; only for a request that is there.
+    pub entry: Option<Entry>,
+    /// By rising `seq`; empty unless it was asked for.
+    pub history: Vec<Entry>,
+    /// Those in the campaigns the member is active in.
+    pub participations: Vec<Participation>,
+    /// The one in the campaign that was asked for.
+    pub participation: Option<Participation>,
+}
+
+/// Revisions of what was read.
+#[derive(Default)]
+struct Revisions {
+    member: u64,
+    request: u64,
+    participations: Vec<(RuleId, u64)>,
+}
+
+impl Revisions {
+    fn participation(&self, campaign: &RuleId) -> u64 {
+        self.participations.iter().find(|(known, _)| known == campaign).map_or(0, |(_, revision)| *revision)
+    }
+}
+
+impl Books {
+    /// Carries out a command: `decide` is asked with the rows it concerns, until what it decided has been written.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] with the domain's refusal; otherwise nothing is written, and the command can come again.
+    pub async fn command<T>(
+        &self,
+        programme: &Programme,
+        concerns: &Concerns,
+        decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
+    ) -> Result<T, StoreError> {
+        for attempt in 0..ATTEMPTS_MAX {
+            pause(attempt).await;
+            let (loaded, revisions) = self.load_for(concerns).await?;
+            let (answer, decision) = decide(loaded).map_err(StoreError::Rejected)?;
+            let writes = self.writes_of(programme, &decision, &revisions);
+            self.give(&decision).await?;
+            let written = match writes.as_slice() {
+                [] => Ok(()),
+                [one] => self.put(one).await,
+                several => self.transact(&several.iter().collect::<Vec<_>>()).await,
+            };
+            match written {
+                Ok(()) => return Ok(answer),
+                Err(Failure::Lost) => {}
+                Err(Failure::Fault(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
+    }
+
+    /// Commands are rare and answer a person who waits, so they read what is really there.
+    async fn load_for(&self, concerns: &Concerns) -> Result<(Loaded, Revisions), StoreError> {
+        let (mut loaded, mut revisions) = (Loaded::default(), Revisions::default());
+        let member_id = &concerns.member_id;
+        if let Some(stored) = self.member(member_id, Consistency::Strong).await? {
+            revisions.member = stored.revision;
+            loaded.member = Some(stored.row);
+        }
+        if let Some(request_id) = &concerns.request_id
+            && let Some(slot) = self.request(request_id).await?
+        {
+            revisions.request = slot.revision;
+            if let Some(request) = &slot.row {
+                loaded.entry = self.entry(&request.member_id, request.seq).await?;
+            }
+            loaded.request = slot.row;
+        }
+        if concerns.history {
+            loaded.history = self.whole_history(member_id).await?;
+        }
+        let active = loaded.member.as_ref().map(|member| member.active_campaigns.clone()).unwrap_or_default();
+        for campaign in active.iter().chain(concerns.campaign.iter().filter(|asked| !active.contains(asked))) {
+            let Some(slot) = self.participation(campaign, member_id).await? else { continue };
+            revisions.participations.push((campaign.clone(), slot.revision));
+            if concerns.campaign.as_ref() == Some(campaign) {
+                loaded.participation.clone_from(&slot.row);
+            }
+            loaded.participations.extend(slot.row.filter(|_| active.contains(campaign)));
+        }
+        Ok((loaded, revisions))
+    }
+
+    async fn request(&self, request_id: &RequestId) -> Result<Option<Slot<Request>>, StoreError> {
+        let item = self.get(Table::Requests, request_id.as_str(), None, Consistency::Strong).await?;
+        let stored = item.map(|item| readable(Table::Requests, request_id.as_str(), decode_request(item)));
+        Ok(stored.transpose()?.map(Slot::from))
+    }
+
+    async fn participation(
+        &self,
+        campaign: &RuleId,
+        member_id: &MemberId,
+    ) -> Result<Option<Slot<Participation>>, StoreError> {
+        let (key, sort) = (campaign.as_str(), Some(member_id.as_str()));
+        let item = self.get(Table::Participations, key, sort, Consistency::Strong).await?;
+        let stored = item.map(|item| readable(Table::Participations, key, decode_participation(item)));
+        Ok(stored.transpose()?.map(Slot::from))
+    }
+
+    /// A member's participations in the given campaigns, those that exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
+    pub async fn participations(
+        &self,
+        campaigns: &[RuleId],
+        member_id: &MemberId,
+    ) -> Result<Vec<Participation>, StoreError> {
+        let mut found = Vec::new();
+        for campaign in campaigns {
+            found.extend(self.participation(campaign, member_id).await?.and_then(|slot| slot.row));
+        }
+        Ok(found)
+    }
+
+    fn writes_of(
+        &self,
+        programme: &Programme,
+        decision: &Decision,
+        revisions: &Revisions,
+    ) -> Vec<Write> {
+        let mut writes = Vec::new();
+        if let Some(member) = &decision.member {
+            let item = encode_member(member, revisions.member + 1, programme);
+            writes.push(Write { table: Table::Members, item, condition: Condition::as_read(revisions.member) });
+        }
+        for participation in &decision.participations {
+            let revision = revisions.participation(&participation.campaign);
+            let item = encode_participation(participation, revision + 1);
+            writes.push(Write { table: Table::Participations, item, condition: Condition::as_read(revision) });
+        }
+        if let Some(request) = &decision.request {
+            let item = encode_request(request, revisions.request + 1);
+            writes.push(Write { table: Table::Requests, item, condition: Condition::as_read(revisions.request) });
+        }
+        let entry = |entry| Write {
+            table: Table::PointsHistory,
+            item: encode_entry(entry),
+            condition: Condition::Absent,
+        };
+        writes.extend(decision.entries.iter().map(entry));
+        if decision.request.is_some() {
+            writes.extend(self.vouchers_of(decision));
+        }
+        writes
+    }
+
+    fn vouchers_of(&self, decision: &Decision) -> Vec<Write> {
+        let Some(given_at) = decision.member.as_ref().map(|member| member.as_of) else { return Vec::new() };
+        let write = |grant: &Grant| {
+            let item = encode_voucher(&self.voucher_of(grant, given_at), 1);
+            Write { table: Table::Vouchers, item, condition: Condition::Absent }
+        };
+        decision.grants.iter().map(write).collect()
+    }
+
+    /// Puts the vouchers that nobody paid for, before it is written down that they were given: each once, and one that is
+    /// there already stays as it is. What a request pays for is part of its transaction.
+    async fn give(&self, decision: &Decision) -> Result<(), StoreError> {
+        if decision.request.is_some() {
+            return Ok(());
+        }
+        for write in self.vouchers_of(decision) {
+            self.put_once(&write).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a row unless it is there: `false` when it was.
+    pub(crate) async fn put_once(&self, write: &Write) -> Result<bool, StoreError> {
+        match self.put(write).await {
+            Ok(()) => Ok(true),
+            Err(Failure::Lost) => Ok(false),
+            Err(Failure::Fault(error)) => Err(error),
+        }
+    }
+}
+

@@ -1,0 +1,149 @@
+//! Vouchers: given once for each grant, used once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use chrono::NaiveDate;
+use loyalty_domain::ids::{MemberId, VoucherId};
+use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
+
+use crate::apply::ATTEMPTS_MAX;
+use crate::commit::{Condition, Failure, Write, pause};
+use crate::consumed::Consumed;
+use crate::read::{readable, reading};
+use crate::records::{decode_voucher, encode_voucher};
+use crate::{Books, Consistency, StoreError, Stored, Table};
+
+/// The index of a member's vouchers.
+pub const BY_MEMBER: &str = "by-member";
+/// Vouchers that a member is shown, newest of the index first.
+pub const VOUCHERS_SHOWN_MAX: i32 = 100;
+
+/// Makes the code of a voucher from its grant: the same grant has the same code, and nobody without the installation's
+/// key can guess one.
+#[derive(Clone)]
+pub struct Coder(Arc<dyn Fn(&str) -> Code + Send + Sync>);
+
+/// A voucher's code, and the id of its row, which is derived from the code and does not tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub code: String,
+    pub voucher_id: VoucherId,
+}
+
+impl Coder {
+    pub fn new(code_of: impl Fn(&str) -> Code + Send + Sync + 'static) -> Self {
+        Self(Arc::new(code_of))
+    }
+
+    fn code(&self, grant_id: &str) -> Code {
+        (self.0)(grant_id)
+    }
+}
+
+impl fmt::Debug for Coder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Coder(hidden)")
+    }
+}
+
+impl Books {
+    /// The voucher of a grant, as it is when it is given.
+    ///
+    /// # Panics
+    /// When these books were not told how to make codes: they cannot give vouchers.
+    pub fn voucher_of(&self, grant: &Grant, issued_at: Instant) -> Voucher {
+        let coder = self.coder.as_ref().expect("books that give vouchers have a coder");
+        let Code { code, voucher_id } = coder.code(&grant.grant_id);
+        Voucher {
+            voucher_id,
+            code,
+            grant: grant.clone(),
+            state: VoucherState::Issued,
+            issued_at,
+            used_at: None,
+            used_for: None,
+            reminded: false,
+        }
+    }
+
+    /// Gives a voucher once: `false` when the grant was given before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not known whether it was.
+    pub async fn give_voucher(&self, grant: &Grant, now: Instant) -> Result<bool, StoreError> {
+        let item = encode_voucher(&self.voucher_of(grant, now), 1);
+        self.put_once(&Write { table: Table::Vouchers, item, condition: Condition::Absent }).await
+    }
+
+    /// # Errors
+    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
+    pub async fn voucher(&self, voucher_id: &VoucherId) -> Result<Option<Stored<Voucher>>, StoreError> {
+        let item = self.get(Table::Vouchers, voucher_id.as_str(), None, Consistency::Strong).await?;
+        item.map(|item| readable(Table::Vouchers, voucher_id.as_str(), decode_voucher(item))).transpose()
+    }
+
+    /// The vouchers of a member, up to [`VOUCHERS_SHOWN_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
+    pub async fn vouchers_of_member(&self, member_id: &MemberId) -> Result<Vec<Voucher>, StoreError> {
+        *self.meter() += Consumed::request();
+        let answer = self
+            .client
+            .query()
+            .table_name(self.table(Table::Vouchers))
+            .index_name(BY_MEMBER)
+            .key_condition_expression("member_id = :member")
+            .expression_attribute_values(":member", AttributeValue::S(member_id.as_str().to_owned()))
+            .scan_index_forward(false)
+            .limit(VOUCHERS_SHOWN_MAX)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(reading)?;
+        *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
+        let items = answer.items.unwrap_or_default().into_iter();
+        let voucher = |item| readable(Table::Vouchers, member_id.as_str(), decode_voucher(item));
+        items.map(|item| voucher(item).map(|stored| stored.row)).collect()
+    }
+
+    /// Changes a voucher, if there is one and the change says so; answers it as it is then. `change` is asked again after
+    /// a lost race.
+    ///
+    /// # Errors
+    /// What `change` refuses with, inside; outside, [`StoreError`] when nothing is known to have changed.
+    pub async fn change_voucher<E>(
+        &self,
+        voucher_id: &VoucherId,
+        change: impl Fn(Voucher) -> Result<Voucher, E>,
+    ) -> Result<Option<Result<Voucher, E>>, StoreError> {
+        for attempt in 0..ATTEMPTS_MAX {
+            pause(attempt).await;
+            let Some(Stored { row, revision }) = self.voucher(voucher_id).await? else { return Ok(None) };
+            let next = match change(row.clone()) {
+                Ok(next) if next == row => return Ok(Some(Ok(next))),
+                Ok(next) => next,
+                Err(refusal) => return Ok(Some(Err(refusal))),
+            };
+            let item = encode_voucher(&next, revision + 1);
+            match self.put(&Write { table: Table::Vouchers, item, condition: Condition::Revision(revision) }).await {
+                Ok(()) => return Ok(Some(Ok(next))),
+                Err(Failure::Lost) => {}
+                Err(Failure::Fault(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
+    }
+
+    /// Vouchers for which something is due until a day, of one shard: their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn vouchers_due(&self, shard: &str, until: NaiveDate, limit: i32) -> Result<Vec<VoucherId>, StoreError> {
+        let keys = self.due(Table::Vouchers, shard, until, limit).await?;
+        Ok(keys.into_iter().map(VoucherId::new).collect())
+    }
+}
