@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{Books, Table};
@@ -49,7 +50,7 @@ pub enum Fault {
     RequestLost,
     /// It is carried out, but the answer never arrives.
     ResponseLost,
-    /// A transaction is cancelled: another one is going on.
+    /// A transaction or a single put is refused: a transaction is going on.
     Conflict,
     /// A transaction is cancelled, or another request refused, because the table is busy.
     Throttled,
@@ -60,6 +61,7 @@ pub enum Fault {
 }
 
 type Faults = Box<dyn FnMut(&Call<'_>) -> Fault + Send>;
+type Pace = Box<dyn FnMut() -> Duration + Send>;
 
 /// A fresh DynamoDB of its own. Clones are the same one.
 #[derive(Clone)]
@@ -73,6 +75,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     faults: Option<Faults>,
+    pace: Option<Pace>,
     calls: u64,
     /// Every version that was put of an item, by table and key.
     versions: HashMap<(String, String), Vec<Value>>,
@@ -114,6 +117,8 @@ impl Engine {
                     .with_max_attempts(SDK_ATTEMPTS_MAX)
                     .with_initial_backoff(Duration::from_millis(1)),
             )
+            // By default all clients of a process share what retries they may make, and one test would starve another.
+            .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::default()).build())
             .http_client(self.clone())
             .build();
         Client::from_conf(config)
@@ -124,9 +129,16 @@ impl Engine {
         self.state().faults = Some(Box::new(faults));
     }
 
-    /// No faults from now on.
+    /// Asks how long every request is on its way from now on, and again for its answer. On a paused clock that costs
+    /// nothing, and decides which of several handlers comes first; a handler dropped meanwhile was killed there.
+    pub fn pace(&self, pace: impl FnMut() -> Duration + Send + 'static) {
+        self.state().pace = Some(Box::new(pace));
+    }
+
+    /// No faults and no delays from now on.
     pub fn heal(&self) {
-        self.state().faults = None;
+        let mut state = self.state();
+        (state.faults, state.pace) = (None, None);
     }
 
     /// All rows of a table as plain JSON, sorted by their text. `table` is the name without the prefix.
@@ -143,6 +155,14 @@ impl Engine {
         rows
     }
 
+    /// Lets time pass, where there is any.
+    async fn travel(&self) {
+        let time = self.state().pace.as_mut().map(|pace| pace());
+        if let Some(time) = time {
+            tokio::time::sleep(time).await;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,7 +176,8 @@ impl Engine {
         state.calls += 1;
         match fault {
             Fault::RequestLost => Err(lost()),
-            Fault::Conflict => Ok(cancelled(body, "TransactionConflict")),
+            Fault::Conflict if operation == "TransactWriteItems" => Ok(cancelled(body, "TransactionConflict")),
+            Fault::Conflict => Ok(refused("com.amazonaws.dynamodb.v20120810#TransactionConflictException")),
             Fault::Throttled if operation == "TransactWriteItems" => Ok(cancelled(body, "ThrottlingError")),
             Fault::Throttled => Ok(refused("com.amazonaws.dynamodb.v20120810#ThrottlingException")),
             Fault::Invalid => Ok(refused("com.amazon.coral.validate#ValidationException")),
@@ -199,11 +220,14 @@ impl HttpConnector for Engine {
         HttpConnectorFuture::new(async move {
             // Other handlers get their turn, as they would while a request is on its way.
             tokio::task::yield_now().await;
+            engine.travel().await;
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default();
             let body = serde_json::from_slice(body).map_err(|error| ConnectorError::user(error.into()))?;
-            engine.answer(&operation, &body)
+            let answer = engine.answer(&operation, &body);
+            engine.travel().await;
+            answer
         })
     }
 }
@@ -227,8 +251,8 @@ fn definition(table: Table) -> Value {
 fn carry_out(database: &Database, operation: &str, body: &Value) -> Result<String, DynoxideError> {
     macro_rules! run {
         ($method:ident) => {{
-            let request = serde_json::from_value(body.clone())
-                .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+            let request = Deserialize::deserialize(body)
+                .map_err(|error: serde_json::Error| DynoxideError::SerializationException(error.to_string()))?;
             serde_json::to_string(&database.$method(request)?)
         }};
     }
