@@ -1,8 +1,11 @@
-//! For tests: an embedded DynamoDB behind the real SDK, in process, with faults to inject between the two.
+//! For tests: a DynamoDB behind the real SDK, with faults to inject between the two.
 //!
 //! Every request goes through the SDK's own serialisation, signing and retries, and meets the engine or a fault instead
-//! of a socket. It is fully serialised and never stale by itself; conflicts, throttling, lost answers and stale reads
-//! are what the faults are for.
+//! of a socket. The engine is embedded, fully serialised and never stale by itself; conflicts, throttling, lost answers
+//! and stale reads are what the faults are for. Or it is another process at an address, so that the books do not rest
+//! on one reading of DynamoDB's rules.
+
+mod endpoint;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,9 +27,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{Books, Table};
+use endpoint::Endpoint;
 
-/// Stands before the tables of the engine.
-pub const PREFIX: &str = "test-";
+/// Stands before the tables of an embedded engine.
+const PREFIX: &str = "test-";
+
+const TABLES: [Table; 3] = [Table::Members, Table::Orders, Table::PointsHistory];
 
 /// How often the SDK tries a request.
 const SDK_ATTEMPTS_MAX: u32 = 3;
@@ -63,13 +69,18 @@ pub enum Fault {
 type Faults = Box<dyn FnMut(&Call<'_>) -> Fault + Send>;
 type Pace = Box<dyn FnMut() -> Duration + Send>;
 
-/// A fresh DynamoDB of its own. Clones are the same one.
+/// Fresh tables of its own. Clones are the same ones.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    database: Database,
+    backend: Backend,
     state: Mutex<State>,
+}
+
+enum Backend {
+    Embedded(Box<Database>),
+    Endpoint(Endpoint),
 }
 
 #[derive(Default)]
@@ -94,34 +105,45 @@ impl Engine {
     /// When the engine cannot make its tables.
     pub fn new() -> Self {
         let database = Database::memory().expect("a database in memory");
-        for table in [Table::Members, Table::Orders, Table::PointsHistory] {
+        for table in TABLES {
             let request = serde_json::from_value(definition(table)).expect("a table definition");
             database.create_table(request).expect("a new table");
         }
-        Self(Arc::new(Inner { database, state: Mutex::default() }))
+        Self::of(Backend::Embedded(Box::new(database)))
+    }
+
+    /// Empty tables under a name of their own in the DynamoDB at an address, such as `http://127.0.0.1:4566`. They are
+    /// deleted with the engine.
+    ///
+    /// # Panics
+    /// When it cannot make its tables there.
+    pub fn at(url: &str) -> Self {
+        Self::of(Backend::Endpoint(Endpoint::new(url)))
+    }
+
+    fn of(backend: Backend) -> Self {
+        Self(Arc::new(Inner { backend, state: Mutex::default() }))
     }
 
     /// Books over the engine, which count for themselves.
     pub fn books(&self) -> Books {
-        Books::new(self.client(), PREFIX)
+        let prefix = match &self.0.backend {
+            Backend::Embedded(_) => PREFIX,
+            Backend::Endpoint(endpoint) => &endpoint.prefix,
+        };
+        Books::new(self.client(), prefix)
     }
 
     /// The real SDK, talking to this engine.
     pub fn client(&self) -> Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("local"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(SDK_ATTEMPTS_MAX)
-                    .with_initial_backoff(Duration::from_millis(1)),
-            )
-            // By default all clients of a process share what retries they may make, and one test would starve another.
-            .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::default()).build())
-            .http_client(self.clone())
-            .build();
-        Client::from_conf(config)
+        // By default all clients of a process share what retries they may make, and one test would starve another.
+        let retries = RetryPartition::custom("tests").token_bucket(TokenBucket::default()).build();
+        let config = config().retry_partition(retries).http_client(self.clone());
+        let config = match &self.0.backend {
+            Backend::Embedded(_) => config,
+            Backend::Endpoint(endpoint) => config.endpoint_url(&endpoint.url),
+        };
+        Client::from_conf(config.build())
     }
 
     /// Asks for the fault of every request from now on.
@@ -146,11 +168,10 @@ impl Engine {
     /// # Panics
     /// When there is no such table.
     pub fn rows(&self, table: &str) -> Vec<Value> {
-        let request = serde_json::from_value(json!({"TableName": format!("{PREFIX}{table}")})).expect("a scan");
-        let answer = self.0.database.scan(request).expect("a known table");
-        let answer = serde_json::to_value(answer).expect("an answer is JSON");
-        let items = answer["Items"].as_array().cloned().unwrap_or_default();
-        let mut rows: Vec<_> = items.iter().map(plain_map).collect();
+        let mut rows = match &self.0.backend {
+            Backend::Embedded(database) => scan(database, table),
+            Backend::Endpoint(endpoint) => endpoint.rows(table),
+        };
         rows.sort_by_key(Value::to_string);
         rows
     }
@@ -167,40 +188,59 @@ impl Engine {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, operation: &str, body: &Value) -> Result<HttpResponse, ConnectorError> {
+    fn fault(&self, operation: &str, body: &Value) -> Fault {
         let mut state = self.state();
         let call = Call { operation, body, number: state.calls };
         let mut faults = state.faults.take();
         let fault = faults.as_mut().map_or(Fault::None, |faults| faults(&call));
         state.faults = state.faults.take().or(faults);
         state.calls += 1;
+        fault
+    }
+
+    async fn answer(&self, request: HttpRequest, wire: Option<SharedHttpConnector>) -> Answer {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().unwrap_or_default();
+        let body: Value = serde_json::from_slice(body).map_err(|error| ConnectorError::user(error.into()))?;
+        let fault = self.fault(&operation, &body);
         match fault {
-            Fault::RequestLost => Err(lost()),
-            Fault::Conflict if operation == "TransactWriteItems" => Ok(cancelled(body, "TransactionConflict")),
-            Fault::Conflict => Ok(refused("com.amazonaws.dynamodb.v20120810#TransactionConflictException")),
-            Fault::Throttled if operation == "TransactWriteItems" => Ok(cancelled(body, "ThrottlingError")),
-            Fault::Throttled => Ok(refused("com.amazonaws.dynamodb.v20120810#ThrottlingException")),
-            Fault::Invalid => Ok(refused("com.amazon.coral.validate#ValidationException")),
-            Fault::None | Fault::ResponseLost | Fault::Stale { .. } => {
-                let (status, mut answer) = match carry_out(&self.0.database, operation, body) {
-                    Ok(answer) => (200, answer),
-                    Err(error) => (error.status_code(), error.to_json()),
-                };
-                if status == 200 {
-                    remember(&mut state.versions, operation, body);
-                }
-                match fault {
-                    Fault::ResponseLost => return Err(lost()),
-                    Fault::Stale { keys } if operation == "BatchGetItem" => {
-                        answer = stale(&state.versions, body, &answer, keys);
-                    }
-                    _ => {}
-                }
-                Ok(response(status, answer))
+            Fault::RequestLost => return Err(lost()),
+            Fault::Conflict if operation == "TransactWriteItems" => {
+                return Ok(cancelled(&body, "TransactionConflict"));
             }
+            Fault::Conflict => {
+                return Ok(refused("com.amazonaws.dynamodb.v20120810#TransactionConflictException"));
+            }
+            Fault::Throttled if operation == "TransactWriteItems" => return Ok(cancelled(&body, "ThrottlingError")),
+            Fault::Throttled => return Ok(refused("com.amazonaws.dynamodb.v20120810#ThrottlingException")),
+            Fault::Invalid => return Ok(refused("com.amazon.coral.validate#ValidationException")),
+            Fault::None | Fault::ResponseLost | Fault::Stale { .. } => {}
         }
+        let (status, mut answer) = match (&self.0.backend, wire) {
+            (Backend::Embedded(database), _) => match carry_out(database, &operation, &body) {
+                Ok(answer) => (200, answer),
+                Err(error) => (error.status_code(), error.to_json()),
+            },
+            (Backend::Endpoint(_), Some(wire)) => endpoint::send(wire, request).await?,
+            (Backend::Endpoint(_), None) => unreachable!("a connector to an endpoint has a wire"),
+        };
+        let mut state = self.state();
+        if status == 200 {
+            remember(&mut state.versions, &operation, &body);
+        }
+        match fault {
+            Fault::ResponseLost => return Err(lost()),
+            Fault::Stale { keys } if operation == "BatchGetItem" => {
+                answer = stale(&state.versions, &body, &answer, keys);
+            }
+            _ => {}
+        }
+        Ok(response(status, answer))
     }
 }
+
+type Answer = Result<HttpResponse, ConnectorError>;
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,37 +248,66 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// The way of one client to its engine.
+#[derive(Debug)]
+struct Connector {
+    engine: Engine,
+    /// Where requests go that meet no fault, unless the engine is embedded.
+    wire: Option<SharedHttpConnector>,
+}
+
 impl HttpClient for Engine {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let wire = match &self.0.backend {
+            Backend::Embedded(_) => None,
+            Backend::Endpoint(endpoint) => Some(endpoint.http.http_connector(settings, components)),
+        };
+        SharedHttpConnector::new(Connector { engine: self.clone(), wire })
     }
 }
 
-impl HttpConnector for Engine {
+impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let engine = self.clone();
+        let (engine, wire) = (self.engine.clone(), self.wire.clone());
         HttpConnectorFuture::new(async move {
             // Other handlers get their turn, as they would while a request is on its way.
             tokio::task::yield_now().await;
             engine.travel().await;
-            let target = request.headers().get("x-amz-target").unwrap_or_default();
-            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let body = request.body().bytes().unwrap_or_default();
-            let body = serde_json::from_slice(body).map_err(|error| ConnectorError::user(error.into()))?;
-            let answer = engine.answer(&operation, &body);
+            let answer = engine.answer(request, wire).await;
             engine.travel().await;
             answer
         })
     }
 }
 
+fn config() -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS_MAX).with_initial_backoff(Duration::from_millis(1)),
+        )
+}
+
+fn sort_key(table: Table) -> Option<&'static str> {
+    (table == Table::PointsHistory).then_some("seq")
+}
+
+fn scan(database: &Database, table: &str) -> Vec<Value> {
+    let request = serde_json::from_value(json!({"TableName": format!("{PREFIX}{table}")})).expect("a scan");
+    let answer = database.scan(request).expect("a known table");
+    let answer = serde_json::to_value(answer).expect("an answer is JSON");
+    answer["Items"].as_array().into_iter().flatten().map(plain_map).collect()
+}
+
 fn definition(table: Table) -> Value {
     let partition_key = table.partition_key();
     let mut attributes = vec![json!({"AttributeName": partition_key, "AttributeType": "S"})];
     let mut keys = vec![json!({"AttributeName": partition_key, "KeyType": "HASH"})];
-    if table == Table::PointsHistory {
-        attributes.push(json!({"AttributeName": "seq", "AttributeType": "N"}));
-        keys.push(json!({"AttributeName": "seq", "KeyType": "RANGE"}));
+    if let Some(sort_key) = sort_key(table) {
+        attributes.push(json!({"AttributeName": sort_key, "AttributeType": "N"}));
+        keys.push(json!({"AttributeName": sort_key, "KeyType": "RANGE"}));
     }
     json!({
         "TableName": format!("{PREFIX}{}", table.suffix()),
