@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use loyalty_audit::{Audit, Report, Table};
-use loyalty_domain::decision::{Decision, Outcome, Rejection, Verdict};
 use loyalty_domain::campaign::Participation;
+use loyalty_domain::decision::{Decision, Outcome, Rejection, Verdict};
 use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;

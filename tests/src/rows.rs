@@ -28,7 +28,7 @@ fn time(at: Instant) -> Value {
 }
 
 /// The name of a variant in snake_case.
-fn word(variant: impl Debug) -> Value {
+pub fn snake_case(variant: impl Debug) -> String {
     let name = format!("{variant:?}");
     let mut word = String::with_capacity(name.len() + 4);
     for (at, letter) in name.chars().enumerate() {
@@ -37,7 +37,11 @@ fn word(variant: impl Debug) -> Value {
         }
         word.push(letter.to_ascii_lowercase());
     }
-    text(word)
+    word
+}
+
+fn word(variant: impl Debug) -> Value {
+    text(snake_case(variant))
 }
 
 fn row(attributes: impl IntoIterator<Item = (&'static str, Value)>) -> Row {

@@ -2,41 +2,19 @@
 //!
 //! `LOYALTY_SEEDS` sets how many schedules run (`LOYALTY_SEEDS=10000000` on demand), `LOYALTY_SEED` runs one and tells it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use loyalty_tests::sim::mutant::Mutant;
 use loyalty_tests::sim::scenario::Scenario;
 use loyalty_tests::sim::{play, shrink};
+
+use crate::seeds::{self, number};
 
 /// Schedules of a usual run.
 const SEEDS: u64 = 200_000;
 /// Within how many schedules every seeded bug must show.
 const SEEDS_FOR_A_BUG: u64 = 1_000;
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
-}
-
-/// The seed that fails first, if one does, over all cores.
 fn first_failing(seeds: u64, mutant: Option<Mutant>) -> Option<u64> {
-    let (next, failed) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds || seed > failed.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    if play(&Scenario::of(seed), mutant).is_err() {
-                        failed.fetch_min(seed, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    Some(failed.into_inner()).filter(|seed| *seed < u64::MAX)
+    seeds::first_failing(seeds, |seed| play(&Scenario::of(seed), mutant).is_err())
 }
 
 fn tell(seed: u64, mutant: Option<Mutant>) -> String {

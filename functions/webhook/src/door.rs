@@ -14,7 +14,7 @@ use loyalty_contract::webhook::{Delivery, ParseError, parse};
 use loyalty_signatures::{Refusal, Secrets, verify_token};
 
 use crate::answer::{self, Answer};
-use crate::keys::Keys;
+use crate::keys::{Keys, without_token};
 use crate::request::{NoBody, Request};
 
 /// A longer challenge is not echoed.
@@ -193,9 +193,11 @@ fn unreadable(source: Source, body: &[u8], error: ParseError) -> Verdict {
     tracing::error!(%source, %error, "a delivery cannot be read");
     match source {
         Source::KiotViet | Source::Nhanh => {
-            let (body, base64) = match std::str::from_utf8(body) {
-                Ok(text) => (text.to_owned(), false),
-                Err(_) => (STANDARD.encode(body), true),
+            // What is kept for a person must not keep the key to the door as well.
+            let kept = if source == Source::Nhanh { without_token(body) } else { body.to_vec() };
+            let (body, base64) = match String::from_utf8(kept) {
+                Ok(text) => (text, false),
+                Err(error) => (STANDARD.encode(error.as_bytes()), true),
             };
             let aside = Quarantined { source, reason: error.to_string(), body, base64 };
             Verdict::Queue {

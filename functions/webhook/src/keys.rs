@@ -87,6 +87,49 @@ fn token(secrets: &Secrets, in_body: bool, request: &Request<'_>, body: &[u8]) -
     verify_token(secrets, token.as_deref())
 }
 
+/// The field of Nhanh's body that holds its token.
+const TOKEN_FIELD: &[u8] = b"\"webhooksVerifyToken\"";
+
+/// A body that will be kept, with an empty text where its token was. The body need not be JSON: it is kept because it
+/// could not be read.
+pub fn without_token(body: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let Some(at) = rest.windows(TOKEN_FIELD.len()).position(|window| window == TOKEN_FIELD) {
+        let (before, after) = rest.split_at(at + TOKEN_FIELD.len());
+        clean.extend_from_slice(before);
+        rest = match scalar_after_colon(after) {
+            Some(end) => {
+                clean.extend_from_slice(b":\"\"");
+                &after[end..]
+            }
+            None => after,
+        };
+    }
+    clean.extend_from_slice(rest);
+    clean
+}
+
+/// Where the JSON text or number that follows a colon ends, at the latest with the body.
+fn scalar_after_colon(after: &[u8]) -> Option<usize> {
+    let skip = |from: usize| from + after[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let colon = skip(0);
+    let start = skip((after.get(colon) == Some(&b':')).then_some(colon + 1)?);
+    if after.get(start) != Some(&b'"') {
+        let number = after[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+        return Some(start + number.count()).filter(|end| *end > start);
+    }
+    let mut at = start + 1;
+    while let Some(byte) = after.get(at) {
+        match byte {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    Some(after.len())
+}
+
 /// The one scheme where the body has to be opened first; only the token is taken out of it.
 fn token_in(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
@@ -96,4 +139,29 @@ fn token_in(body: &[u8]) -> Option<String> {
     }
     let call: Call = serde_json::from_str(checked_text(body).ok()?).ok()?;
     call.token.text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_token;
+
+    #[test]
+    fn the_token_goes_and_the_rest_stays_byte_for_byte() {
+        for (body, clean) in [
+            (r#"{"webhooksVerifyToken":"s3cret","event":1}"#, r#"{"webhooksVerifyToken":"","event":1}"#),
+            ("{ \"webhooksVerifyToken\" :\n \"a\\\"b\\\\\" }", "{ \"webhooksVerifyToken\":\"\" }"),
+            (
+                r#"{"webhooksVerifyToken":"a","webhooksVerifyToken":"b"}"#,
+                r#"{"webhooksVerifyToken":"","webhooksVerifyToken":""}"#,
+            ),
+            (r#"{"webhooksVerifyToken":"cut sho"#, r#"{"webhooksVerifyToken":"""#),
+            (r#"{"webhooksVerifyToken":"cut\"#, r#"{"webhooksVerifyToken":"""#),
+            (r#"["webhooksVerifyToken", 1.50]"#, r#"["webhooksVerifyToken", 1.50]"#),
+            (r#"{"webhooksVerifyToken":-7.5e+3}"#, r#"{"webhooksVerifyToken":""}"#),
+            (r#"{"webhooksVerifyToken":[7]}"#, r#"{"webhooksVerifyToken":[7]}"#),
+            ("", ""),
+        ] {
+            assert_eq!(String::from_utf8(without_token(body.as_bytes())).unwrap(), clean, "{body}");
+        }
+    }
 }

@@ -107,11 +107,7 @@ fn review(
     if verdict.reason != Reason::CycleEnded || member.balance.qualifying.0 != 0 || takes {
         let at = day_start(programme.zone, due);
         let posting = Posting::new(EntryKind::Reset, RuleId::new("review"), verdict.reason, at);
-        Ledger::new(programme, member, entries).reset(
-            posting,
-            verdict.tier,
-            programme.review.reset_redeemable,
-        )?;
+        Ledger::new(programme, member, entries).reset(posting, verdict.tier, programme.review.reset_redeemable)?;
     }
     member.tier_floor = member.tier.clone();
     Ok(())

@@ -102,8 +102,7 @@ pub fn behave(
         hold_until: None,
         created_at: member.as_of,
     };
-    let decision =
-        Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
+    let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
 

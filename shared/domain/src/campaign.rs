@@ -156,9 +156,8 @@ impl Campaign {
 
 /// Whether some campaign of the programme may address the member, now or later: by tier and orders alone (C1).
 pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
-    let addressed = |campaign: &Campaign| {
-        campaign.addresses(&member.tier) && member.orders_count >= campaign.audience.orders_min
-    };
+    let addressed =
+        |campaign: &Campaign| campaign.addresses(&member.tier) && member.orders_count >= campaign.audience.orders_min;
     programme.campaigns.iter().any(addressed)
 }
 
@@ -176,12 +175,7 @@ pub(crate) fn may_join(campaign: &Campaign, order: &Order, member: &Member) -> b
 
 /// Uses one participation of the campaign for the order, if it may (C5, X14–X17). `tier` is the one the order is judged
 /// by.
-pub(crate) fn join(
-    campaign: &Campaign,
-    order: &Order,
-    tier: &TierId,
-    participations: &mut [Participation],
-) -> bool {
+pub(crate) fn join(campaign: &Campaign, order: &Order, tier: &TierId, participations: &mut [Participation]) -> bool {
     let Some(participation) = participations.iter_mut().find(|part| part.campaign == campaign.id) else {
         return false;
     };
@@ -334,8 +328,7 @@ fn chosen(programme: &Programme, campaign: &Campaign, member: &Member) -> Result
     let quiet = member.last_ordered_at.map(|last| days_between(programme.day(last), today));
     let long_quiet = audience.quiet_days_min.is_none_or(|least| quiet.is_some_and(|days| days >= i64::from(least)));
     let less_often = !audience.buying_less_often || buys_less_often(programme, member, quiet.unwrap_or(0));
-    let near = !audience.near_tier_only
-        || orders_to_next(programme, member).is_some_and(|orders| orders <= 1);
+    let near = !audience.near_tier_only || orders_to_next(programme, member).is_some_and(|orders| orders <= 1);
     Ok(member.orders_count >= audience.orders_min && long_quiet && less_often && near)
 }
 

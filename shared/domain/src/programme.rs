@@ -10,9 +10,9 @@ use crate::lots::Expiry;
 use crate::money::Currency;
 use crate::points::{Ratio, Rounding};
 use crate::redeem::Reward;
+use crate::time::{Instant, Tz, day_in, month_end, plus_days, plus_months, quarter_end, year_end};
 use crate::topup::TopupStep;
 use crate::voucher::Offer;
-use crate::time::{Instant, Tz, day_in, month_end, plus_days, plus_months, quarter_end, year_end};
 use chrono::NaiveDate;
 
 /// One version of a shop's programme.

@@ -55,7 +55,8 @@ pub fn month_start(day: NaiveDate) -> NaiveDate {
 pub fn day_start(zone: Tz, day: NaiveDate) -> Instant {
     let midnight = day.and_time(NaiveTime::MIN);
     let local = zone.from_local_datetime(&midnight).earliest();
-    let local = local.or_else(|| zone.from_local_datetime(&midnight.checked_add_signed(TimeDelta::hours(1))?).earliest());
+    let local =
+        local.or_else(|| zone.from_local_datetime(&midnight.checked_add_signed(TimeDelta::hours(1))?).earliest());
     local.map_or_else(|| midnight.and_utc(), |at| at.to_utc())
 }
 

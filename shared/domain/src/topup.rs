@@ -76,7 +76,10 @@ pub fn top_up(
         hold_until: None,
         created_at: member.as_of,
     };
-    let decision =
-        Decision { request: Some(request.clone()), grants: grant.into_iter().collect(), ..Decision::posted(member, entries) };
+    let decision = Decision {
+        request: Some(request.clone()),
+        grants: grant.into_iter().collect(),
+        ..Decision::posted(member, entries)
+    };
     Ok((request, decision))
 }

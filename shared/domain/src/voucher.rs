@@ -67,11 +67,7 @@ impl Grant {
     #[must_use]
     pub fn for_tier(self, tier: &TierId, remind_after_days: Option<u32>) -> Self {
         let remind_on = remind_after_days.map(|days| plus_days(self.valid_from, days));
-        Self {
-            remind_on: remind_on.filter(|day| *day <= self.valid_until),
-            tier: Some(tier.clone()),
-            ..self
-        }
+        Self { remind_on: remind_on.filter(|day| *day <= self.valid_until), tier: Some(tier.clone()), ..self }
     }
 }
 

@@ -12,11 +12,11 @@ use loyalty_domain::voucher::Grant;
 
 use crate::apply::ATTEMPTS_MAX;
 use crate::commit::{Condition, Failure, Write, pause};
+use crate::read::readable;
 use crate::records::{
     decode_participation, decode_request, encode_entry, encode_member, encode_participation, encode_request,
     encode_voucher,
 };
-use crate::read::readable;
 use crate::rows::Slot;
 use crate::{Books, Consistency, StoreError, Table};
 
@@ -166,12 +166,7 @@ impl Books {
         Ok(found)
     }
 
-    fn writes_of(
-        &self,
-        programme: &Programme,
-        decision: &Decision,
-        revisions: &Revisions,
-    ) -> Vec<Write> {
+    fn writes_of(&self, programme: &Programme, decision: &Decision, revisions: &Revisions) -> Vec<Write> {
         let mut writes = Vec::new();
         if let Some(member) = &decision.member {
             let item = encode_member(member, revisions.member + 1, programme);
@@ -186,11 +181,8 @@ impl Books {
             let item = encode_request(request, revisions.request + 1);
             writes.push(Write { table: Table::Requests, item, condition: Condition::as_read(revisions.request) });
         }
-        let entry = |entry| Write {
-            table: Table::PointsHistory,
-            item: encode_entry(entry),
-            condition: Condition::Absent,
-        };
+        let entry =
+            |entry| Write { table: Table::PointsHistory, item: encode_entry(entry), condition: Condition::Absent };
         writes.extend(decision.entries.iter().map(entry));
         if decision.request.is_some() {
             writes.extend(self.vouchers_of(decision));
@@ -228,4 +220,3 @@ impl Books {
         }
     }
 }
-

@@ -59,11 +59,6 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    /// Every table, for whoever makes them.
-    #[cfg(feature = "test-engine")]
-    const ALL: [Self; 6] =
-        [Self::Members, Self::PointsHistory, Self::Orders, Self::Participations, Self::Requests, Self::Vouchers];
-
     const fn suffix(self) -> &'static str {
         match self {
             Self::Members => "members",

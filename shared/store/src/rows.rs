@@ -163,7 +163,8 @@ impl Books {
             if rows.participations.contains_key(&key) {
                 continue;
             }
-            let item = self.get(Table::Participations, campaign.as_str(), Some(member_id.as_str()), consistency).await?;
+            let item =
+                self.get(Table::Participations, campaign.as_str(), Some(member_id.as_str()), consistency).await?;
             let Some(item) = item else { return Ok(false) };
             let stored = readable(Table::Participations, member_id.as_str(), decode_participation(item))?;
             rows.participations.insert(key, stored.into());

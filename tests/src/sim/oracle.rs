@@ -222,7 +222,8 @@ fn judge_member(
             seen.get(&order.order_id).is_some_and(|list| list.iter().any(|seen| undone(&seen.snapshot.facts)));
         let barred = programme.reversal.no_recredit_after_cancel && ever_undone;
         if earns(&order.facts, programme.earning.earn_when) && order.facts.currency == programme.currency && !barred {
-            spent_minor += (order.facts.due_minor - order.facts.shipping_minor - order.facts.refunded_minor).max(0);
+            let goods = order.facts.due_minor - order.facts.shipping_minor;
+            spent_minor += (goods - order.facts.refunded_minor.max(0)).max(0);
         }
     }
     claim(member.orders_count == orders_count, || wrong("orders_count is not the number of their orders"))?;
@@ -385,7 +386,8 @@ fn own_points(facts: &OrderFacts, programme: &Programme, multiplier: Ratio) -> (
         (RefundRule::LineExact, Some(lines)) => lines,
         _ => facts.refunded_minor,
     };
-    let net = i128::from((gross - returned).max(0));
+    // Nobody is given points for a refund below zero (F26).
+    let net = i128::from((gross - returned.max(0)).max(0));
     let part = |ratio: Ratio| (i128::from(ratio.numerator), i128::from(ratio.denominator.get()));
     let points = |factor: Ratio| {
         let ((rate, per), (factor, of)) = (part(earning.rate), part(factor));

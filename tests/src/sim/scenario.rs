@@ -71,9 +71,13 @@ pub fn phone(member_id: &MemberId) -> String {
     format!("84{member_id}")
 }
 
-const MEMBERS_MAX: u8 = 3;
+/// Members are numbered from 0.
+pub const MEMBERS_MAX: u8 = 3;
 const ORDERS_MAX: usize = 4;
 const SNAPSHOTS_MAX: usize = 6;
+/// Orders of 10^18 in one scenario: more of them would not fit a member's figures together (F26).
+const HUGE_ORDERS_MAX: usize = 4;
+const HUGE_MINOR: i64 = 1_000_000_000_000_000_000;
 
 impl Scenario {
     /// The scenario of a seed.
@@ -86,6 +90,29 @@ impl Scenario {
             draw.order(order, members, &mut snapshots);
         }
         let events = draw.events(&snapshots, members, &programmes);
+        Self { programmes, snapshots, events }
+    }
+
+    /// So many deliveries of orders, some with hostile amounts, and nothing else: what one function meets.
+    pub fn of_orders(seed: u64, deliveries: usize) -> Self {
+        let mut draw = Draw(ChaCha8Rng::seed_from_u64(seed));
+        let programmes = draw.programmes();
+        let members = draw.0.random_range(1..=MEMBERS_MAX);
+        let (mut snapshots, mut events) = (Vec::new(), Vec::new());
+        let mut huge = 0;
+        for order in 0.. {
+            let first = snapshots.len();
+            draw.order(order, members, &mut snapshots);
+            if draw.one_in(8) {
+                huge += usize::from(draw.hostile(&mut snapshots[first..], huge < HUGE_ORDERS_MAX));
+            }
+            events.extend(draw.deliveries(&snapshots, first));
+            if events.len() >= deliveries {
+                break;
+            }
+        }
+        events.truncate(deliveries);
+        let events = draw.overtaken(events);
         Self { programmes, snapshots, events }
     }
 
@@ -232,10 +259,37 @@ impl Draw {
         }
     }
 
+    /// From one of its snapshots on, an order says what no shop should (F26). Whether it is a huge one.
+    fn hostile(&mut self, snapshots: &mut [OrderSnapshot], may_be_huge: bool) -> bool {
+        let from = self.0.random_range(0..snapshots.len());
+        let what = self.0.random_range(if may_be_huge { 0..8 } else { 2..8 });
+        for OrderSnapshot { facts, .. } in &mut snapshots[from..] {
+            match what {
+                0 | 1 => facts.due_minor = HUGE_MINOR,
+                2 => facts.due_minor = -500_000,
+                3 => facts.shipping_minor = HUGE_MINOR,
+                4 => facts.refunded_minor = HUGE_MINOR,
+                5 => facts.refunded_minor = -40_000,
+                6 => facts.items_minor = Some(-1),
+                _ => {
+                    facts.due_minor = HUGE_MINOR;
+                    facts.currency = Currency::from_code("USD").unwrap_or(Currency::VND);
+                }
+            }
+        }
+        what < 2
+    }
+
     /// Every snapshot is delivered at least once, some again and again; members spend in between.
     fn events(&mut self, snapshots: &[OrderSnapshot], members: u8, programmes: &[(Instant, Programme)]) -> Vec<Event> {
+        let mut events = self.deliveries(snapshots, 0);
+        self.commands(&mut events, members, programmes);
+        self.overtaken(events)
+    }
+
+    fn deliveries(&mut self, snapshots: &[OrderSnapshot], first: usize) -> Vec<Event> {
         let mut events = Vec::new();
-        for (at, snapshot) in snapshots.iter().enumerate() {
+        for (at, snapshot) in snapshots.iter().enumerate().skip(first) {
             for _ in 0..self.pick(&[1, 1, 1, 2, 3]) {
                 let late = self.pick(&[7, 7, 7, 60, 65 * 60, 25 * 3_600, 14 * 86_400, 365 * 86_400]);
                 let skew = self.0.random_range(-300..=300);
@@ -243,7 +297,11 @@ impl Draw {
                 events.push(self.event(now, What::Order(at)));
             }
         }
-        let Some(last) = events.iter().map(|event| event.now).max() else { return events };
+        events
+    }
+
+    fn commands(&mut self, events: &mut Vec<Event>, members: u8, programmes: &[(Instant, Programme)]) {
+        let Some(last) = events.iter().map(|event| event.now).max() else { return };
         let span = (last - start()).num_seconds().max(1);
         for key in 0..self.0.random_range(0..5) {
             let now = if self.one_in(2) {
@@ -265,7 +323,10 @@ impl Draw {
                 events.push(event);
             }
         }
-        // Roughly in the order of time: what is delivered later may still be overtaken (F3, F4).
+    }
+
+    /// Roughly in the order of time: what is delivered later may still be overtaken (F3, F4).
+    fn overtaken(&mut self, events: Vec<Event>) -> Vec<Event> {
         let jitter = self.pick(&[0, 0, 3_600, 40 * 86_400]);
         let mut keyed: Vec<_> = events
             .into_iter()

@@ -2,7 +2,7 @@
 
 use super::mutant::Mutant;
 use super::play;
-use super::scenario::{Fault, Scenario, What};
+use super::scenario::{Event, Fault, Scenario, What};
 
 /// Leaves out events, then faults, as long as the scenario still fails; then tells it.
 pub fn smallest(mut scenario: Scenario, mutant: Option<Mutant>) -> Scenario {
@@ -57,15 +57,18 @@ pub fn told(scenario: &Scenario) -> String {
     for (from, programme) in &scenario.programmes {
         lines.push(format!("from {from}: {programme:?}"));
     }
-    for event in &scenario.events {
-        let what = match event.what {
-            What::Order(at) => {
-                let snapshot = &scenario.snapshots[at];
-                format!("{} of {:?}: {:?}", snapshot.order_id, snapshot.member_id, snapshot.facts)
-            }
-            other => format!("{other:?}"),
-        };
-        lines.push(format!("{} {what} [{:?}, lag {:?}, hold {}]", event.now, event.fault, event.lag, event.hold));
-    }
+    lines.extend(scenario.events.iter().map(|event| line(scenario, event)));
     lines.join("\n")
+}
+
+/// One event in words.
+pub fn line(scenario: &Scenario, event: &Event) -> String {
+    let what = match event.what {
+        What::Order(at) => {
+            let snapshot = &scenario.snapshots[at];
+            format!("{} of {:?}: {:?}", snapshot.order_id, snapshot.member_id, snapshot.facts)
+        }
+        other => format!("{other:?}"),
+    };
+    format!("{} {what} [{:?}, lag {:?}, hold {}]", event.now, event.fault, event.lag, event.hold)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use loyalty_domain::decision::{Decision, Rejection, Verdict};
-use loyalty_domain::ids::RuleId;
+use loyalty_domain::ids::RequestId;
+use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::order::OrderSnapshot;
 use loyalty_domain::programme::Programme;
@@ -252,6 +253,7 @@ impl World<'_> {
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
+                Ok(Verdict::NeedsParticipations(_)) => return Err(ReadAgain),
                 Ok(Verdict::NeedsHistory(id)) => {
                     let read = self.store.history(&id, history_lag);
                     let ends = member.row.as_ref().map_or(0, |member| member.last_seq);

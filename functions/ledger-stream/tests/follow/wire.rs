@@ -9,8 +9,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use ledger_stream::{Bus, LedgerStream};
-use loyalty_messaging::Outbox;
 use loyalty_contract::programme::ProgrammeFile;
+use loyalty_messaging::Outbox;
 use serde_json::{Value, json};
 
 const PROGRAMME: &str = include_str!("../../../../infra/programmes/cnv-retail.toml");

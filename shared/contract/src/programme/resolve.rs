@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
-use super::living::{self, Context};
 use super::file::{self, CycleModel, ExpiryModel, LateReversalTier, Mechanism, MultiplierMode};
+use super::living::{self, Context};
 use super::numbers::Exact;
 use super::{Problem, Version, section};
 use crate::queue::Source;
@@ -157,8 +157,7 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
     let tiers = tiers(content, currency, found);
     let review = living::review(&content.review, found);
     let notices = living::notices(&content.notices, found);
-    let ids: Vec<TierId> =
-        content.tiers.iter().filter_map(|tier| tier.id.as_deref()).map(TierId::new).collect();
+    let ids: Vec<TierId> = content.tiers.iter().filter_map(|tier| tier.id.as_deref()).map(TierId::new).collect();
     let mut context = Context { currency, tiers: &ids, found };
     let mut seen = Vec::new();
     let campaigns = context.campaigns(&content.campaigns, &mut seen);
@@ -271,7 +270,11 @@ fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) ->
     for (at, section) in sections.iter().enumerate() {
         let path = |key: &str| format!("tiers[{at}].{key}");
         let id = section.id.clone().unwrap_or_default();
-        found.require(is_id(&id), &path("id"), "missing or not of lower-case letters, digits and hyphens, like \"silver\"");
+        found.require(
+            is_id(&id),
+            &path("id"),
+            "missing or not of lower-case letters, digits and hyphens, like \"silver\"",
+        );
         found.require(tiers.iter().all(|tier| tier.id.as_str() != id), &path("id"), "there is a tier of this id above");
         let name = section.name.clone().unwrap_or_default();
         found.require(!name.trim().is_empty(), &path("name"), "missing: the name customers see");

@@ -1,11 +1,11 @@
 //! Rows of `members`.
 
 use chrono::NaiveDate;
+use loyalty_domain::campaign::in_an_audience;
+use loyalty_domain::daily::due_on;
 use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
 use loyalty_domain::lots::Lots;
 use loyalty_domain::member::{Hold, Member, Profile};
-use loyalty_domain::daily::due_on;
-use loyalty_domain::campaign::in_an_audience;
 use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;

@@ -10,9 +10,9 @@ mod order;
 mod participation;
 mod request;
 mod terms;
-mod voucher;
 #[cfg(test)]
 mod tests;
+mod voucher;
 
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::points::Legs;
@@ -24,8 +24,8 @@ pub(crate) use entry::{decode as decode_entry, encode as encode_entry};
 pub(crate) use member::{decode as decode_member, encode as encode_member};
 pub(crate) use order::{decode as decode_order, encode as encode_order};
 pub(crate) use participation::{decode as decode_participation, encode as encode_participation};
-pub(crate) use voucher::{decode as decode_voucher, encode as encode_voucher};
 pub(crate) use request::{decode as decode_request, encode as encode_request};
+pub(crate) use voucher::{decode as decode_voucher, encode as encode_voucher};
 
 /// A row that exists is not what this version can read.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_store::engine::Fault;
 use loyalty_store::{Consistency, StoreError};
 
+use crate::second_engine;
 use crate::support::{AN, BINH, Shop, at, order, programme, version, with_welcome};
 
 #[tokio::test]
@@ -74,10 +75,12 @@ async fn a_batch_above_a_hundred_rows_is_split() {
 #[tokio::test]
 async fn a_batch_above_four_megabytes_is_split() {
     let shop = Shop::new(programme());
+    // The second engine counts the bytes of JSON in ASCII, where this letter takes six and not two.
+    let long = if second_engine::is_chosen() { "aa" } else { "ă" };
     let of = |number: i64| {
         let mut snapshot = version("1", number, OrderStatus::Confirmed);
         snapshot.member_id = Some(format!("m_{number}").as_str().into());
-        snapshot.profile.name = Some("ă".repeat(190_000));
+        snapshot.profile.name = Some(long.repeat(190_000));
         snapshot
     };
     assert_eq!(shop.cost((0..12).map(of).collect()).await.requests, 1 + 2);

@@ -4,9 +4,12 @@ use loyalty_domain::decision::Outcome;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_store::Consumed;
 
+use crate::second_engine;
 use crate::support::{Shop, order, programme, version, with_welcome};
 
 fn check(consumed: Consumed, requests: u64, read_units: f64, write_units: f64) {
+    // Reads are one BatchGetItem, of which the second engine does not say what it consumed.
+    let read_units = if second_engine::is_chosen() { 0.0 } else { read_units };
     assert_eq!(consumed, Consumed { requests, read_units, write_units });
 }
 

@@ -1,7 +1,10 @@
-//! The books over an embedded engine: what an order costs, and that no fault leaves anything half-written or doubled.
+//! The books over a DynamoDB: what an order costs, and that no fault leaves anything half-written or doubled.
+//!
+//! Over the embedded engine, or over the one at `LOYALTY_DYNAMODB_URL`: the same tests for both.
 
 mod batches;
 mod budget;
 mod faults;
 mod reading;
+mod second_engine;
 mod support;

@@ -74,7 +74,10 @@ pub struct Shop {
 
 impl Shop {
     pub fn new(programme: Programme) -> Self {
-        let engine = Engine::new();
+        Self::over(crate::second_engine::chosen(), programme)
+    }
+
+    pub fn over(engine: Engine, programme: Programme) -> Self {
         Self { books: engine.books(), engine, programme: Arc::new(programme) }
     }
 

@@ -1,0 +1,249 @@
+//! Deliveries of every shop about people who do not exist, marked so that they can be found again.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use loyalty_contract::queue::Source;
+use loyalty_signatures::{sign_base64, sign_kiotviet, sign_standard};
+use serde_json::{Value, json};
+
+/// A customer. The same source and tag are the same person.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub tag: String,
+    pub phone: String,
+    pub name: String,
+    pub email: String,
+    pub birthday: String,
+}
+
+const TAGS: [&str; 8] = ["good", "forged", "unsigned", "broken", "odd", "twice", "queued", "stranger"];
+
+impl Person {
+    pub fn new(source: Source, tag: &str) -> Self {
+        let at = |of: Option<usize>| of.expect("a known tag and source");
+        let (door, way) = (at(Source::ALL.iter().position(|s| *s == source)), at(TAGS.iter().position(|t| *t == tag)));
+        let word = format!("chimyen{tag}{source}");
+        Self {
+            tag: format!("{tag} {source}"),
+            phone: format!("09654321{door}{way}"),
+            name: format!("Trần {word}"),
+            email: format!("thu.{word}@example.vn"),
+            birthday: format!("19{way}3-0{}-17", door + 1),
+        }
+    }
+
+    /// How they came to the door.
+    pub fn way(&self) -> &str {
+        self.tag.split(' ').next().unwrap_or_default()
+    }
+
+    /// The part of the name that is nobody else's.
+    pub fn name_word(&self) -> String {
+        self.name.trim_start_matches("Trần ").to_owned()
+    }
+
+    /// Shops send it; nothing of ours has a use for it.
+    pub fn address(&self) -> String {
+        format!("{} phố Hàng Bạc", self.phone.chars().rev().collect::<String>())
+    }
+}
+
+/// One request of a shop, or of someone who would be one.
+pub struct Delivery {
+    pub what: &'static str,
+    pub person: Person,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+    /// The answers it may get.
+    pub statuses: &'static [u16],
+}
+
+pub fn secret_variable(source: Source) -> String {
+    format!("WEBHOOK_SECRET_{}", source.as_str().to_uppercase())
+}
+
+pub fn secret(source: Source) -> String {
+    match source {
+        Source::Standard => format!("whsec_{}", STANDARD.encode("chimyen-secret-standard!")),
+        _ => format!("chimyen-secret-{source}"),
+    }
+}
+
+/// Everything that arrives at a shop's door, in this order.
+pub fn deliveries(source: Source) -> Vec<Delivery> {
+    let now = Utc::now();
+    let (first, later) = (now - TimeDelta::minutes(30), now - TimeDelta::minutes(20));
+    let person = |tag| Person::new(source, tag);
+    let good = person("good");
+    let credited = order(source, &good, "1", first, false).to_string();
+    let mut all = Vec::new();
+    let mut add = |what, person: &Person, headers, body: &str, statuses| {
+        let (person, body) = (person.clone(), body.as_bytes().to_vec());
+        all.push(Delivery { what, person, headers, body, statuses });
+    };
+    add("an order", &good, signed(source, &credited), &credited, &[200, 202]);
+    add("the order again", &good, signed(source, &credited), &credited, &[200, 202]);
+    let cancelled = order(source, &good, "1", later, true).to_string();
+    add("a cancel", &good, signed(source, &cancelled), &cancelled, &[200, 202]);
+    let second = order(source, &good, "2", later, false).to_string();
+    add("a second order", &good, signed(source, &second), &second, &[200, 202]);
+
+    let forged = person("forged");
+    let text = order(source, &forged, "3", first, false).to_string();
+    let mut headers = signed(source, &text);
+    for name in ["Authorization", "X-Hub-Signature", "webhook-signature", "X-Shopify-Hmac-Sha256"] {
+        headers.entry(name.to_owned()).and_modify(|value| *value = super::GUESSED_TOKEN.to_owned());
+    }
+    let body = text.replacen(':', ": ", 1);
+    add("a forged order", &forged, headers, &body, &[401, 503]);
+    let unsigned = person("unsigned");
+    let text = order(source, &unsigned, "4", first, false).to_string();
+    add("an unsigned order", &unsigned, BTreeMap::new(), &text, &[401, 503]);
+
+    let broken = person("broken");
+    let text = order(source, &broken, "5", first, false).to_string();
+    let text = &text[..text.len() - 2];
+    add("half an order", &broken, signed(source, text), text, &[200, 400]);
+    // Where a time, an amount, an id or a word should be, there is a person; never one that is a good amount.
+    let odd = person("odd");
+    for field in [
+        "updated_at",
+        "modified_on",
+        "date_modified_gmt",
+        "ModifiedDate",
+        "updatedDateTime",
+        "status",
+        "Status",
+        "total",
+        "total_price",
+        "amount_due",
+        "Total",
+        "calcTotalMoney",
+        "currency",
+        "id",
+        "Id",
+        "order_id",
+        "orderId",
+        "type",
+        "event",
+        "Action",
+        "shipping_fee",
+        "placed_at",
+        "timestamp",
+        "birthday",
+    ] {
+        for value in [
+            json!(format!("{} gọi lại", odd.phone)),
+            json!(odd.name),
+            json!({"email": odd.email}),
+            json!(format!("+{}", odd.email)),
+        ] {
+            let mut changed = order(source, &odd, &format!("6-{field}"), first, false);
+            // An id is shown as an id: a shop that makes it of a phone number cannot be helped.
+            let id = ["id", "Id", "order_id", "orderId"].contains(&field);
+            if replace(&mut changed, field, &value) && !(id && value.is_string()) {
+                let text = changed.to_string();
+                add("an odd order", &odd, signed(source, &text), &text, &[200, 202, 400, 422]);
+            }
+        }
+    }
+    if source == Source::Nhanh {
+        // The token comes in the body, which cannot be read, but is the shop's.
+        let twice = person("twice");
+        let mut call = order(source, &twice, "7", first, false);
+        call["webhooksVerifyToken"] = json!(secret(source));
+        let text = call.to_string().replacen('{', r#"{"event":"orderAdd","#, 1);
+        add("an order twice over", &twice, BTreeMap::new(), &text, &[200]);
+        call["event"] = json!("orderUpdate");
+        add("half an update", &twice, BTreeMap::new(), &call.to_string(), &[200]);
+    }
+    all
+}
+
+/// Whether there was such a field somewhere.
+fn replace(json: &mut Value, field: &str, value: &Value) -> bool {
+    match json {
+        Value::Object(fields) => {
+            if let Some(old) = fields.get_mut(field) {
+                *old = value.clone();
+                return true;
+            }
+            fields.values_mut().any(|inner| replace(inner, field, value))
+        }
+        Value::Array(values) => values.iter_mut().any(|inner| replace(inner, field, value)),
+        _ => false,
+    }
+}
+
+fn signed(source: Source, body: &str) -> BTreeMap<String, String> {
+    let (secret, body) = (secret(source), body.as_bytes());
+    let base64 = sign_base64(secret.as_bytes(), body);
+    let headers = match source {
+        Source::Standard => {
+            let now = Utc::now().timestamp();
+            let signature = sign_standard(&secret, "msg_1", now, body).expect("a good secret");
+            vec![
+                ("webhook-id", "msg_1".into()),
+                ("webhook-timestamp", now.to_string()),
+                ("webhook-signature", signature),
+            ]
+        }
+        Source::Shopify => vec![("X-Shopify-Hmac-Sha256", base64)],
+        Source::WooCommerce => vec![("X-WC-Webhook-Signature", base64)],
+        Source::Haravan => vec![("X-Haravan-HmacSha256", base64)],
+        Source::Sapo => vec![("X-Sapo-Hmac-SHA256", base64)],
+        Source::KiotViet => vec![("X-Hub-Signature", sign_kiotviet(secret.as_bytes(), body))],
+        Source::Pancake | Source::Nhanh => vec![("Authorization", format!("Bearer {secret}"))],
+    };
+    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A paid order of 530.000đ in the shop's own words, delivered or cancelled.
+fn order(source: Source, person: &Person, number: &str, at: DateTime<Utc>, cancelled: bool) -> Value {
+    let Person { phone, name, email, birthday, .. } = person;
+    let address = person.address();
+    let zone = FixedOffset::east_opt(7 * 3600).expect("a zone");
+    let (placed, updated) = ((at - TimeDelta::minutes(9)).to_rfc3339(), at.to_rfc3339());
+    let utc = at.format("%Y-%m-%dT%H:%M:%S").to_string();
+    let there = at.with_timezone(&zone);
+    let (naive, spaced) =
+        (there.format("%Y-%m-%dT%H:%M:%S").to_string(), there.format("%Y-%m-%d %H:%M:%S").to_string());
+    match source {
+        Source::Standard => json!({"type": "order.changed", "timestamp": updated, "data": {
+            "order_id": format!("DH-{number}"), "placed_at": placed, "updated_at": updated,
+            "status": if cancelled { "cancelled" } else { "delivered" }, "payment_status": "paid",
+            "amount_due": "530000", "shipping_fee": "30000", "refunded": "0", "currency": "VND", "note": address,
+            "customer": {"phone": phone, "name": name, "email": email, "birthday": birthday}}}),
+        Source::Shopify | Source::Haravan => json!({"id": number, "created_at": placed, "updated_at": updated,
+            "cancelled_at": cancelled.then_some(&updated), "cancelled_status": if cancelled { "cancelled" } else { "uncancelled" },
+            "currency": "VND", "financial_status": "paid", "fulfillment_status": "fulfilled", "note": address,
+            "total_price": "530000", "shipping_lines": [{"price": "30000"}], "email": email,
+            "shipping_address": {"address1": address, "phone": phone},
+            "fulfillments": [{"status": "success", "carrier_status_code": "delivered"}],
+            "customer": {"phone": phone, "first_name": person.name_word(), "last_name": "Trần", "email": email}}),
+        Source::Sapo => json!({"id": number, "created_on": placed, "modified_on": updated,
+            "status": if cancelled { "cancelled" } else { "completed" }, "cancelled_on": cancelled.then_some(&updated),
+            "payment_status": "paid", "total": 530_000, "delivery_fee": {"fee": 30_000}, "note": address,
+            "customer_data": {"phone_number": phone, "name": name, "email": email}}),
+        Source::WooCommerce => json!({"id": number, "status": if cancelled { "cancelled" } else { "completed" },
+            "currency": "VND", "total": "530000.00", "shipping_total": "30000.00", "customer_id": 0,
+            "date_created_gmt": utc, "date_modified_gmt": utc, "date_paid_gmt": utc, "refunds": [],
+            "billing": {"phone": phone, "first_name": name, "email": email, "address_1": address}}),
+        Source::KiotViet => json!({"Id": "n1", "Attempt": 1, "Notifications": [{"Action": "invoice.update.1",
+            "Data": [{"Id": number, "PurchaseDate": naive, "ModifiedDate": naive, "Total": 530_000,
+                "TotalPayment": 530_000, "Status": if cancelled { 2 } else { 1 }, "CustomerName": name,
+                "Description": address,
+                "InvoiceDelivery": {"Status": 3, "Price": 30_000, "ContactNumber": phone, "Address": address}}]}]}),
+        Source::Pancake => json!({"id": number, "inserted_at": utc, "updated_at": utc,
+            "status": if cancelled { 6 } else { 16 }, "bill_phone_number": phone, "bill_full_name": name,
+            "bill_email": email, "shipping_fee": 30_000, "shipping_address": {"full_address": address},
+            "items": [{"quantity": 1, "variation_info": {"retail_price": 500_000}}]}),
+        Source::Nhanh => json!({"event": "orderAdd", "businessId": 10, "data": {"orderId": number,
+            "createdDateTime": spaced, "updatedDateTime": spaced, "status": if cancelled { "Canceled" } else { "Success" },
+            "calcTotalMoney": 530_000, "customerShipFee": 30_000, "moneyTransfer": 530_000, "customerAddress": address,
+            "customerMobile": phone, "customerName": name, "customerEmail": email}}),
+    }
+}
