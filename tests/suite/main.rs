@@ -4,6 +4,7 @@ mod engine;
 mod exhaustive;
 mod golden;
 mod late;
+mod living;
 mod properties;
 mod scenarios;
 mod seeds;

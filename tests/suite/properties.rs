@@ -12,6 +12,8 @@ use loyalty_domain::programme::{
     Basis, EarnWhen, NegativeBalance, Programme, RefundRule, RoundStage, TierMultiplier, Welcome, WelcomeWhen,
 };
 use loyalty_domain::reconcile::{OrderRows, reconcile_order};
+use loyalty_domain::redeem::{Redemption, redeem};
+use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
 use loyalty_tests::book::Book;
 use loyalty_tests::build::{at, cnv_miniapp, cnv_retail_by_tier, delivered, ladder, programme, ratio};
@@ -331,9 +333,11 @@ proptest! {
         next.facts.status = OrderStatus::Cancelled;
         next.facts.due_minor = figures[12];
         next.facts.updated_at = times[4];
-        let rows = OrderRows { order: Some(order), member: Some(member.clone()), left_member: None, history: Some(&[]) };
+        let rows = OrderRows { order: Some(order), member: Some(member.clone()), left_member: None, history: Some(&[]), participations: Some(Vec::new()) };
         let _ = reconcile_order(&programme, rows, next, times[3]);
-        let _ = loyalty_domain::redeem::redeem(&programme, member, figures[0], RuleId::from("r"), times[4]);
+        let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
+        let redemption = Redemption { asked, reward: None, points: Some(figures[0]), order_minor: None, hold: true };
+        let _ = redeem(&programme, member, None, redemption, times[4]);
     }
 }
 

@@ -1,0 +1,454 @@
+//! The worked examples about time: campaigns, cycles, expiry, holds, vouchers. Each by its id.
+
+use chrono::{Duration, NaiveDate};
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::adjust::{Adjustment, adjust};
+use loyalty_domain::behaviour::{Behaved, BehaviourRows, behave};
+use loyalty_domain::campaign::{ParticipationState, enrol};
+use loyalty_domain::daily::{About, due_on, run_day};
+use loyalty_domain::decision::Rejection;
+use loyalty_domain::ids::RuleId;
+use loyalty_domain::ledger::{Entry, EntryKind, Note, Reason};
+use loyalty_domain::member::Member;
+use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
+use loyalty_domain::points::Legs;
+use loyalty_domain::programme::{Cycle, Downgrade, Programme};
+use loyalty_domain::redeem::{Redemption, confirm, redeem, undo};
+use loyalty_domain::request::Asked;
+use loyalty_domain::time::Instant;
+use loyalty_domain::topup::top_up;
+use loyalty_tests::book::Book;
+use loyalty_tests::build::{at, cnv_miniapp, delivered, member_in};
+
+fn preset(name: &str, more: &str) -> Programme {
+    let path = format!("{}/../infra/programmes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = format!("{}\n{more}", std::fs::read_to_string(path).unwrap());
+    ProgrammeFile::parse(&text).unwrap().at(monday()).programme.clone()
+}
+
+/// Monday 08:00 in Ho Chi Minh City.
+fn monday() -> Instant {
+    at("2026-11-23T08:00:00+07:00")
+}
+
+fn later(hours: i64) -> Instant {
+    monday() + Duration::hours(hours)
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// An order as it is at an instant.
+fn order(id: &str, net_minor: i64, status: OrderStatus, payment: PaymentStatus, now: Instant) -> OrderSnapshot {
+    let mut order = delivered(id, net_minor, now);
+    (order.facts.status, order.facts.payment) = (status, payment);
+    order
+}
+
+/// A book that is proved after every step.
+struct Shop {
+    programme: Programme,
+    book: Book,
+}
+
+impl Shop {
+    /// A member with one delivered order of an amount, a week before Monday.
+    fn with_old_order(programme: Programme, net_minor: i64) -> Self {
+        let mut shop = Self { programme, book: Book::default() };
+        shop.deliver(&order("old", net_minor, OrderStatus::Delivered, PaymentStatus::Paid, later(-7 * 24)));
+        shop
+    }
+
+    fn deliver(&mut self, order: &OrderSnapshot) -> Vec<(EntryKind, Legs)> {
+        let entries = self.book.deliver(&self.programme, order, order.facts.updated_at);
+        self.prove();
+        entries.iter().map(|entry| (entry.kind, entry.legs)).collect()
+    }
+
+    fn prove(&self) {
+        assert_eq!(self.book.audit().findings, []);
+    }
+
+    /// Runs the campaign for the member; whether they are written to.
+    fn monday(&mut self, now: Instant) -> bool {
+        let campaign = self.programme.campaigns[0].clone();
+        let member = self.book.member().clone();
+        let known = self.book.participations.values().next().cloned();
+        let enrolment = enrol(&self.programme, &campaign, member, known, now).unwrap();
+        self.book.apply(&enrolment.decision);
+        self.prove();
+        enrolment.invitation.is_some()
+    }
+
+    fn participation(&self) -> (u32, u32, ParticipationState) {
+        let participation = self.book.participations.values().next().unwrap();
+        (participation.used(), participation.remaining(), participation.state)
+    }
+
+    fn tier(&self) -> &str {
+        self.book.member().tier.as_str()
+    }
+
+    fn run_day(&mut self, now: Instant) -> Vec<About> {
+        let day = run_day(&self.programme, self.book.member().clone(), now).unwrap();
+        self.book.apply(&day.decision);
+        self.prove();
+        day.notices.into_iter().map(|notice| notice.about).collect()
+    }
+
+    fn balance(&self) -> (i64, i64) {
+        let balance = self.book.member().balance;
+        (balance.redeemable.0, balance.qualifying.0)
+    }
+
+    fn last(&self) -> Entry {
+        self.book.histories.values().next().unwrap().last().unwrap().clone()
+    }
+}
+
+const BONUS: (EntryKind, Legs) = (EntryKind::Bonus, Legs::ZERO);
+
+fn bonus(points: i64) -> (EntryKind, Legs) {
+    (BONUS.0, Legs::new(points, points))
+}
+
+#[test]
+fn sd5_one_order_seen_five_times_brings_one_bonus() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
+    assert!(shop.monday(monday()), "the member is invited");
+    assert_eq!(shop.participation(), (0, 2, ParticipationState::Active));
+    let placed = order("A", 300_000, OrderStatus::Pending, PaymentStatus::Unpaid, later(1));
+    let mut posted = Vec::new();
+    for (hours, status, payment) in [
+        (1, OrderStatus::Pending, PaymentStatus::Unpaid),
+        (2, OrderStatus::Confirmed, PaymentStatus::Unpaid),
+        (3, OrderStatus::Shipping, PaymentStatus::Unpaid),
+        (4, OrderStatus::Delivered, PaymentStatus::Paid),
+        (5, OrderStatus::Delivered, PaymentStatus::Paid),
+    ] {
+        let mut seen = placed.clone();
+        (seen.facts.status, seen.facts.payment, seen.facts.updated_at) = (status, payment, later(hours));
+        posted.push(shop.deliver(&seen));
+    }
+    let base = (EntryKind::Accrual, Legs::new(30, 30));
+    assert_eq!(posted, [vec![bonus(150)], vec![], vec![], vec![base], vec![]]);
+    assert_eq!(shop.participation(), (1, 1, ParticipationState::Active));
+}
+
+#[test]
+fn sd6_the_second_order_uses_the_last_participation() {
+    let mut shop = Shop::with_old_order(preset("cnv-miniapp", ""), 10_000);
+    shop.monday(monday());
+    let paid = |id: &str, hours| order(id, 20_000, OrderStatus::Delivered, PaymentStatus::Paid, later(hours));
+    let base = (EntryKind::Accrual, Legs::new(20, 20));
+    assert_eq!(shop.deliver(&paid("A", 1)), [base, bonus(150)]);
+    assert_eq!(shop.deliver(&paid("B", 2)), [base, bonus(150)]);
+    assert_eq!(shop.participation(), (2, 0, ParticipationState::Exhausted));
+    assert_eq!(shop.last().participations[0].state, ParticipationState::Exhausted);
+    assert_eq!(shop.deliver(&paid("C", 3)), [base], "no bonus after the last participation");
+    assert_eq!(shop.tier(), "member");
+    assert!(!shop.monday(later(7 * 24)), "who is exhausted is not written to (C3)");
+}
+
+#[test]
+fn sd7_a_cancel_takes_back_what_the_order_got() {
+    let mut shop = Shop::with_old_order(preset("cnv-miniapp", ""), 10_000);
+    shop.monday(monday());
+    let paid = order("A", 20_000, OrderStatus::Delivered, PaymentStatus::Paid, later(1));
+    shop.deliver(&paid);
+    let mut cancelled = paid.clone();
+    (cancelled.facts.status, cancelled.facts.updated_at) = (OrderStatus::Cancelled, later(2));
+    let taken = shop.deliver(&cancelled);
+    assert_eq!(taken, [(EntryKind::Reversal, Legs::new(-20, -20)), (EntryKind::Reversal, Legs::new(-150, -150))]);
+    assert_eq!(shop.participation(), (1, 1, ParticipationState::Active), "participations stay (X18)");
+    let mut again = paid.clone();
+    again.facts.updated_at = later(3);
+    assert_eq!(shop.deliver(&again), [(EntryKind::Accrual, Legs::new(20, 20)), bonus(150)], "SD12, X46");
+    assert_eq!(shop.participation(), (1, 1, ParticipationState::Active));
+}
+
+#[test]
+fn sd8_and_sd9_promotion_completes_and_a_cancel_undoes_the_tier() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 5_000);
+    shop.monday(monday());
+    let placed = order("A", 600_000, OrderStatus::Pending, PaymentStatus::Unpaid, later(1));
+    assert_eq!(shop.deliver(&placed), [bonus(150)]);
+    let mut paid = placed.clone();
+    (paid.facts.status, paid.facts.payment) = (OrderStatus::Delivered, PaymentStatus::Paid);
+    paid.facts.updated_at = later(2);
+    assert_eq!(shop.deliver(&paid), [(EntryKind::Accrual, Legs::new(60, 60))]);
+    assert_eq!((shop.tier(), shop.balance()), ("silver", (210, 210)));
+    assert_eq!(shop.participation(), (1, 1, ParticipationState::Completed));
+    assert_eq!(shop.last().participations[0].state, ParticipationState::Completed, "the entry tells it");
+    let next = order("B", 100_000, OrderStatus::Pending, PaymentStatus::Unpaid, later(3));
+    assert_eq!(shop.deliver(&next), [], "no further bonus (C4)");
+    assert!(!shop.monday(later(7 * 24)), "no further message (C4)");
+    let mut cancelled = paid.clone();
+    (cancelled.facts.status, cancelled.facts.updated_at) = (OrderStatus::Cancelled, later(200));
+    shop.deliver(&cancelled);
+    assert_eq!((shop.tier(), shop.balance()), ("member", (0, 0)), "R5");
+    assert_eq!(shop.participation(), (1, 1, ParticipationState::Completed), "X19");
+    assert!(!shop.monday(later(14 * 24)));
+}
+
+#[test]
+fn x16_the_order_that_made_the_member_eligible_is_not_paid() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
+    shop.monday(monday());
+    let mut touched = order("old", 100_000, OrderStatus::Delivered, PaymentStatus::Paid, later(-7 * 24));
+    touched.facts.updated_at = later(1);
+    assert_eq!(shop.deliver(&touched), []);
+    assert_eq!(shop.participation(), (0, 2, ParticipationState::Active));
+}
+
+#[test]
+fn x17_the_promoting_order_brings_its_bonus_too() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 1_000);
+    shop.monday(monday());
+    let paid = order("A", 3_000_000, OrderStatus::Delivered, PaymentStatus::Paid, later(1));
+    assert_eq!(shop.deliver(&paid), [(EntryKind::Accrual, Legs::new(300, 300)), bonus(150)]);
+    assert_eq!(shop.participation(), (1, 1, ParticipationState::Completed));
+}
+
+#[test]
+fn a_run_twice_enrols_once() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
+    assert!(shop.monday(monday()));
+    let once = shop.book.participations.clone();
+    assert!(shop.monday(monday()), "the same message again, under the same id");
+    assert_eq!(shop.book.participations, once);
+}
+
+/// A member of a tier with points of the current cycle.
+fn holding(programme: &Programme, tier: &str, points: i64) -> Shop {
+    let member = member_in(programme, tier, monday());
+    let mut shop = Shop { programme: programme.clone(), book: Book::of(member) };
+    if points > 0 {
+        let rate = i64::try_from(programme.earning.rate.denominator.get()).unwrap();
+        shop.deliver(&order("A", points * rate, OrderStatus::Delivered, PaymentStatus::Paid, later(1)));
+    }
+    shop
+}
+
+#[test]
+fn sd4_a_missed_cycle_costs_one_level_and_the_qualifying_points() {
+    let mut shop = holding(&cnv_miniapp(), "gold", 300);
+    let spendable = shop.balance().0;
+    assert_eq!(shop.run_day(at("2027-11-22T00:05:00+07:00")), [], "nothing is due on the last day");
+    assert_eq!(shop.tier(), "gold");
+    shop.run_day(at("2027-11-23T00:05:00+07:00"));
+    assert_eq!((shop.tier(), shop.balance()), ("silver", (spendable, 0)));
+    assert_eq!((shop.last().kind, shop.last().reason), (EntryKind::Reset, Reason::TierMissed));
+    shop.run_day(at("2028-11-22T00:05:00+07:00"));
+    assert_eq!(shop.tier(), "member", "365 days later, one more level; 2028 is a leap year");
+}
+
+#[test]
+fn t9_a_tier_that_was_earned_again_is_extended() {
+    let mut shop = holding(&cnv_miniapp(), "gold", 2_500);
+    shop.run_day(at("2027-11-23T00:05:00+07:00"));
+    assert_eq!((shop.tier(), shop.balance().1), ("gold", 0));
+    assert_eq!(shop.last().reason, Reason::TierKept);
+    assert_eq!(shop.book.member().review_on, day("2028-11-22"));
+}
+
+#[test]
+fn x6_the_other_downgrades() {
+    for (downgrade, tier) in [
+        (Downgrade::ToBase, "member"),
+        (Downgrade::BalanceBased, "silver"),
+        (Downgrade::None, "diamond"),
+        (Downgrade::OneLevel, "gold"),
+    ] {
+        let mut programme = cnv_miniapp();
+        programme.review.downgrade = downgrade;
+        let mut shop = holding(&programme, "diamond", 1_200);
+        shop.run_day(at("2027-11-23T00:05:00+07:00"));
+        assert_eq!(shop.tier(), tier, "{downgrade:?}");
+    }
+    let mut programme = cnv_miniapp();
+    programme.review.grace_days = 30;
+    let mut shop = holding(&programme, "gold", 300);
+    shop.run_day(at("2027-11-23T00:05:00+07:00"));
+    assert_eq!((shop.tier(), shop.balance().1), ("gold", 300), "grace");
+    shop.run_day(at("2027-12-23T00:05:00+07:00"));
+    assert_eq!((shop.tier(), shop.balance().1), ("silver", 0), "after the grace");
+}
+
+#[test]
+fn t14_a_calendar_year_ends_at_midnight_of_the_programme() {
+    let programme = Programme { cycle: Cycle::CalendarYear, ..cnv_miniapp() };
+    let mut shop = holding(&programme, "member", 300);
+    shop.run_day(at("2026-12-31T23:59:59+07:00"));
+    assert_eq!(shop.balance().1, 300);
+    shop.run_day(at("2027-01-01T00:00:00+07:00"));
+    assert_eq!((shop.balance().1, shop.last().reason), (0, Reason::CycleEnded));
+}
+
+#[test]
+fn a_run_that_is_a_week_late_leaves_the_same_books() {
+    let mut on_time = holding(&cnv_miniapp(), "gold", 300);
+    let mut late = holding(&cnv_miniapp(), "gold", 300);
+    let mut twice = holding(&cnv_miniapp(), "gold", 300);
+    on_time.run_day(at("2027-11-23T00:05:00+07:00"));
+    twice.run_day(at("2027-11-23T00:05:00+07:00"));
+    twice.run_day(at("2027-11-23T00:05:00+07:00"));
+    on_time.run_day(at("2027-11-30T00:05:00+07:00"));
+    late.run_day(at("2027-11-30T00:05:00+07:00"));
+    let what = |shop: &Shop| {
+        let entries = &shop.book.histories.values().next().unwrap()[..];
+        entries.iter().map(|entry| (entry.kind, entry.legs, entry.occurred_at)).collect::<Vec<_>>()
+    };
+    assert_eq!(what(&on_time), what(&late));
+    assert_eq!(what(&on_time), what(&twice));
+    assert_eq!(on_time.book.member().review_on, late.book.member().review_on);
+}
+
+#[test]
+fn sd14_points_are_good_until_the_end_of_the_month_a_year_later() {
+    let mut shop = Shop { programme: preset("cnv-retail", ""), book: Book::default() };
+    let earned = at("2026-01-15T10:00:00+07:00");
+    shop.deliver(&order("A", 4_000_000, OrderStatus::Delivered, PaymentStatus::Paid, earned));
+    assert_eq!(shop.run_day(at("2026-12-31T00:05:00+07:00")), []);
+    let told = shop.run_day(at("2027-01-01T00:05:00+07:00"));
+    let about = About::PointsExpiring { points: 400, last_day: day("2027-01-31") };
+    assert!(told.contains(&about), "30 days before the last valid day: {told:?}");
+    assert_eq!(shop.run_day(at("2027-01-01T00:05:00+07:00")), [], "told once");
+    shop.run_day(at("2027-01-31T23:59:00+07:00"));
+    assert_eq!(shop.balance().0, 400, "the last valid day is inclusive");
+    shop.run_day(at("2027-02-01T00:00:00+07:00"));
+    assert_eq!((shop.balance().0, shop.last().kind), (0, EntryKind::Expiration));
+}
+
+fn asked(key: &str) -> Asked {
+    Asked { request_id: key.into(), fingerprint: key.to_owned() }
+}
+
+fn spending(key: &str, points: i64, hold: bool) -> Redemption {
+    Redemption { asked: asked(key), reward: None, points: Some(points), order_minor: None, hold }
+}
+
+#[test]
+fn a_hold_is_confirmed_released_or_lapses() {
+    let programme = preset("cnv-retail", "");
+    let mut shop = Shop::with_old_order(programme, 4_000_000);
+    let held = |shop: &mut Shop, key: &str, now| {
+        let member = shop.book.member().clone();
+        let (request, decision) = redeem(&shop.programme, member, None, spending(key, 100, true), now).unwrap();
+        shop.book.apply(&decision);
+        shop.prove();
+        request
+    };
+    let first = held(&mut shop, "r_1", monday());
+    assert_eq!(shop.balance().0, 300);
+    let (request, decision) =
+        confirm(&shop.programme, shop.book.member().clone(), first, monday() + Duration::minutes(29)).unwrap();
+    shop.book.apply(&decision);
+    let over = confirm(&shop.programme, shop.book.member().clone(), request, later(5));
+    assert_eq!(over.unwrap().1.entries, [], "confirming again changes nothing");
+    let second = held(&mut shop, "r_2", later(6));
+    let lapsed = confirm(&shop.programme, shop.book.member().clone(), second, later(7)).unwrap_err();
+    assert_eq!(lapsed, Rejection::RedemptionOver);
+    shop.run_day(later(7));
+    assert_eq!((shop.balance().0, shop.last().reason), (300, Reason::HoldLapsed));
+    let third = held(&mut shop, "r_3", later(8));
+    let entry = shop.last();
+    let (_, decision) = undo(&shop.programme, shop.book.member().clone(), third, &entry, later(8)).unwrap();
+    shop.book.apply(&decision);
+    shop.prove();
+    assert_eq!((shop.balance().0, shop.book.member().holds.len()), (300, 0));
+}
+
+#[test]
+fn a_key_is_for_one_request() {
+    let shop = Shop::with_old_order(preset("cnv-retail", ""), 4_000_000);
+    let member = || -> Member { shop.book.member().clone() };
+    let (request, _) = redeem(&shop.programme, member(), None, spending("r_1", 100, false), monday()).unwrap();
+    let again = redeem(&shop.programme, member(), Some(&request), spending("r_1", 100, false), monday()).unwrap();
+    assert_eq!((again.0, again.1.entries.len()), (request.clone(), 0));
+    let mut other = spending("r_1", 50, false);
+    other.asked.fingerprint = "other".to_owned();
+    let refused = redeem(&shop.programme, member(), Some(&request), other, monday());
+    assert_eq!(refused.unwrap_err(), Rejection::KeyUsedOtherwise);
+    let most = redeem(&shop.programme, member(), None, spending("r_2", 401, false), monday());
+    assert_eq!(most.unwrap_err(), Rejection::NotEnoughPoints { available: 400, wanted: 401 });
+}
+
+#[test]
+fn sd16_the_three_models_of_top_up() {
+    let minor = |programme: Programme, amount| {
+        let member = member_in(&programme, "member", monday());
+        let (request, decision) = top_up(&programme, member, None, asked("r_1"), amount, monday()).unwrap();
+        (request.worth_minor, decision.grants.len(), decision.member.unwrap().wallet_minor)
+    };
+    let money = "[[topups]]\namount = 1000000\nmoney = 30000\n[[topups]]\namount = 3000000\nmoney = 100000\n";
+    assert_eq!(minor(preset("cnv-retail", money), 3_000_000), (3_100_000, 0, 3_100_000));
+    assert_eq!(minor(preset("cnv-retail", money), 999_999), (999_999, 0, 999_999));
+    let voucher = "[[topups]]\namount = 3000000\nvoucher = { id = \"v\", name = \"V\", percent = 10 }\n";
+    assert_eq!(minor(preset("cnv-retail", voucher), 3_000_000), (3_000_000, 1, 3_000_000));
+    let game = "[[topups]]\namount = 3000000\nvoucher = { id = \"v\", name = \"V\", game_turns = 1 }\n";
+    assert_eq!(minor(preset("cnv-retail", game), 3_500_000), (3_500_000, 1, 3_500_000));
+}
+
+#[test]
+fn a_behaviour_is_rewarded_as_often_as_allowed() {
+    let review =
+        "[[behaviours]]\nid = \"review\"\nname = \"Đánh giá\"\npoints = 20\nmax_per_day = 1\nmax_per_month = 2\n";
+    let mut shop = Shop::with_old_order(preset("cnv-retail", review), 100_000);
+    let mut reward = |key: &str, now| {
+        let rows = BehaviourRows {
+            member: shop.book.member().clone(),
+            known: None,
+            history: &shop.book.histories.values().next().unwrap().clone(),
+            participations: Vec::new(),
+        };
+        let behaved =
+            Behaved { asked: asked(key), behaviour: RuleId::from("review"), other_side: false, occurred_at: now };
+        let decided = behave(&shop.programme, rows, behaved, now);
+        decided.map(|(_, decision)| {
+            shop.book.apply(&decision);
+            shop.prove();
+            shop.balance().0
+        })
+    };
+    assert_eq!(reward("r_1", monday()), Ok(30));
+    assert_eq!(reward("r_2", later(2)), Err(Rejection::LimitReached));
+    assert_eq!(reward("r_3", later(24)), Ok(50));
+    assert_eq!(reward("r_4", later(72)), Err(Rejection::LimitReached));
+    assert_eq!(reward("r_5", at("2026-12-01T00:00:00+07:00")), Ok(70));
+}
+
+#[test]
+fn an_adjustment_says_who_and_why_and_never_moves_nothing() {
+    let shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
+    let adjusted = |legs| {
+        let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned() };
+        let adjustment = Adjustment { asked: asked("r_1"), legs, note };
+        adjust(&shop.programme, shop.book.member().clone(), None, Vec::new(), adjustment, monday())
+    };
+    let (_, decision) = adjusted(Legs::new(190, 190)).unwrap();
+    assert_eq!(decision.member.unwrap().tier.as_str(), "silver");
+    assert_eq!(decision.entries[0].note.as_ref().map(|note| note.operator.as_str()), Some("lan"));
+    assert_eq!(adjusted(Legs::ZERO).unwrap_err(), Rejection::NothingToAdjust);
+    assert_eq!(adjusted(Legs::new(5, -5)).unwrap_err(), Rejection::NothingToAdjust);
+    assert!(adjusted(Legs::new(0, -11)).is_err(), "more qualifying points than there are");
+}
+
+#[test]
+fn a_birthday_comes_once_a_year_and_on_the_28th_without_a_29th() {
+    let more = "birthday = [{ id = \"birthday-5\", name = \"Voucher 5%\", percent = 5 }]\n";
+    let text = std::fs::read_to_string(format!("{}/../infra/programmes/cnv-retail.toml", env!("CARGO_MANIFEST_DIR")));
+    let text = text.unwrap().replace("id = \"member\"\nname", &format!("id = \"member\"\n{more}name"));
+    let programme = ProgrammeFile::parse(&text).unwrap().at(monday()).programme.clone();
+    let mut shop = Shop::with_old_order(programme, 100_000);
+    let mut member = shop.book.member().clone();
+    member.profile.birthday = Some(day("2000-02-29"));
+    shop.book = Book { members: [(member.member_id.clone(), member)].into(), ..shop.book };
+    assert_eq!(due_on(&shop.programme, shop.book.member()), Some(day("2027-02-28")));
+    let run = run_day(&shop.programme, shop.book.member().clone(), at("2027-02-28T00:05:00+07:00")).unwrap();
+    let birthdays = run.notices.iter().filter(|notice| notice.about == About::Birthday).count();
+    assert_eq!((birthdays, run.decision.grants.len()), (1, 1));
+    assert!(run.decision.grants[0].grant_id.contains("birthday/2027"), "an edited birthday is the same grant");
+    assert_eq!(run.decision.grants[0].valid_until, day("2027-03-29"));
+}
