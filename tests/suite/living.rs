@@ -75,7 +75,7 @@ impl Shop {
         let campaign = self.programme.campaigns[0].clone();
         let member = self.book.member().clone();
         let known = self.book.participations.values().next().cloned();
-        let enrolment = enrol(&self.programme, &campaign, member, known, now).unwrap();
+        let enrolment = enrol(&self.programme, &campaign, member, known, 0, now).unwrap();
         self.book.apply(&enrolment.decision);
         self.prove();
         enrolment.invitation.is_some()

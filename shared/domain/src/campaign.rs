@@ -259,7 +259,8 @@ pub struct Invitation {
 }
 
 /// Enrols a member who has no participation yet, and says whether to write to one who has some left (C2, C4). Running it
-/// again changes nothing.
+/// again changes nothing. `reserved_points` are set aside from the campaign's budget already; who would exceed it is not
+/// enrolled.
 ///
 /// # Errors
 /// A [`Rejection`] changes nothing.
@@ -268,6 +269,7 @@ pub fn enrol(
     campaign: &Campaign,
     mut member: Member,
     known: Option<Participation>,
+    reserved_points: i64,
     now: Instant,
 ) -> Result<Enrolment, Rejection> {
     let nothing = || Enrolment { decision: Decision::nothing(Outcome::Duplicate), invitation: None };
@@ -275,13 +277,12 @@ pub fn enrol(
         return Ok(nothing());
     }
     let mut entries = Vec::new();
-    let before = member.clone();
     advance(programme, &mut member, now, &mut entries)?;
     let fits = campaign.addresses(&member.tier);
     let new = known.is_none();
     let mut participation = match known {
         Some(known) => known,
-        None if fits && chosen(programme, campaign, &member)? => Participation {
+        None if fits && affords(campaign, reserved_points) && chosen(programme, campaign, &member)? => Participation {
             campaign: campaign.id.clone(),
             member_id: member.member_id.clone(),
             granted: campaign.participations,
@@ -312,13 +313,18 @@ pub fn enrol(
     let moved = new || !entries.is_empty();
     let decision = Decision {
         outcome: Outcome::Posted,
+        reserved_points: if new { participation.reserved_points } else { 0 },
         member: moved.then_some(member),
         participations: vec![participation],
         entries,
         ..Decision::nothing(Outcome::Posted)
     };
-    debug_assert!(decision.member.as_ref() != Some(&before) || !new, "an enrolled member's row says so");
     Ok(Enrolment { decision, invitation })
+}
+
+fn affords(campaign: &Campaign, reserved_points: i64) -> bool {
+    let needed = reserved_points.saturating_add(campaign.cost_of_member());
+    campaign.budget_points.is_none_or(|budget| needed <= budget)
 }
 
 /// Whether the campaign's filters choose the member (C1, X33).

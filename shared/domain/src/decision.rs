@@ -25,6 +25,8 @@ pub struct Decision {
     pub participations: Vec<Participation>,
     /// The next state of the request that asked for it.
     pub request: Option<Request>,
+    /// Redeemable points to set aside from the budget of the campaign it enrols in.
+    pub reserved_points: i64,
     /// Vouchers to give: each is put once, under an id that its grant decides.
     pub grants: Vec<Grant>,
 }
@@ -54,6 +56,7 @@ impl Decision {
             entries: Vec::new(),
             participations: Vec::new(),
             request: None,
+            reserved_points: 0,
             grants: Vec::new(),
         }
     }

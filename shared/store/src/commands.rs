@@ -1,6 +1,8 @@
 //! Commands about one member: read what they concern, decide, write it in one transaction, and decide again after a lost
 //! race.
 
+use std::pin::Pin;
+
 use loyalty_domain::campaign::Participation;
 use loyalty_domain::decision::{Decision, Rejection};
 use loyalty_domain::ids::{MemberId, RequestId, RuleId};
@@ -11,6 +13,7 @@ use loyalty_domain::request::Request;
 use loyalty_domain::voucher::Grant;
 
 use crate::apply::ATTEMPTS_MAX;
+use crate::budget::Budget;
 use crate::commit::{Condition, Failure, Write, pause};
 use crate::read::readable;
 use crate::records::{
@@ -19,6 +22,9 @@ use crate::records::{
 };
 use crate::rows::Slot;
 use crate::{Books, Consistency, StoreError, Table};
+
+/// Something that is being done: boxed, so that whoever awaits it can be moved between threads.
+pub type Pending = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
 /// Which rows a command concerns.
 #[derive(Clone, Debug)]
@@ -29,11 +35,13 @@ pub struct Concerns {
     pub history: bool,
     /// Read the member's participation in this campaign, active or not.
     pub campaign: Option<RuleId>,
+    /// And what is set aside of the campaign's budget.
+    pub budget: bool,
 }
 
 impl Concerns {
     pub fn member(member_id: MemberId) -> Self {
-        Self { member_id, request_id: None, history: false, campaign: None }
+        Self { member_id, request_id: None, history: false, campaign: None, budget: false }
     }
 
     pub fn request(member_id: MemberId, request_id: RequestId) -> Self {
@@ -54,6 +62,8 @@ pub struct Loaded {
     pub participations: Vec<Participation>,
     /// The one in the campaign that was asked for.
     pub participation: Option<Participation>,
+    /// Redeemable points set aside so far from the budget of the campaign that was asked for, where it has one.
+    pub reserved_points: i64,
 }
 
 /// Revisions of what was read.
@@ -62,6 +72,7 @@ struct Revisions {
     member: u64,
     request: u64,
     participations: Vec<(RuleId, u64)>,
+    budget: Budget,
 }
 
 impl Revisions {
@@ -81,12 +92,30 @@ impl Books {
         concerns: &Concerns,
         decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
     ) -> Result<T, StoreError> {
+        self.command_after(programme, concerns, decide, |_: &T| Box::pin(async { Ok(()) })).await
+    }
+
+    /// Like [`Books::command`], but `first` is done, with the answer, before what was decided is written: for what must
+    /// not be forgotten once the rows say that it has been done. It may be done again, and for a decision that then
+    /// loses its race.
+    ///
+    /// # Errors
+    /// As [`Books::command`], and what `first` fails with.
+    pub async fn command_after<T>(
+        &self,
+        programme: &Programme,
+        concerns: &Concerns,
+        decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
+        first: impl Fn(&T) -> Pending,
+    ) -> Result<T, StoreError> {
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let (loaded, revisions) = self.load_for(concerns).await?;
             let (answer, decision) = decide(loaded).map_err(StoreError::Rejected)?;
-            let writes = self.writes_of(programme, &decision, &revisions);
+            let mut writes = self.writes_of(programme, &decision, &revisions);
+            writes.extend(revisions.budget.write(&decision));
             self.give(&decision).await?;
+            first(&answer).await?;
             let written = match writes.as_slice() {
                 [] => Ok(()),
                 [one] => self.put(one).await,
@@ -120,6 +149,10 @@ impl Books {
         }
         if concerns.history {
             loaded.history = self.whole_history(member_id).await?;
+        }
+        if let Some(campaign) = concerns.campaign.as_ref().filter(|_| concerns.budget) {
+            revisions.budget = self.budget(campaign).await?;
+            loaded.reserved_points = revisions.budget.reserved_points;
         }
         let active = loaded.member.as_ref().map(|member| member.active_campaigns.clone()).unwrap_or_default();
         for campaign in active.iter().chain(concerns.campaign.iter().filter(|asked| !active.contains(asked))) {

@@ -34,7 +34,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn unavailable(action: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+    /// A fault of something the books rest on.
+    pub fn unavailable(action: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
         Self::Unavailable { action, source: Arc::new(source) }
     }
 }

@@ -5,6 +5,7 @@
 //! decided again. What DynamoDB charged is counted, because what an order costs is part of the product.
 
 mod apply;
+mod budget;
 mod commands;
 mod commit;
 mod consumed;
@@ -25,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::Client;
 
 pub use apply::{Applied, OrderEvent};
-pub use commands::{Concerns, Loaded};
+pub use commands::{Concerns, Loaded, Pending};
 pub use consumed::Consumed;
 pub use error::StoreError;
 pub use read::{HISTORY_PAGE_MAX, HistoryPage};

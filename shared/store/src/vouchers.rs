@@ -33,9 +33,15 @@ pub struct Code {
     pub voucher_id: VoucherId,
 }
 
+impl From<(String, VoucherId)> for Code {
+    fn from((code, voucher_id): (String, VoucherId)) -> Self {
+        Self { code, voucher_id }
+    }
+}
+
 impl Coder {
-    pub fn new(code_of: impl Fn(&str) -> Code + Send + Sync + 'static) -> Self {
-        Self(Arc::new(code_of))
+    pub fn new<C: Into<Code>>(code_of: impl Fn(&str) -> C + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |grant_id| code_of(grant_id).into()))
     }
 
     fn code(&self, grant_id: &str) -> Code {

@@ -1,0 +1,296 @@
+//! Scheduled runs: campaigns enrol and invite, and what falls due on a day is done and told (C2, D3, E5, T14).
+//!
+//! A schedule that fires is cut into pages, one for each shard of an index, and every page is a message of the function's
+//! own queue. A page works a few members, each in a transaction of their own, and then queues the page after it; it is
+//! done only when both are. So a run of any size goes on where it was killed, and one that is late, twice or overlaps
+//! itself changes nothing twice (F21): a member is enrolled once, a day is told once, a message has the id of what it
+//! tells. "Now" is the instant the schedule was due, never the machine's.
+
+mod page;
+mod queue;
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::campaign::enrol;
+use loyalty_domain::daily::{Day, run_day};
+use loyalty_domain::decision::Rejection;
+use loyalty_domain::ids::{MemberId, RuleId, VoucherId};
+use loyalty_domain::member::Member;
+use loyalty_domain::programme::Programme;
+use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::{Voucher, VoucherState};
+use loyalty_messaging::{Message, Outbox, invitation, notice, voucher_reminder};
+use loyalty_runtime::chain;
+use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+pub use page::{Fired, Page, Schedule, Work, first_pages};
+pub use queue::{QueueError, Runs};
+
+/// The variable that names the queue of pages.
+pub const RUNS_QUEUE_URL: &str = "RUNS_QUEUE_URL";
+/// Members or vouchers of one page.
+pub const PAGE_MAX: i32 = 50;
+/// How many of a page are worked at once.
+const AT_ONCE_MAX: usize = 8;
+
+/// What the function needs, made once and borrowed by every call.
+#[derive(Clone)]
+pub struct Scheduled {
+    pub books: Books,
+    pub programmes: Arc<ProgrammeFile>,
+    pub outbox: Outbox,
+    pub runs: Runs,
+}
+
+/// Why a run did not go on. It comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the event is neither a schedule that fired nor pages of a run")]
+    NotOurs(#[source] serde_json::Error),
+    #[error("the pages of a run cannot be queued")]
+    Queue(#[from] QueueError),
+    #[error("the books cannot be read or written")]
+    Books(#[from] StoreError),
+    #[error("the programme has no campaign {0}")]
+    NoCampaign(String),
+    #[error("{0} of a page are not done")]
+    Unfinished(usize),
+}
+
+/// What invokes the function.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Invocation {
+    Fired(Fired),
+    Pages(SqsEvent),
+}
+
+impl Scheduled {
+    /// Reads the environment and builds the clients.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming what is missing or wrong.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let environment = Environment::of_process();
+        let (programmes, key) = (environment.programmes()?, environment.member_key()?);
+        let table_prefix = environment.table_prefix()?;
+        let queue_url = environment.required(RUNS_QUEUE_URL)?;
+        let sdk = loyalty_runtime::aws::sdk_config().await;
+        let client = aws_sdk_dynamodb::Client::new(&sdk);
+        let coder = Coder::new(move |grant_id| key.voucher(grant_id));
+        Ok(Self {
+            books: Books::new(client.clone(), &table_prefix).with_coder(coder),
+            programmes: Arc::new(programmes),
+            outbox: Outbox::new(client, &table_prefix),
+            runs: Runs::new(aws_sdk_sqs::Client::new(&sdk), queue_url),
+        })
+    }
+
+    /// Answers a schedule with its first pages in the queue, and pages with those that are not done.
+    ///
+    /// # Errors
+    /// [`RunError`] when nothing of it is done.
+    pub async fn answer(&self, event: Value) -> Result<SqsBatchResponse, RunError> {
+        let mut answer = SqsBatchResponse::default();
+        match serde_json::from_value(event).map_err(RunError::NotOurs)? {
+            Invocation::Fired(fired) => {
+                let programme = &self.programmes.at(fired.at).programme;
+                let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
+                let pages = first_pages(fired, live.map(|campaign| campaign.id.to_string()));
+                self.runs.queue(&pages).await?;
+                tracing::info!(schedule = ?fired.schedule, at = %fired.at, pages = pages.len(), "a run begins");
+            }
+            Invocation::Pages(batch) => {
+                for message in batch.records {
+                    let body = message.body.as_deref().unwrap_or_default();
+                    let worked = match serde_json::from_str(body) {
+                        Ok(page) => self.work(page).await,
+                        Err(error) => Err(RunError::NotOurs(error)),
+                    };
+                    if let Err(error) = worked {
+                        tracing::error!(error = chain(&error), "a page of a run is not done");
+                        answer.add_failure(message.message_id.unwrap_or_default());
+                    }
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Works one page and queues the one after it.
+    ///
+    /// # Errors
+    /// [`RunError`] when some of it is not done; the same page again does the rest.
+    pub async fn work(&self, page: Page) -> Result<(), RunError> {
+        let before = self.books.consumed();
+        let (worked, next) = match &page.work {
+            Work::Campaign { campaign, after } => self.campaign(&page, campaign, after.as_deref()).await?,
+            Work::Members => self.members(&page).await?,
+            Work::Vouchers => self.vouchers(&page).await?,
+        };
+        if let Some(next) = next {
+            self.runs.queue(&[next]).await?;
+        }
+        let consumed = self.books.consumed() - before;
+        let (requests, read_units, write_units) = (consumed.requests, consumed.read_units, consumed.write_units);
+        tracing::info!(shard = page.shard, worked, requests, read_units, write_units, "a page is done");
+        Ok(())
+    }
+
+    async fn campaign(
+        &self,
+        page: &Page,
+        campaign: &str,
+        after: Option<&str>,
+    ) -> Result<(usize, Option<Page>), RunError> {
+        let id = RuleId::new(campaign);
+        if self.programmes.at(page.at).programme.campaign(&id).is_none() {
+            return Err(RunError::NoCampaign(campaign.to_owned()));
+        }
+        let (members, more) = self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), PAGE_MAX).await?;
+        let last = members.last().filter(|_| more).map(ToString::to_string);
+        let (at, count) = (page.at, members.len());
+        self.each(members, move |scheduled, member_id| {
+            let id = id.clone();
+            async move { scheduled.enrol(&id, member_id, at).await }
+        })
+        .await?;
+        let work = |after| Work::Campaign { campaign: campaign.to_owned(), after: Some(after) };
+        Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
+    }
+
+    /// Members leave the list as they are done, so the next page asks the same again.
+    async fn members(&self, page: &Page) -> Result<(usize, Option<Page>), RunError> {
+        let today = self.programmes.at(page.at).programme.day(page.at);
+        let members = self.books.members_due(&page.shard, today, PAGE_MAX).await?;
+        let (at, count) = (page.at, members.len());
+        self.each(members, move |scheduled, member_id| async move { scheduled.day(member_id, at).await }).await?;
+        Ok((count, (count > 0).then(|| page.clone())))
+    }
+
+    async fn vouchers(&self, page: &Page) -> Result<(usize, Option<Page>), RunError> {
+        let today = self.programmes.at(page.at).programme.day(page.at);
+        let vouchers = self.books.vouchers_due(&page.shard, today, PAGE_MAX).await?;
+        let (at, count) = (page.at, vouchers.len());
+        self.each(vouchers, move |scheduled, id| async move { scheduled.voucher(id, at).await }).await?;
+        Ok((count, (count > 0).then(|| page.clone())))
+    }
+
+    /// Works several at once. All are tried, so that one that cannot be done stops nobody else.
+    async fn each<K, F>(&self, keys: Vec<K>, work: impl Fn(Self, K) -> F) -> Result<(), RunError>
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let (mut keys, mut running, mut failed) = (keys.into_iter(), JoinSet::new(), 0);
+        loop {
+            while running.len() < AT_ONCE_MAX
+                && let Some(key) = keys.next()
+            {
+                running.spawn(work(self.clone(), key));
+            }
+            match running.join_next().await {
+                None if failed == 0 => return Ok(()),
+                None => return Err(RunError::Unfinished(failed)),
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => {
+                    tracing::error!(error = chain(&error), "one of a page is not done");
+                    failed += 1;
+                }
+                Some(Err(_)) => failed += 1,
+            }
+        }
+    }
+
+    /// Enrols one member, and invites them where they have participations left (C2, C9).
+    async fn enrol(&self, campaign: &RuleId, member_id: MemberId, at: Instant) -> Result<(), StoreError> {
+        let programme = &self.programmes.at(at).programme;
+        let Some(campaign) = programme.campaign(campaign) else { return Ok(()) };
+        let concerns = Concerns {
+            campaign: Some(campaign.id.clone()),
+            budget: campaign.budget_points.is_some(),
+            ..Concerns::member(member_id)
+        };
+        let decide = |rows: loyalty_store::Loaded| {
+            let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
+            let enrolment = enrol(programme, campaign, member.clone(), rows.participation, rows.reserved_points, at)?;
+            let invited = enrolment.invitation.map(|invited| invitation(&member, &invited, programme, at));
+            Ok((invited, enrolment.decision))
+        };
+        let invited: Option<Message> = self.books.command(programme, &concerns, decide).await?;
+        self.put(invited.as_slice()).await
+    }
+
+    /// Brings one member to the day and tells what is due (D3). What is told is kept before the row says that it was.
+    async fn day(&self, member_id: MemberId, at: Instant) -> Result<(), StoreError> {
+        let programme = &self.programmes.at(at).programme;
+        let decide = |rows: loyalty_store::Loaded| {
+            let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
+            let day = run_day(programme, member, at)?;
+            let told = self.told(programme, &day, at);
+            Ok((told, day.decision))
+        };
+        let concerns = Concerns::member(member_id);
+        let keep = |told: &Vec<Message>| -> Pending {
+            let (scheduled, told) = (self.clone(), told.clone());
+            Box::pin(async move { scheduled.put(&told).await })
+        };
+        self.books.command_after(programme, &concerns, decide, keep).await?;
+        Ok(())
+    }
+
+    fn told(&self, programme: &Programme, day: &Day, at: Instant) -> Vec<Message> {
+        let Some(member) = &day.decision.member else { return Vec::new() };
+        let vouchers = |on| {
+            let of_day = day.decision.grants.iter().filter(|grant| grant.valid_from == on);
+            of_day.map(|grant| self.shown(&self.books.voucher_of(grant, at))).collect()
+        };
+        day.notices.iter().map(|due| notice(member, due, vouchers(due.on), programme, at)).collect()
+    }
+
+    fn shown(&self, voucher: &Voucher) -> String {
+        format!("{} ({})", voucher.grant.offer.name, voucher.code)
+    }
+
+    /// Reminds of a voucher, once, while it is unused and its tier is still held (N4, X35); and writes down when it is
+    /// over.
+    async fn voucher(&self, voucher_id: VoucherId, at: Instant) -> Result<(), StoreError> {
+        let programme = &self.programmes.at(at).programme;
+        let today = programme.day(at);
+        let Some(stored) = self.books.voucher(&voucher_id).await? else { return Ok(()) };
+        let voucher = stored.row;
+        let reminds = voucher.state_on(today) == VoucherState::Issued
+            && !voucher.reminded
+            && voucher.grant.remind_on.is_some_and(|day| day <= today);
+        if reminds {
+            let member = self.books.member(&voucher.grant.member_id, Consistency::Strong).await?;
+            if let Some(member) = member.map(|stored| stored.row).filter(|member| holds(programme, member, &voucher)) {
+                self.put(&[voucher_reminder(&member, &voucher, programme, at)]).await?;
+            }
+        }
+        let changed = |mut voucher: Voucher| {
+            voucher.reminded |= reminds;
+            voucher.state = voucher.state_on(today);
+            Ok::<_, std::convert::Infallible>(voucher)
+        };
+        self.books.change_voucher(&voucher_id, changed).await?;
+        Ok(())
+    }
+
+    async fn put(&self, messages: &[Message]) -> Result<(), StoreError> {
+        let put = self.outbox.put(messages).await;
+        put.map_err(|(_, error)| StoreError::unavailable("keep a message", error))
+    }
+}
+
+/// Whether the member still holds the tier that the voucher was given for, or a higher one (X35).
+fn holds(programme: &Programme, member: &Member, voucher: &Voucher) -> bool {
+    let rank = |tier| programme.tiers.rank(tier);
+    let asked = voucher.grant.tier.as_ref().and_then(rank);
+    asked.is_none_or(|asked| rank(&member.tier).is_some_and(|held| held >= asked))
+}

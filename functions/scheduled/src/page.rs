@@ -1,0 +1,62 @@
+//! The pages a run is cut into: each a message of the queue, so that a run of any size resumes where it was killed.
+
+use chrono::{DateTime, Utc};
+use loyalty_store::index::{SHARDS, shard};
+use serde::{Deserialize, Serialize};
+
+/// The schedules of the template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Monday 08:00: enrols and invites (C2).
+    WeeklyCampaign,
+    /// 00:05: what falls due on a day (D3).
+    Daily,
+    /// 1 January 00:00: the same, at the instant a calendar year ends (T14).
+    Yearly,
+}
+
+/// A schedule that has fired. `at` is when it was due: the only "now" of the whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fired {
+    pub schedule: Schedule,
+    pub at: DateTime<Utc>,
+}
+
+/// One page of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    pub at: DateTime<Utc>,
+    pub shard: String,
+    pub work: Work,
+}
+
+/// What a page is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Members whom a campaign may address, after one of them.
+    Campaign {
+        campaign: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
+    /// Members for whom something is due.
+    Members,
+    /// Vouchers for which something is due.
+    Vouchers,
+}
+
+/// The first pages of a run. `campaigns` are those of the programme in force.
+pub fn first_pages(fired: Fired, campaigns: impl Iterator<Item = String>) -> Vec<Page> {
+    let works: Vec<Work> = match fired.schedule {
+        Schedule::WeeklyCampaign => campaigns.map(|campaign| Work::Campaign { campaign, after: None }).collect(),
+        Schedule::Daily | Schedule::Yearly => vec![Work::Members, Work::Vouchers],
+    };
+    let pages = works
+        .iter()
+        .flat_map(|work| (0..SHARDS).map(|number| Page { at: fired.at, shard: shard(number), work: work.clone() }));
+    pages.collect()
+}
