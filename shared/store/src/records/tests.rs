@@ -57,13 +57,6 @@ fn base() -> Terms {
         reversal: ReversalRules::default(),
         expiry: Expiry::On("2027-11-30".parse().unwrap()),
         cycle_start: "2026-11-23".parse().unwrap(),
-        review_on: "2027-11-23".parse().unwrap(),
-        in_grace: false,
-        noticed_to: "2026-11-23".parse().unwrap(),
-        active_campaigns: vec!["fast-promotion".into()],
-        last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
-        holds: Vec::new(),
-        wallet_minor: 0,
     }
 }
 
@@ -141,6 +134,13 @@ fn member() -> Member {
         tier_since: at("2026-12-23T01:15:27.250Z"),
         tier_floor: "diamond".into(),
         cycle_start: "2026-11-23".parse().unwrap(),
+        review_on: "2027-11-23".parse().unwrap(),
+        in_grace: false,
+        noticed_to: "2026-11-23".parse().unwrap(),
+        active_campaigns: vec!["fast-promotion".into()],
+        last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
+        holds: Vec::new(),
+        wallet_minor: 0,
         first_order: Some(ORDER_ID.into()),
         profile: Profile {
             name: Some("Công Tằng Tôn Nữ Thị Phương Thảo Nguyên".to_owned()),
