@@ -168,7 +168,8 @@ impl Book {
         let entries = self.histories.values().flatten().map(|entry| (Table::PointsHistory, rows::entry(entry)));
         let participations = self.participations.values();
         let participations = participations.map(|row| (Table::Participations, rows::participation(row, 1)));
-        members.chain(orders).chain(entries).chain(participations).collect()
+        let requests = self.requests.values().map(|row| (Table::Requests, rows::request(row, 1)));
+        members.chain(orders).chain(entries).chain(participations).chain(requests).collect()
     }
 
     /// Proves the book by the independent verifier.

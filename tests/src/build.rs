@@ -1,10 +1,11 @@
 //! Programmes and snapshots, built by hand with every choice at its decided default.
 
-use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, TierId};
+use loyalty_domain::campaign::{Audience, BonusWhen, Campaign, CountOrders, TierSnapshot};
+use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
 use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
-use loyalty_domain::points::Ratio;
+use loyalty_domain::points::{Legs, Ratio};
 use loyalty_domain::programme::{Programme, Tier, Tiers};
 use loyalty_domain::time::Instant;
 
@@ -68,6 +69,31 @@ pub fn member_in(programme: &Programme, tier: &str, now: Instant) -> Member {
     member.tier = programme.tiers.get(&TierId::from(tier)).expect("a tier of the programme").id.clone();
     member.tier_floor = member.tier.clone();
     member
+}
+
+/// The fast promotion of S0: two orders of a Member who has ordered before bring a bonus each (C1, C4, C6).
+pub fn fast_promotion(bonus: Legs) -> Campaign {
+    Campaign {
+        id: RuleId::from("fast-promotion"),
+        name: "Thăng hạng nhanh".to_owned(),
+        audience: Audience {
+            tiers: vec![TierId::from("member")],
+            orders_min: 1,
+            quiet_days_min: None,
+            buying_less_often: false,
+            near_tier_only: false,
+        },
+        from: None,
+        until: None,
+        participations: 2,
+        bonus,
+        bonus_when: BonusWhen::Placed,
+        count_orders: CountOrders::AfterEnrolment,
+        tier_snapshot: TierSnapshot::Before,
+        budget_points: None,
+        messages_max: None,
+        paused: false,
+    }
 }
 
 /// A delivered and paid order of a known customer.

@@ -14,6 +14,7 @@ use loyalty_domain::points::{Legs, Ratio};
 use loyalty_domain::programme::{NegativeBalance, ReversalRules};
 use loyalty_domain::request::Request;
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::{Voucher, Worth};
 
 fn text(text: impl Into<String>) -> Value {
     Value::S(text.into())
@@ -161,6 +162,45 @@ pub fn request(request: &Request, revision: u64) -> Row {
     if let Some(until) = request.hold_until {
         put(&mut row, "hold_until", time(until));
     }
+    seal(row)
+}
+
+/// A row of `vouchers`.
+pub fn voucher(voucher: &Voucher, revision: u64) -> Row {
+    let Voucher { voucher_id, code, grant, state, issued_at, used_at, used_for, reminded } = voucher;
+    let worth = match &grant.offer.worth {
+        Worth::Percent { percent, .. } => ("percent", Value::M(self::row([("percent", number(percent))]))),
+        Worth::Amount { minor } => ("amount_minor", number(minor)),
+        Worth::Gift { what } => ("gift", text(what)),
+        Worth::GameTurn { turns } => ("game_turns", number(turns)),
+        Worth::Combo { what } => ("combo", text(what)),
+    };
+    let mut row = row([
+        ("voucher_id", text(voucher_id.as_str())),
+        ("revision", number(revision)),
+        ("code", text(code)),
+        ("member_id", text(grant.member_id.as_str())),
+        ("grant_id", text(&grant.grant_id)),
+        ("offer", text(grant.offer.id.as_str())),
+        ("name", text(&grant.offer.name)),
+        ("worth", Value::M(self::row([worth]))),
+        ("valid_days", number(grant.offer.valid_days)),
+        ("order_min_minor", number(grant.offer.order_min_minor)),
+        ("valid_from", text(grant.valid_from.to_string())),
+        ("valid_until", text(grant.valid_until.to_string())),
+        ("reminded", Value::Bool(*reminded)),
+        ("state", word(state)),
+        ("issued_at", time(*issued_at)),
+    ]);
+    let optional = [
+        ("tier", grant.tier.as_ref().map(|tier| text(tier.as_str()))),
+        ("remind_on", grant.remind_on.map(|day| text(day.to_string()))),
+        ("used_at", used_at.map(time)),
+        ("used_for", used_for.as_ref().map(|order_id| text(order_id.as_str()))),
+        ("due_shard", voucher.due_on().map(|_| text("0"))),
+        ("due_on", voucher.due_on().map(|day| text(day.to_string()))),
+    ];
+    optional.into_iter().for_each(|(name, value)| value.into_iter().for_each(|value| put(&mut row, name, value)));
     seal(row)
 }
 

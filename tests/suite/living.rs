@@ -202,6 +202,20 @@ fn x16_the_order_that_made_the_member_eligible_is_not_paid() {
     assert_eq!(shop.participation(), (0, 2, ParticipationState::Active));
 }
 
+/// A page of the run that is carried out late may meet a member who became one after the run had begun (X16).
+#[test]
+fn x16_holds_for_a_run_that_comes_late() {
+    let mut shop = Shop { programme: preset("cnv-retail", ""), book: Book::default() };
+    let placed_at = monday() + Duration::minutes(5);
+    let first = order("first", 100_000, OrderStatus::Pending, PaymentStatus::Unpaid, placed_at);
+    shop.deliver(&first);
+    assert!(shop.monday(monday()));
+    let mut paid = first;
+    (paid.facts.status, paid.facts.payment) = (OrderStatus::Delivered, PaymentStatus::Paid);
+    paid.facts.updated_at = later(1);
+    assert_eq!(shop.deliver(&paid), [(EntryKind::Accrual, Legs::new(10, 10))]);
+}
+
 #[test]
 fn x17_the_promoting_order_brings_its_bonus_too() {
     let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 1_000);
@@ -235,8 +249,8 @@ fn holding(programme: &Programme, tier: &str, points: i64) -> Shop {
 fn sd4_a_missed_cycle_costs_one_level_and_the_qualifying_points() {
     let mut shop = holding(&cnv_miniapp(), "gold", 300);
     let spendable = shop.balance().0;
-    assert_eq!(shop.run_day(at("2027-11-22T00:05:00+07:00")), [], "nothing is due on the last day");
-    assert_eq!(shop.tier(), "gold");
+    shop.run_day(at("2027-11-22T00:05:00+07:00"));
+    assert_eq!((shop.tier(), shop.balance()), ("gold", (spendable, 300)), "the last day is the member's");
     shop.run_day(at("2027-11-23T00:05:00+07:00"));
     assert_eq!((shop.tier(), shop.balance()), ("silver", (spendable, 0)));
     assert_eq!((shop.last().kind, shop.last().reason), (EntryKind::Reset, Reason::TierMissed));
@@ -360,6 +374,28 @@ fn a_hold_is_confirmed_released_or_lapses() {
     assert_eq!((shop.balance().0, shop.book.member().holds.len()), (300, 0));
 }
 
+/// A hold that lapses after the review gives its points back after it, so a reset that takes redeemable points too (X42)
+/// does not take these, however late the run comes.
+#[test]
+fn what_falls_due_is_posted_in_the_order_it_fell_due() {
+    let mut programme = Programme { hold_minutes: 48 * 60, ..cnv_miniapp() };
+    programme.review.reset_redeemable = true;
+    let held = || {
+        let mut shop = holding(&programme, "gold", 300);
+        let now = at("2027-11-22T12:00:00+07:00");
+        let (_, decision) =
+            redeem(&programme, shop.book.member().clone(), None, spending("r_1", 100, true), now).unwrap();
+        shop.book.apply(&decision);
+        shop
+    };
+    let (mut on_time, mut late) = (held(), held());
+    on_time.run_day(at("2027-11-23T00:05:00+07:00"));
+    on_time.run_day(at("2027-11-25T00:05:00+07:00"));
+    late.run_day(at("2027-11-25T00:05:00+07:00"));
+    assert_eq!(on_time.balance(), (100, 0));
+    assert_eq!(late.balance(), (100, 0));
+}
+
 #[test]
 fn a_key_is_for_one_request() {
     let shop = Shop::with_old_order(preset("cnv-retail", ""), 4_000_000);
@@ -394,7 +430,7 @@ fn sd16_the_three_models_of_top_up() {
 #[test]
 fn a_behaviour_is_rewarded_as_often_as_allowed() {
     let review =
-        "[[behaviours]]\nid = \"review\"\nname = \"Đánh giá\"\npoints = 20\nmax_per_day = 1\nmax_per_month = 2\n";
+        "[[behaviours]]\nid = \"write-review\"\nname = \"Đánh giá\"\npoints = 20\nmax_per_day = 1\nmax_per_month = 2\n";
     let mut shop = Shop::with_old_order(preset("cnv-retail", review), 100_000);
     let mut reward = |key: &str, now| {
         let rows = BehaviourRows {
@@ -404,7 +440,7 @@ fn a_behaviour_is_rewarded_as_often_as_allowed() {
             participations: Vec::new(),
         };
         let behaved =
-            Behaved { asked: asked(key), behaviour: RuleId::from("review"), other_side: false, occurred_at: now };
+            Behaved { asked: asked(key), behaviour: RuleId::from("write-review"), other_side: false, occurred_at: now };
         let decided = behave(&shop.programme, rows, behaved, now);
         decided.map(|(_, decision)| {
             shop.book.apply(&decision);

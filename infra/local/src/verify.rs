@@ -57,8 +57,14 @@ async fn read(client: &Client, args: &TablesArgs) -> Result<Report> {
 pub fn print(report: &Report) {
     let counts = &report.counts;
     println!(
-        "read {} members, {} entries of the ledger, {} orders, {} participations, {} vouchers, {} messages",
-        counts.members, counts.entries, counts.orders, counts.participations, counts.vouchers, counts.messages
+        "read {} members, {} entries of the ledger, {} orders, {} participations, {} requests, {} vouchers, {} messages",
+        counts.members,
+        counts.entries,
+        counts.orders,
+        counts.participations,
+        counts.requests,
+        counts.vouchers,
+        counts.messages
     );
     if report.clean() {
         println!("verified: every member follows from their history, every order from its entries");

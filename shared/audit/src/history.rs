@@ -5,55 +5,15 @@ use std::collections::HashMap;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::Table;
-use crate::facts::Facts;
-use crate::fields::{
-    Expiry, Legs, Lot, Problem, Read, count, instant, legs, legs_if_any, legs_of, lots, map, number, text, text_if_any,
-};
+use crate::cycles::{Standing, Standings};
+use crate::entry::{Entry, Explained, Kind};
+use crate::fields::{Expiry, Legs, Lot, Problem};
 use crate::orders::{Orders, Posting, Settled, passed};
+use crate::participations::Noted;
 use crate::report::Findings;
+use crate::requests::Asked;
 use crate::terms::Terms;
 use crate::value::Row;
-
-/// What kind of movement an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Accrual,
-    Bonus,
-    Welcome,
-    Reversal,
-    Redemption,
-    Restoration,
-    Expiration,
-    Reset,
-    Adjustment,
-    Topup,
-}
-
-/// One row of the history, read.
-struct Entry<'a> {
-    member_id: &'a str,
-    seq: u64,
-    kind: Kind,
-    legs: Legs,
-    balance_after: Legs,
-    lots: Vec<Lot>,
-    written_off: Legs,
-    tier_before: &'a str,
-    tier_after: &'a str,
-    rule: &'a str,
-    order_id: Option<&'a str>,
-    reverses: Option<u64>,
-    explained: Option<Explained<'a>>,
-    occurred_at: DateTime<Utc>,
-    recorded_at: DateTime<Utc>,
-}
-
-/// The figures an order's entry was computed from.
-struct Explained<'a> {
-    terms: Terms<'a>,
-    facts: Facts<'a>,
-    deserves: Legs,
-}
 
 /// A member, rebuilt from their entries.
 #[derive(Debug, Default)]
@@ -72,15 +32,14 @@ pub(crate) struct History {
     pub newest_cycle: Option<NaiveDate>,
     /// The newest cycle whose qualifying points were written off as being of the past (X21).
     pub past_cycle: Option<NaiveDate>,
-    /// Reviews have moved the cycle, so floor and cycle are no longer those of the beginning.
-    pub reviewed: bool,
-    redemptions: HashMap<u64, Redemption>,
-}
-
-#[derive(Debug)]
-struct Redemption {
-    points: i128,
-    restored: bool,
+    /// Where the member stood, and when that changed.
+    pub standings: Standings,
+    /// What the wallet holds, minor units.
+    pub wallet_minor: i128,
+    /// What commands posted, by `seq`.
+    pub asked: HashMap<u64, Asked>,
+    /// What the newest entry that says anything of a campaign says of it.
+    pub noted: HashMap<String, Noted>,
 }
 
 /// The histories of all members.
@@ -94,8 +53,8 @@ impl Histories {
         self.by_member.get(member_id)
     }
 
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.by_member.keys().map(String::as_str)
+    pub fn all(&self) -> impl Iterator<Item = (&str, &History)> {
+        self.by_member.iter().map(|(member_id, history)| (member_id.as_str(), history))
     }
 
     pub fn row(&mut self, row: &Row, orders: &mut Orders, findings: &mut Findings) -> Result<(), Problem> {
@@ -116,67 +75,6 @@ impl Histories {
     }
 }
 
-impl<'a> Entry<'a> {
-    fn read(row: &'a Row) -> Read<Self> {
-        let kind = kind(text(row, "kind")?)?;
-        let order_id = text_if_any(row, "order_id")?;
-        let of_an_order = matches!(kind, Kind::Accrual | Kind::Bonus | Kind::Welcome)
-            || (kind == Kind::Reversal && order_id.is_some());
-        let explained = if of_an_order || row.contains_key("terms") { Some(Explained::read(row)?) } else { None };
-        if explained.is_some() && order_id.is_none() {
-            return Err("`order_id` is missing".to_owned());
-        }
-        text(row, "reason")?;
-        text(row, "programme_version")?;
-        Ok(Self {
-            member_id: text(row, "member_id")?,
-            seq: u64::try_from(count(row, "seq", 1)?).map_err(|_| "`seq` does not fit".to_owned())?,
-            kind,
-            legs: legs_of(row)?,
-            balance_after: legs(row, "balance_after")?,
-            lots: lots(row, "lots")?,
-            written_off: legs_if_any(row, "written_off")?.unwrap_or_default(),
-            tier_before: text(row, "tier_before")?,
-            tier_after: text(row, "tier_after")?,
-            rule: text(row, "rule")?,
-            order_id,
-            reverses: match row.get("reverses") {
-                None => None,
-                Some(_) => u64::try_from(number(row, "reverses")?).ok(),
-            },
-            explained,
-            occurred_at: instant(row, "occurred_at")?,
-            recorded_at: instant(row, "recorded_at")?,
-        })
-    }
-}
-
-impl<'a> Explained<'a> {
-    fn read(row: &'a Row) -> Read<Self> {
-        Ok(Self {
-            terms: Terms::read(map(row, "terms")?)?,
-            facts: Facts::read(map(row, "facts")?)?,
-            deserves: legs(row, "deserves")?,
-        })
-    }
-}
-
-fn kind(word: &str) -> Read<Kind> {
-    Ok(match word {
-        "accrual" => Kind::Accrual,
-        "bonus" => Kind::Bonus,
-        "welcome" => Kind::Welcome,
-        "reversal" => Kind::Reversal,
-        "redemption" => Kind::Redemption,
-        "restoration" => Kind::Restoration,
-        "expiration" => Kind::Expiration,
-        "reset" => Kind::Reset,
-        "adjustment" => Kind::Adjustment,
-        "topup" => Kind::Topup,
-        _ => return Err(format!("`kind` is {word:?}")),
-    })
-}
-
 impl History {
     /// The history of somebody who never moved a point.
     pub fn none(tier: &str) -> Self {
@@ -191,7 +89,7 @@ impl History {
             wrong.push(format!("seq is {} where {due} is due: rows are missing or twice", entry.seq));
         }
         self.last_seq = entry.seq.max(self.last_seq);
-        prove_sign(entry, wrong);
+        entry.prove(wrong);
         let before = self.balance;
         let after = before.plus(entry.legs);
         if entry.balance_after != after {
@@ -202,7 +100,8 @@ impl History {
         self.balance = entry.balance_after;
         self.chain_tier(entry, wrong);
         self.prove_counterpart(entry, wrong);
-        self.reviewed |= entry.kind == Kind::Reset;
+        self.move_wallet(entry, wrong);
+        self.take_notes(entry, wrong);
         if let Some(explained) = &entry.explained {
             self.newest_cycle = self.newest_cycle.max(Some(explained.terms.cycle_start));
         }
@@ -210,15 +109,25 @@ impl History {
 
     fn prove_times(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
         self.first_recorded_at.get_or_insert(entry.recorded_at);
-        let later = self.last_recorded_at.is_none_or(|last| entry.recorded_at > last);
         if self.last_recorded_at.is_some_and(|last| entry.recorded_at < last) {
             wrong.push("was recorded before the entry in front of it".to_owned());
         }
         self.last_recorded_at = self.last_recorded_at.max(Some(entry.recorded_at));
-        // Points of an earlier decision that are overdue must have left before anything else was decided (E1). The
-        // programme's zone is not known here; a day west of UTC is the earliest it can be.
-        let earliest_today = entry.recorded_at.date_naive().checked_sub_days(Days::new(1)).unwrap_or(NaiveDate::MIN);
-        if later && entry.kind != Kind::Expiration && self.overdue(earliest_today) {
+        if entry.fell_due() && entry.occurred_at > entry.recorded_at {
+            wrong.push("was posted before it fell due".to_owned());
+        }
+        // What falls due is posted in the order it fell due, however late, so that a late run leaves the same books. An
+        // expiration is always next: points may come back to a lot whose day has passed.
+        if entry.kind == Kind::Expiration {
+            return;
+        }
+        if self.standings.last().is_some_and(|last| last.at > entry.counts_from()) {
+            wrong.push("fell due before the entry in front of it".to_owned());
+        }
+        // Points that are overdue must have left before anything else is decided (E1). The programme's zone is not known
+        // here; a day west of UTC is the earliest it can be.
+        let today = entry.counts_from().date_naive().checked_sub_days(Days::new(1)).unwrap_or(NaiveDate::MIN);
+        if self.overdue(today) {
             wrong.push("points whose last valid day has passed were still there".to_owned());
         }
     }
@@ -306,56 +215,59 @@ impl History {
         if self.tier != entry.tier_after {
             entry.tier_after.clone_into(&mut self.tier);
         }
-    }
-
-    /// A restoration names a redemption of this member, once and in full; nothing but it and a reversal names any.
-    fn prove_counterpart(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
-        match (entry.kind, entry.reverses) {
-            (Kind::Redemption, None) => {
-                let redemption = Redemption { points: -entry.legs.redeemable, restored: false };
-                self.redemptions.insert(entry.seq, redemption);
-            }
-            (Kind::Restoration, Some(seq)) => match self.redemptions.get_mut(&seq) {
-                Some(redemption) if redemption.restored => wrong.push(format!("restores entry {seq} a second time")),
-                Some(redemption) => {
-                    redemption.restored = true;
-                    if redemption.points != entry.legs.redeemable {
-                        wrong.push(format!("restores other points than the {} of entry {seq}", redemption.points));
-                    }
-                }
-                None => wrong.push(format!("restores entry {seq}, which is no redemption of this member")),
-            },
-            (Kind::Reversal, Some(_)) | (Kind::Adjustment, _) => {}
-            (Kind::Restoration | Kind::Reversal, None) => wrong.push("does not name what it takes back".to_owned()),
-            (_, Some(seq)) => wrong.push(format!("names entry {seq} as taken back, but takes nothing back")),
-            (_, None) => {}
+        if entry.kind != Kind::Expiration {
+            self.standings.add(Standing {
+                at: entry.counts_from(),
+                tier: entry.tier_after.to_owned(),
+                nothing_earned: entry.balance_after.qualifying == 0,
+            });
+        }
+        if entry.kind == Kind::Reset {
+            self.standings.reset(entry.occurred_at, entry.tier_after);
         }
     }
-}
 
-/// Each kind moves points one way. Only a reversal writes anything off, and only what an order gets uses that up again.
-fn prove_sign(entry: &Entry<'_>, wrong: &mut Vec<String>) {
-    let (legs, written_off) = (entry.legs, entry.written_off);
-    let right = match entry.kind {
-        Kind::Accrual | Kind::Bonus | Kind::Topup => !legs.any_below_zero(),
-        Kind::Welcome | Kind::Restoration => legs.redeemable >= 0 && legs.qualifying == 0,
-        Kind::Reversal | Kind::Reset => !legs.any_above_zero(),
-        Kind::Redemption | Kind::Expiration => legs.redeemable < 0 && legs.qualifying == 0,
-        Kind::Adjustment => true,
-    };
-    if !right {
-        wrong.push(format!("moves {legs}, which its kind does not"));
+    /// A restoration names a redemption of this member, once, in full and by the same request; nothing but it and a
+    /// reversal names any.
+    fn prove_counterpart(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
+        if let Some(asked) = Asked::of(entry) {
+            self.asked.insert(entry.seq, asked);
+        }
+        match (entry.kind, entry.reverses) {
+            (Kind::Restoration, Some(seq)) => match self.asked.get_mut(&seq) {
+                Some(redemption) if redemption.kind == Kind::Redemption => redemption.restore(entry, wrong),
+                _ => wrong.push(format!("restores entry {seq}, which is no redemption of this member")),
+            },
+            (Kind::Restoration | Kind::Reversal, None) => wrong.push("does not name what it takes back".to_owned()),
+            (Kind::Reversal, Some(_)) | (_, None) => {}
+            (_, Some(seq)) => wrong.push(format!("names entry {seq} as taken back, but takes nothing back")),
+        }
     }
-    let right = match entry.kind {
-        Kind::Reversal => !written_off.any_below_zero(),
-        Kind::Accrual | Kind::Bonus | Kind::Welcome => !written_off.any_above_zero(),
-        _ => written_off == Legs::ZERO,
-    };
-    if !right {
-        wrong.push(format!("writes off {written_off}, which its kind does not"));
+
+    /// The wallet is the running sum of the top-ups (B2).
+    fn move_wallet(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
+        let Some(wallet) = entry.wallet else { return };
+        let after = self.wallet_minor + wallet.moved_minor;
+        if wallet.after_minor != after {
+            wrong.push(format!("leaves {} in the wallet, but the running sum is {after}", wallet.after_minor));
+        }
+        self.wallet_minor = wallet.after_minor;
     }
-    if legs == Legs::ZERO && written_off == Legs::ZERO && entry.kind != Kind::Reset {
-        wrong.push("moves nothing".to_owned());
+
+    /// A participation is used up one order at a time and, once it is over, stays so (C3, C4, X19, X48).
+    fn take_notes(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
+        for (campaign, noted) in &entry.notes {
+            if noted.used > noted.granted {
+                wrong.push(format!("uses {} of {} participations of {campaign}", noted.used, noted.granted));
+            }
+            if entry.rule != *campaign && entry.tier_before == entry.tier_after {
+                wrong.push(format!("says what became of {campaign}, with which it has nothing to do"));
+            }
+            let before = self.noted.insert((*campaign).to_owned(), *noted);
+            if before.is_some_and(|before| !before.may_become(*noted)) {
+                wrong.push(format!("takes back what an earlier entry says of {campaign}"));
+            }
+        }
     }
 }
 

@@ -9,7 +9,9 @@
 //! tiers, and the row rebuilt from its history and its orders. Of every entry: what the order deserved by the terms
 //! pinned on it, in own arithmetic, and that nothing was written off without the terms allowing it (X21–X24). Of every
 //! order: posted and written off against its entries, the sum against what its final facts deserve, generation and last
-//! credit. Participations, vouchers and messages are held against members and orders.
+//! credit. Of every review: the qualifying points are gone, and cycle and floor are those it began. Of every campaign:
+//! what was used are the distinct orders credited. Of every command: one entry, and points that wait, stay away or came
+//! back. Vouchers and messages are held against what they name.
 //!
 //! Feed every row once, in any order of tables; the entries of one member by rising `seq`, as a scan or a query returns
 //! them. Memory grows with members, orders and credits, not with entries.
@@ -17,16 +19,21 @@
 //! **While the books move** a scan is no snapshot: rows written between two pages look broken although they are not.
 //! Verify again and keep what [`Report::confirmed_by`] the second reading; a finding that two readings share is real.
 
+mod cycles;
 mod digest;
+mod entry;
 mod facts;
 mod fields;
 mod history;
 mod members;
+mod messages;
 mod orders;
-mod others;
+mod participations;
 mod report;
+mod requests;
 mod terms;
 mod value;
+mod vouchers;
 
 pub use digest::{DIGEST, canonical, digest_of};
 pub use report::{Counts, Finding, Report};
@@ -36,9 +43,12 @@ use std::collections::HashMap;
 
 use history::Histories;
 use members::Members;
+use messages::Messages;
 use orders::Orders;
-use others::Others;
+use participations::Participations;
 use report::Findings;
+use requests::Requests;
+use vouchers::Vouchers;
 
 /// A table of the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,13 +57,21 @@ pub enum Table {
     PointsHistory,
     Orders,
     Participations,
+    Requests,
     Vouchers,
     Messages,
 }
 
 impl Table {
-    pub const ALL: [Self; 6] =
-        [Self::Members, Self::PointsHistory, Self::Orders, Self::Participations, Self::Vouchers, Self::Messages];
+    pub const ALL: [Self; 7] = [
+        Self::Members,
+        Self::PointsHistory,
+        Self::Orders,
+        Self::Participations,
+        Self::Requests,
+        Self::Vouchers,
+        Self::Messages,
+    ];
 
     /// The table's name without the installation's prefix.
     pub fn name(self) -> &'static str {
@@ -62,6 +80,7 @@ impl Table {
             Self::PointsHistory => "points-history",
             Self::Orders => "orders",
             Self::Participations => "participations",
+            Self::Requests => "requests",
             Self::Vouchers => "vouchers",
             Self::Messages => "messages",
         }
@@ -76,7 +95,10 @@ pub struct Audit {
     histories: Histories,
     orders: Orders,
     members: Members,
-    others: Others,
+    participations: Participations,
+    requests: Requests,
+    vouchers: Vouchers,
+    messages: Messages,
     text: Vec<u8>,
 }
 
@@ -93,9 +115,10 @@ impl Audit {
             Table::Members => self.members.row(row, &mut self.findings),
             Table::PointsHistory => self.histories.row(row, &mut self.orders, &mut self.findings),
             Table::Orders => self.orders.row(row, &mut self.findings),
-            Table::Participations => self.others.participation(row, &mut self.findings),
-            Table::Vouchers => self.others.voucher(row, &mut self.findings),
-            Table::Messages => self.others.message(row, &mut self.findings),
+            Table::Participations => self.participations.row(row, &mut self.findings),
+            Table::Requests => self.requests.row(row, &mut self.findings),
+            Table::Vouchers => self.vouchers.row(row, &mut self.findings),
+            Table::Messages => self.messages.row(row, &mut self.findings),
         };
         if let Err(problem) = read {
             self.findings.add(table, key_of(table, row), format!("cannot be read: {problem}"));
@@ -103,14 +126,20 @@ impl Audit {
     }
 
     /// Holds the tables against each other and reports.
-    pub fn finish(mut self) -> Report {
-        let sums = self.orders.finish(&self.members, &mut self.findings);
-        self.members.finish(&self.histories, &self.orders, &sums, &mut self.findings);
-        for member_id in self.histories.ids().filter(|id| !self.members.has(id)) {
-            self.findings.add(Table::PointsHistory, member_id.to_owned(), "has no row in members".into());
+    pub fn finish(self) -> Report {
+        let Self {
+            counts, mut findings, histories, orders, members, participations, requests, vouchers, messages, ..
+        } = self;
+        let sums = orders.finish(&members, &mut findings);
+        members.finish(&histories, &orders, &sums, &mut findings);
+        for (member_id, _) in histories.all().filter(|(member_id, _)| !members.has(member_id)) {
+            findings.add(Table::PointsHistory, member_id.to_owned(), "has no row in members".into());
         }
-        self.others.finish(&self.members, &self.histories, &self.orders, &mut self.findings);
-        Report::new(self.counts, self.findings)
+        participations.finish(&members, &histories, &orders, &mut findings);
+        requests.finish(&members, &histories, &mut findings);
+        vouchers.finish(&members, &orders, &mut findings);
+        messages.finish(&members, &histories, &mut findings);
+        Report::new(counts, findings)
     }
 
     fn prove_digest(&mut self, table: Table, row: &Row) {
@@ -133,6 +162,7 @@ fn key_of(table: Table, row: &Row) -> String {
         Table::PointsHistory => &["member_id", "seq"],
         Table::Orders => &["order_id"],
         Table::Participations => &["campaign", "member_id"],
+        Table::Requests => &["request_id"],
         Table::Vouchers => &["voucher_id"],
         Table::Messages => &["message_id"],
     };

@@ -4,11 +4,16 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use crate::fields::{Legs, Lot, Problem, Read, count, day, instant, lots, number, text, text_if_any};
+use crate::cycles::begins;
+use crate::fields::{
+    Expiry, Legs, Lot, Problem, Read, count, day, flag_if_any, instant, list, lots, number, number_if_any, text,
+    text_if_any,
+};
 use crate::history::{Histories, History};
 use crate::orders::Orders;
 use crate::report::Findings;
-use crate::value::Row;
+use crate::requests::Hold;
+use crate::value::{Row, Value};
 use crate::{MemberSums, SumsByMember, Table};
 
 /// A member's row, read.
@@ -26,6 +31,13 @@ struct Member {
     tier_since: DateTime<Utc>,
     tier_floor: String,
     cycle_start: NaiveDate,
+    review_on: NaiveDate,
+    noticed_to: NaiveDate,
+    /// Where the index of what is due finds the row.
+    due_on: Option<NaiveDate>,
+    wallet_minor: i128,
+    holds: Vec<Hold>,
+    active_campaigns: Vec<String>,
     first_order: Option<String>,
 }
 
@@ -47,6 +59,27 @@ impl Members {
 
     pub fn has(&self, member_id: &str) -> bool {
         self.by_id.contains_key(member_id)
+    }
+
+    pub fn holds(&self, member_id: &str) -> &[Hold] {
+        self.by_id.get(member_id).map_or(&[], |member| &member.holds)
+    }
+
+    pub fn all_holds(&self) -> impl Iterator<Item = (&str, &[Hold])> {
+        self.by_id.iter().map(|(member_id, member)| (member_id.as_str(), member.holds.as_slice()))
+    }
+
+    /// The campaigns a member is active in.
+    pub fn campaigns(&self, member_id: &str) -> Option<&[String]> {
+        self.by_id.get(member_id).map(|member| member.active_campaigns.as_slice())
+    }
+
+    pub fn all_campaigns(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.by_id.iter().map(|(member_id, member)| (member_id.as_str(), member.active_campaigns.as_slice()))
+    }
+
+    pub fn activated_at(&self, member_id: &str) -> Option<DateTime<Utc>> {
+        self.by_id.get(member_id).map(|member| member.activated_at)
     }
 
     pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember, findings: &mut Findings) {
@@ -71,6 +104,10 @@ impl Member {
     fn read(row: &Row) -> Read<Self> {
         count(row, "revision", 1)?;
         text(row, "currency")?;
+        flag_if_any(row, "in_grace")?;
+        if row.contains_key("due_on") != row.contains_key("due_shard") {
+            return Err("`due_on` and `due_shard` go together".to_owned());
+        }
         Ok(Self {
             last_seq: u64::try_from(count(row, "last_seq", 0)?).unwrap_or(0),
             activated_at: instant(row, "activated_at")?,
@@ -87,6 +124,12 @@ impl Member {
             tier_since: instant(row, "tier_since")?,
             tier_floor: text(row, "tier_floor")?.to_owned(),
             cycle_start: day(row, "cycle_start")?,
+            review_on: day(row, "review_on")?,
+            noticed_to: day(row, "noticed_to")?,
+            due_on: if row.contains_key("due_on") { Some(day(row, "due_on")?) } else { None },
+            wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
+            holds: Hold::read_all(row)?,
+            active_campaigns: campaigns(row)?,
             first_order: text_if_any(row, "first_order")?.map(str::to_owned),
         })
     }
@@ -116,6 +159,10 @@ impl Member {
         if open != self.balance.redeemable.max(0) {
             wrong.push(format!("its lots hold {open} points, its balance is {}", self.balance.redeemable));
         }
+        if self.wallet_minor != history.wallet_minor {
+            let (stated, found) = (self.wallet_minor, history.wallet_minor);
+            wrong.push(format!("its wallet holds {stated}, but the history ends at {found}"));
+        }
         if self.tier != history.tier {
             wrong.push(format!("tier is {:?}, but the history ends at {:?}", self.tier, history.tier));
         }
@@ -124,6 +171,7 @@ impl Member {
         }
         self.prove_times(history, wrong);
         self.prove_cycle(history, wrong);
+        self.prove_due(wrong);
     }
 
     fn prove_times(&self, history: &History, wrong: &mut Vec<String>) {
@@ -135,7 +183,8 @@ impl Member {
         }
     }
 
-    /// Floor and cycle are those of the beginning until a review moves them (X20, X21).
+    /// Cycle and floor are those of the beginning until a review moves them; from then on the floor is the tier held
+    /// when the cycle began (X20, X21).
     fn prove_cycle(&self, history: &History, wrong: &mut Vec<String>) {
         if history.newest_cycle.is_some_and(|newest| self.cycle_start < newest) {
             wrong.push("cycle_start is before a cycle that points were earned in".to_owned());
@@ -143,19 +192,74 @@ impl Member {
         if history.past_cycle.is_some_and(|past| self.cycle_start <= past) {
             wrong.push("qualifying points of the current cycle were written off as late".to_owned());
         }
-        if history.reviewed {
-            return;
+        if self.cycle_start > day_after(self.as_of.date_naive()) {
+            wrong.push("cycle_start has not come yet".to_owned());
         }
         let begun = self.activated_at.date_naive();
-        let around = |day: NaiveDate| {
-            let (least, most) = (begun.checked_sub_days(Days::new(1)), begun.checked_add_days(Days::new(1)));
-            least.is_none_or(|least| day >= least) && most.is_none_or(|most| day <= most)
+        let first_cycle = (day_before(begun)..=day_after(begun)).contains(&self.cycle_start);
+        let floors: Vec<String> = match history.standings.last_reset() {
+            Some(reset) if begins(reset, self.cycle_start) => history.standings.tier_at_reset().into_iter().collect(),
+            None if first_cycle => {
+                if history.newest_cycle.is_some_and(|newest| newest != self.cycle_start) {
+                    wrong.push("cycle_start is not the day of activation, and no review has moved it".to_owned());
+                }
+                vec![history.first_tier.clone()]
+            }
+            reset => {
+                if self.cycle_start < reset.map_or(begun, |reset| reset.date_naive()) {
+                    wrong.push("cycle_start is before the last review".to_owned());
+                }
+                let stood = history.standings.when_began(self.cycle_start, &history.first_tier);
+                if !stood.iter().any(|standing| standing.nothing_earned) {
+                    wrong.push("a cycle with qualifying points ended, and no entry says so".to_owned());
+                }
+                stood.into_iter().map(|standing| standing.tier).collect()
+            }
         };
-        if !around(self.cycle_start) || history.newest_cycle.is_some_and(|newest| newest != self.cycle_start) {
-            wrong.push("cycle_start is not the day of activation, and no review has moved it".to_owned());
-        }
-        if self.tier_floor != history.first_tier {
-            wrong.push(format!("tier_floor is {:?}, but it began as {:?}", self.tier_floor, history.first_tier));
+        if !floors.contains(&self.tier_floor) {
+            wrong.push(format!("tier_floor is {:?}, but the cycle began in {floors:?}", self.tier_floor));
         }
     }
+
+    /// What falls due is done before anything else, so nothing that stands on the row is overdue (T8, E1), and the index
+    /// finds the row no later than the first of it.
+    fn prove_due(&self, wrong: &mut Vec<String>) {
+        let today = self.as_of.date_naive();
+        if self.review_on <= self.cycle_start || self.review_on < today {
+            wrong.push("the review was due before the member was last decided about, or before its cycle".to_owned());
+        }
+        if self.noticed_to > day_after(today) || self.noticed_to < day_before(self.activated_at.date_naive()) {
+            wrong.push("was told of days that have not come, or that were before the member".to_owned());
+        }
+        if self.holds.iter().any(|hold| hold.until <= self.as_of) {
+            wrong.push("holds points that have lapsed".to_owned());
+        }
+        let expires =
+            self.lots.iter().filter_map(|lot| if let Expiry::On(day) = lot.expiry { Some(day) } else { None });
+        let expires = expires.map(day_after).min();
+        if self.due_on.is_some_and(|due_on| expires.is_some_and(|expires| due_on > expires)) {
+            wrong.push("due_on is later than the day on which points expire".to_owned());
+        }
+        let mut campaigns = self.active_campaigns.clone();
+        campaigns.sort_unstable();
+        if campaigns.windows(2).any(|two| two[0] == two[1]) {
+            wrong.push("is active twice in a campaign".to_owned());
+        }
+    }
+}
+
+fn campaigns(row: &Row) -> Read<Vec<String>> {
+    let campaign = |value: &Value| match value {
+        Value::S(campaign) => Ok(campaign.clone()),
+        _ => Err("`active_campaigns` is not a list of campaigns".to_owned()),
+    };
+    list(row, "active_campaigns")?.iter().map(campaign).collect()
+}
+
+fn day_after(day: NaiveDate) -> NaiveDate {
+    day.checked_add_days(Days::new(1)).unwrap_or(day)
+}
+
+fn day_before(day: NaiveDate) -> NaiveDate {
+    day.checked_sub_days(Days::new(1)).unwrap_or(day)
 }

@@ -17,6 +17,20 @@ use crate::{MemberSums, SumsByMember, Table};
 
 /// The rule of an order's own points; the only one by whose terms its money counts as spent.
 const BASE: &str = "base";
+/// The rule of welcome points. Every other rule of an order is a campaign.
+const WELCOME: &str = "welcome";
+
+/// What a campaign credited to an order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CampaignCredit<'a> {
+    pub campaign: &'a str,
+    pub order_id: &'a str,
+    pub member_id: &'a str,
+    /// Redeemable points.
+    pub posted: i128,
+    /// Some of it was posted; a bonus may also wait until its order earns.
+    pub has_entries: bool,
+}
 
 /// An entry that credited an order, or took from it.
 pub(crate) struct Posting<'a> {
@@ -145,9 +159,21 @@ impl Orders {
         sums[at].post(posting, pinned, wrong)
     }
 
-    /// Whether an order has been credited by a rule.
-    pub fn credited(&self, order_id: &str, rule: &str) -> bool {
-        self.by_id.get(order_id).is_some_and(|books| books.sums.iter().any(|sum| sum.rule == rule))
+    /// What campaigns credited to orders of members.
+    pub fn campaign_credits(&self) -> impl Iterator<Item = CampaignCredit<'_>> {
+        self.by_id.iter().flat_map(|(order_id, books)| {
+            let row = books.row.as_ref().and_then(|row| Some((row, row.member_id.as_ref()?)));
+            let credits =
+                row.into_iter().flat_map(|(row, member_id)| row.credits.iter().map(move |it| (it, member_id)));
+            let of_campaigns = credits.filter(|(credit, _)| ![BASE, WELCOME].contains(&credit.rule.as_str()));
+            of_campaigns.map(move |(credit, member_id)| CampaignCredit {
+                campaign: &credit.rule,
+                order_id,
+                member_id,
+                posted: credit.posted.redeemable,
+                has_entries: credit.generation > 0,
+            })
+        })
     }
 
     pub fn has(&self, order_id: &str) -> bool {

@@ -15,6 +15,7 @@ pub struct Counts {
     pub entries: u64,
     pub orders: u64,
     pub participations: u64,
+    pub requests: u64,
     pub vouchers: u64,
     pub messages: u64,
 }
@@ -26,6 +27,7 @@ impl Counts {
             Table::PointsHistory => &mut self.entries,
             Table::Orders => &mut self.orders,
             Table::Participations => &mut self.participations,
+            Table::Requests => &mut self.requests,
             Table::Vouchers => &mut self.vouchers,
             Table::Messages => &mut self.messages,
         }

@@ -33,24 +33,29 @@ pub fn advance(
 ) -> Result<(), Overflow> {
     member.as_of = member.as_of.max(now);
     let today = programme.day(member.as_of);
-    release(programme, member, entries)?;
     for _ in 0..CYCLES_MAX {
         let due = member.review_on;
         if due > today {
             break;
         }
+        release(programme, member, day_start(programme.zone, due), entries)?;
         expire(programme, member, due, entries)?;
         review(programme, member, due, entries)?;
     }
+    release(programme, member, member.as_of, entries)?;
     expire(programme, member, today, entries)
 }
 
-/// Puts back the points of holds that were not confirmed in time. What has expired meanwhile is back for as long as it
-/// takes to expire.
-fn release(programme: &Programme, member: &mut Member, entries: &mut Vec<Entry>) -> Result<(), Overflow> {
-    let as_of = member.as_of;
+/// Puts back the points of holds that were not confirmed by `until`. What has expired meanwhile is back for as long as
+/// it takes to expire.
+fn release(
+    programme: &Programme,
+    member: &mut Member,
+    until: Instant,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Overflow> {
     let (mut lapsed, open): (Vec<Hold>, Vec<Hold>) =
-        std::mem::take(&mut member.holds).into_iter().partition(|hold| hold.until <= as_of);
+        std::mem::take(&mut member.holds).into_iter().partition(|hold| hold.until <= until);
     member.holds = open;
     lapsed.sort_by_key(|hold| (hold.until, hold.seq));
     for hold in lapsed {

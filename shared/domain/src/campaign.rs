@@ -287,7 +287,8 @@ pub fn enrol(
             member_id: member.member_id.clone(),
             granted: campaign.participations,
             state: ParticipationState::Active,
-            enrolled_at: now,
+            // A run that comes late finds members who ordered after it had begun: those orders are not paid (X16).
+            enrolled_at: member.as_of,
             orders: Vec::new(),
             reserved_points: campaign.budget_points.map_or(0, |_| campaign.cost_of_member()),
             messages: 0,

@@ -1,0 +1,212 @@
+//! Campaigns: participations used are the distinct orders credited, never more than were granted, and what the entries
+//! tell of them is what became of them (C3, C4, X14, X15).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::Table;
+use crate::fields::{Problem, Read, count, instant, list, number_if_any, text};
+use crate::history::Histories;
+use crate::members::Members;
+use crate::orders::{CampaignCredit, Orders};
+use crate::report::Findings;
+use crate::value::{Row, Value};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Active,
+    Completed,
+    Exhausted,
+}
+
+impl State {
+    pub fn read(word: &str) -> Read<Self> {
+        match word {
+            "active" => Ok(Self::Active),
+            "completed" => Ok(Self::Completed),
+            "exhausted" => Ok(Self::Exhausted),
+            _ => Err(format!("`state` is {word:?}")),
+        }
+    }
+}
+
+/// A participation as an entry left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub granted: i128,
+    pub used: i128,
+    pub state: State,
+}
+
+impl Noted {
+    /// It is used up one order at a time, and its end is for good (X18, X19, X48).
+    pub fn may_become(self, later: Self) -> bool {
+        self.granted == later.granted && self.used <= later.used && self.state == State::Active
+    }
+}
+
+/// A row of `participations`, read.
+#[derive(Debug)]
+struct Participation {
+    granted: i128,
+    used: i128,
+    remaining: i128,
+    state: State,
+    enrolled_at: DateTime<Utc>,
+    orders: BTreeSet<String>,
+    reserved_points: i128,
+}
+
+/// All rows of `participations`, by campaign and member.
+#[derive(Default)]
+pub(crate) struct Participations {
+    by_key: BTreeMap<(String, String), Participation>,
+}
+
+type CreditsByKey<'a> = BTreeMap<(&'a str, &'a str), Vec<CampaignCredit<'a>>>;
+
+impl Participations {
+    pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
+        let key = (text(row, "campaign")?.to_owned(), text(row, "member_id")?.to_owned());
+        let told = format!("{}/{}", key.0, key.1);
+        let mut wrong = Vec::new();
+        let participation = Participation::read(row, &mut wrong)?;
+        if self.by_key.insert(key, participation).is_some() {
+            wrong.push("stands there twice".to_owned());
+        }
+        for what in wrong {
+            findings.add(Table::Participations, told.clone(), what);
+        }
+        Ok(())
+    }
+
+    pub fn finish(&self, members: &Members, histories: &Histories, orders: &Orders, findings: &mut Findings) {
+        let mut credits = CreditsByKey::new();
+        for credit in orders.campaign_credits() {
+            credits.entry((credit.campaign, credit.member_id)).or_default().push(credit);
+        }
+        for ((campaign, member_id), participation) in &self.by_key {
+            let credits = credits.remove(&(campaign.as_str(), member_id.as_str())).unwrap_or_default();
+            let noted = histories.get(member_id).and_then(|history| history.noted.get(campaign));
+            let mut wrong = Vec::new();
+            participation.prove_credits(&credits, &mut wrong);
+            participation.prove_noted(noted.copied(), &credits, &mut wrong);
+            match members.campaigns(member_id) {
+                Some(active) => participation.prove_member(campaign, active, &mut wrong),
+                None => wrong.push(format!("its member {member_id} does not exist")),
+            }
+            if members.activated_at(member_id).is_some_and(|at| participation.enrolled_at < at) {
+                wrong.push("was enrolled before becoming a member".to_owned());
+            }
+            for what in wrong {
+                findings.add(Table::Participations, format!("{campaign}/{member_id}"), what);
+            }
+        }
+        for credit in credits.into_values().flatten() {
+            let what = format!("was credited by {}, in which {} has no part", credit.campaign, credit.member_id);
+            findings.add(Table::Orders, credit.order_id.to_owned(), what);
+        }
+        for (member_id, active) in members.all_campaigns() {
+            for campaign in active.iter().filter(|campaign| !self.has(campaign, member_id)) {
+                let what = format!("is active in {campaign}, in which they have no part");
+                findings.add(Table::Members, member_id.to_owned(), what);
+            }
+        }
+        for (member_id, history) in histories.all() {
+            for campaign in history.noted.keys().filter(|campaign| !self.has(campaign, member_id)) {
+                let what = format!("entries tell of {campaign}, in which they have no part");
+                findings.add(Table::PointsHistory, member_id.to_owned(), what);
+            }
+        }
+    }
+
+    fn has(&self, campaign: &str, member_id: &str) -> bool {
+        self.by_key.contains_key(&(campaign.to_owned(), member_id.to_owned()))
+    }
+}
+
+impl Participation {
+    fn read(row: &Row, wrong: &mut Vec<String>) -> Read<Self> {
+        count(row, "revision", 1)?;
+        if number_if_any(row, "messages")?.is_some_and(|messages| messages < 0) {
+            return Err("`messages` is below zero".to_owned());
+        }
+        let mut orders = BTreeSet::new();
+        for order in list(row, "orders")? {
+            let Value::S(order_id) = order else { return Err("`orders` is not a list of order ids".to_owned()) };
+            if !orders.insert(order_id.clone()) {
+                wrong.push(format!("order {order_id} used it twice"));
+            }
+        }
+        let participation = Self {
+            granted: count(row, "granted", 1)?,
+            used: count(row, "used", 0)?,
+            remaining: count(row, "remaining", 0)?,
+            state: State::read(text(row, "state")?)?,
+            enrolled_at: instant(row, "enrolled_at")?,
+            orders,
+            reserved_points: number_if_any(row, "reserved_points")?.unwrap_or(0),
+        };
+        let Self { granted, used, remaining, .. } = participation;
+        if used + remaining != granted {
+            wrong.push(format!("{used} used and {remaining} remaining are not the {granted} granted"));
+        }
+        if used != participation.orders.len() as i128 {
+            wrong.push(format!("{used} used, but {} orders used it", participation.orders.len()));
+        }
+        match participation.state {
+            State::Active if remaining == 0 => wrong.push("is active with nothing remaining".to_owned()),
+            State::Exhausted if remaining != 0 => wrong.push(format!("is exhausted with {remaining} remaining")),
+            _ => {}
+        }
+        // So many points for each order were set aside when the member was enrolled.
+        if participation.reserved_points < 0 || participation.reserved_points % granted != 0 {
+            wrong.push(format!("has set {} points aside for {granted} orders", participation.reserved_points));
+        }
+        Ok(participation)
+    }
+
+    /// The orders that used it are those it has credited, and they cost no more than was set aside.
+    fn prove_credits(&self, credits: &[CampaignCredit<'_>], wrong: &mut Vec<String>) {
+        for order_id in &self.orders {
+            if !credits.iter().any(|credit| credit.order_id == order_id) {
+                wrong.push(format!("its order {order_id} was not credited"));
+            }
+        }
+        for credit in credits.iter().filter(|credit| !self.orders.contains(credit.order_id)) {
+            wrong.push(format!("credited order {}, which did not use it", credit.order_id));
+        }
+        let cost: i128 = credits.iter().map(|credit| credit.posted).sum();
+        if self.reserved_points > 0 && cost > self.reserved_points {
+            wrong.push(format!("cost {cost} points where {} were set aside", self.reserved_points));
+        }
+    }
+
+    /// Each use and each end stands on the entry that brought it about; only a bonus that has not been posted yet, or an
+    /// end that a changed programme brought, has no entry to stand on.
+    fn prove_noted(&self, noted: Option<Noted>, credits: &[CampaignCredit<'_>], wrong: &mut Vec<String>) {
+        let posted = credits.iter().filter(|credit| credit.has_entries).count() as i128;
+        let Some(noted) = noted else {
+            if posted > 0 {
+                wrong.push("was used, but no entry says so".to_owned());
+            }
+            return;
+        };
+        let over = noted.state != State::Active;
+        let same_end = !over || (noted.state == self.state && noted.used == self.used);
+        if noted.granted != self.granted || !(posted..=self.used).contains(&noted.used) || !same_end {
+            wrong.push(format!(
+                "is {:?} with {} of {} used, but the entries say {:?} with {} of {}",
+                self.state, self.used, self.granted, noted.state, noted.used, noted.granted
+            ));
+        }
+    }
+
+    fn prove_member(&self, campaign: &str, active: &[String], wrong: &mut Vec<String>) {
+        let listed = active.iter().any(|listed| listed == campaign);
+        if listed != (self.state == State::Active) {
+            wrong.push(format!("is {:?}, but the member's row says otherwise", self.state));
+        }
+    }
+}
