@@ -152,7 +152,7 @@ fn in_campaign(book: &mut Book, programme: &Programme, member: &str, orders: usi
     };
     book.deliver(programme, &of("old", 100_000, day(0)), day(0));
     let row = book.members[&MemberId::from(member)].clone();
-    let enrolment = enrol(programme, &programme.campaigns[0], row, None, day(1)).unwrap();
+    let enrolment = enrol(programme, &programme.campaigns[0], row, None, 0, day(1)).unwrap();
     book.apply(&enrolment.decision);
     for at in 0..orders {
         let at = i64::try_from(at).unwrap() + 2;

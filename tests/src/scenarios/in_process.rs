@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, TimeZone, Utc, Weekday};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
 use loyalty_contract::webhook::{self, settings::SourceSettings};
-use loyalty_domain::campaign::Participation;
-use loyalty_domain::decision::Verdict;
+use loyalty_domain::campaign::{Participation, ParticipationState, enrol};
+use loyalty_domain::daily::run_day;
+use loyalty_domain::decision::{Decision, Verdict};
 use loyalty_domain::ids::{MemberId, OrderId, RuleId};
 use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::member::Member;
@@ -27,7 +28,13 @@ pub struct InProcess {
     orders: BTreeMap<OrderId, Order>,
     history: BTreeMap<MemberId, Vec<Entry>>,
     participations: BTreeMap<(RuleId, MemberId), Participation>,
+    /// Until when the schedules have run.
+    now: DateTime<Utc>,
 }
+
+/// Monday of the weekly campaign, and the daily run, as the template has them.
+const WEEKLY: &str = "08:00:00";
+const DAILY: &str = "00:05:00";
 
 impl InProcess {
     fn member(&self, phone: &str) -> Option<&Member> {
@@ -39,6 +46,40 @@ impl InProcess {
         let active = self.members.get(member_id).map_or(&[][..], |member| &member.active_campaigns);
         let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());
         active.iter().filter_map(|campaign| self.participations.get(&key(campaign)).cloned()).collect()
+    }
+
+    /// Runs every schedule that is due until an instant, in order.
+    fn pass(&mut self, now: DateTime<Utc>) {
+        let zone = self.programme.at(now).programme.zone;
+        let mut day = self.now.with_timezone(&zone).date_naive();
+        let last = now.with_timezone(&zone).date_naive();
+        while day <= last {
+            for (time, weekly) in [(DAILY, false), (WEEKLY, true)] {
+                let local = day.and_time(time.parse().expect("a time"));
+                let due = zone.from_local_datetime(&local).unwrap().to_utc();
+                let fires = !weekly || day.weekday() == Weekday::Mon;
+                if fires && due > self.now && due <= now {
+                    let members: Vec<MemberId> = self.members.keys().cloned().collect();
+                    members.into_iter().for_each(|member_id| self.run(&member_id, weekly, due));
+                }
+            }
+            day = day.succ_opt().expect("the calendar goes on");
+        }
+        self.now = self.now.max(now);
+    }
+
+    fn run(&mut self, member_id: &MemberId, weekly: bool, due: DateTime<Utc>) {
+        let programme = self.programme.at(due).programme.clone();
+        if !weekly {
+            let day = run_day(&programme, self.members[member_id].clone(), due).expect("nothing is refused here");
+            return self.write(day.decision);
+        }
+        for campaign in &programme.campaigns {
+            let member = self.members[member_id].clone();
+            let known = self.participations.get(&(campaign.id.clone(), member_id.clone())).cloned();
+            let enrolment = enrol(&programme, campaign, member, known, 0, due).expect("nothing is refused here");
+            self.write(enrolment.decision);
+        }
     }
 
     fn decide(&mut self, snapshot: OrderSnapshot, now: DateTime<Utc>) {
@@ -54,6 +95,10 @@ impl InProcess {
                 Verdict::NeedsHistory(id) => rows.history = self.history.get(&id).map(Vec::as_slice),
             }
         };
+        self.write(decision);
+    }
+
+    fn write(&mut self, decision: Decision) {
         for member in decision.member.into_iter().chain(decision.left_member) {
             self.members.insert(member.member_id.clone(), member);
         }
@@ -71,7 +116,7 @@ impl InProcess {
 }
 
 impl Player for InProcess {
-    async fn start(programme: &str, _now: DateTime<Utc>) -> Self {
+    async fn start(programme: &str, now: DateTime<Utc>) -> Self {
         Self {
             programme: ProgrammeFile::parse(programme).expect("a programme without problems"),
             key: MemberKey::new("a key of thirty-two bytes and more").expect("long enough"),
@@ -79,10 +124,12 @@ impl Player for InProcess {
             orders: BTreeMap::new(),
             history: BTreeMap::new(),
             participations: BTreeMap::new(),
+            now,
         }
     }
 
     async fn deliver(&mut self, _webhook_id: &str, body: &str, now: DateTime<Utc>) {
+        self.pass(now);
         let settings = SourceSettings::default();
         let delivery = webhook::parse(Source::Standard, None, body.as_bytes(), &settings, now).expect("a good body");
         for order in delivery.orders {
@@ -92,8 +139,10 @@ impl Player for InProcess {
     }
 
     async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
+        self.pass(now);
         let programme = &self.programme.at(now).programme;
         let member = self.member(phone)?;
+        let participations = self.participations.values().filter(|row| row.member_id == member.member_id);
         let next = next_tier(programme, &member.tier, member.balance.qualifying.0);
         Some(Standing {
             redeemable: member.redeemable_points(),
@@ -104,15 +153,27 @@ impl Player for InProcess {
             spent: member.spent_minor,
             next: next
                 .map(|next| (next.tier.name.clone(), next.points_needed, next.spend_needed_minor.expect("in range"))),
+            participations: participations.map(part).collect(),
         })
     }
 
-    async fn history(&mut self, phone: &str, _now: DateTime<Utc>) -> Vec<Movement> {
+    async fn history(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<Movement> {
+        self.pass(now);
         let entries = self.member(phone).and_then(|member| self.history.get(&member.member_id));
         entries.into_iter().flatten().map(movement).collect()
     }
 
     async fn end(self) {}
+}
+
+fn part(participation: &Participation) -> (String, i64, i64, String) {
+    let state = match participation.state {
+        ParticipationState::Active => "active",
+        ParticipationState::Completed => "completed",
+        ParticipationState::Exhausted => "exhausted",
+    };
+    let (used, granted) = (i64::from(participation.used()), i64::from(participation.granted));
+    (participation.campaign.to_string(), used, granted, state.to_owned())
 }
 
 fn movement(entry: &Entry) -> Movement {

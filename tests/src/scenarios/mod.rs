@@ -27,6 +27,8 @@ pub struct Standing {
     pub spent: i64,
     /// Name of the next tier, qualifying points and đồng to it.
     pub next: Option<(String, i64, i64)>,
+    /// Campaign, orders credited, orders granted, and how it stands.
+    pub participations: Vec<(String, i64, i64, String)>,
 }
 
 /// One movement, as far as scenarios ask.
@@ -40,7 +42,8 @@ pub struct Movement {
     pub programme_version: String,
 }
 
-/// Somebody who can play a scenario: an installation of the product with one programme.
+/// Somebody who can play a scenario: an installation of the product with one programme. Its schedules run as time passes
+/// from one step to the next.
 pub trait Player: Sized {
     /// An empty installation running the programme.
     fn start(programme: &str, now: DateTime<Utc>) -> impl Future<Output = Self>;

@@ -127,6 +127,11 @@ impl<P: Player> Stage<P> {
         } else if let Some(found) = read(r"^(\d+) needs (\d+) points and (\d+) more to be (.+)$", text) {
             let next = self.standing(&found[1]).await?.next;
             same(next, Some((found[4].to_owned(), number(&found[2])?, number(&found[3])?)))?;
+        } else if let Some(found) = read(r"^(\d+) has used (\d+) of (\d+) participations in ([a-z-]+), (.+)$", text) {
+            let expected = (found[4].to_owned(), number(&found[2])?, number(&found[3])?, found[5].to_owned());
+            same(self.standing(&found[1]).await?.participations, vec![expected])?;
+        } else if let Some(found) = read(r"^(\d+) takes part in no campaign$", text) {
+            same(self.standing(&found[1]).await?.participations, Vec::new())?;
         } else if let Some(found) = read(r"^(\d+) is not a member$", text) {
             let now = self.now;
             same(self.player()?.standing(&found[1], now).await, None)?;

@@ -91,6 +91,15 @@ impl Player for ThroughTheStack {
             next: next["name"]
                 .as_str()
                 .map(|name| (name.to_owned(), number(&next["points_needed"]), decimal(&next["spend_needed"]))),
+            participations: card["participations"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|part| {
+                    let text = |name: &str| part[name].as_str().expect("a word").to_owned();
+                    (text("campaign"), number(&part["used"]), number(&part["granted"]), text("state"))
+                })
+                .collect(),
         })
     }
 

@@ -1,0 +1,63 @@
+Feature: Fast promotion from Member to Silver
+  Every Monday at 08:00 members who have ordered are enrolled, and their next two orders bring a bonus of 150 points of
+  both kinds (S0: C1–C8). Promotion or the second order ends it for good.
+
+  Scenario: SD5 · one order on its way brings its bonus once
+    Given the programme "cnv-retail"
+    When order old of 0905000001 is delivered and paid: due 100000
+    Then 0905000001 takes part in no campaign
+    When it is 2026-11-30 08:30
+    Then 0905000001 has used 0 of 2 participations in fast-promotion, active
+    When order A of 0905000001 is pending: due 300000
+    And order A is confirmed
+    And order A is shipping
+    And order A is delivered and paid
+    And the same comes again
+    Then the history of 0905000001 is
+      | accrual | 10  | 10  |
+      | bonus   | 150 | 150 |
+      | accrual | 30  | 30  |
+    And 0905000001 has used 1 of 2 participations in fast-promotion, active
+
+  Scenario: SD6 · the second order uses up the last participation
+    Given the programme "cnv-miniapp"
+    When order old of 0905000002 is delivered and paid: due 10000
+    And it is 2026-11-30 08:30
+    And order A of 0905000002 is delivered and paid: due 20000
+    And order B of 0905000002 is delivered and paid: due 20000
+    And order C of 0905000002 is delivered and paid: due 20000
+    Then 0905000002 has used 2 of 2 participations in fast-promotion, exhausted
+    And 0905000002 has 370 redeemable and 370 qualifying points and is Member
+
+  Scenario: SD7 · what a cancelled order got is taken back, bonus and all
+    Given the programme "cnv-miniapp"
+    When order old of 0905000003 is delivered and paid: due 10000
+    And it is 2026-11-30 08:30
+    And order A of 0905000003 is delivered and paid: due 20000
+    And order A is cancelled
+    Then 0905000003 has 10 redeemable and 10 qualifying points and is Member
+    And 0905000003 has used 1 of 2 participations in fast-promotion, active
+
+  Scenario: SD8, SD9 · promotion completes it, and a cancel takes the tier back
+    Given the programme "cnv-retail"
+    When order old of 0905000004 is delivered and paid: due 5000
+    And it is 2026-11-30 08:30
+    And order A of 0905000004 is pending: due 600000
+    Then 0905000004 has 150 redeemable and 150 qualifying points and is Member
+    When order A is delivered and paid
+    Then 0905000004 has 210 redeemable and 210 qualifying points and is Silver
+    And 0905000004 has used 1 of 2 participations in fast-promotion, completed
+    When order A is cancelled
+    Then 0905000004 has 0 redeemable and 0 qualifying points and is Member
+    And 0905000004 has used 1 of 2 participations in fast-promotion, completed
+    When order B of 0905000004 is pending: due 600000
+    Then 0905000004 has 0 redeemable and 0 qualifying points and is Member
+
+  Scenario: X16 · the order that made the member eligible is not paid
+    Given the programme "cnv-retail"
+    When order old of 0905000005 is pending: due 100000
+    And it is 2026-11-30 08:30
+    And order old is delivered and paid
+    Then the history of 0905000005 is
+      | accrual | 10 | 10 |
+    And 0905000005 has used 0 of 2 participations in fast-promotion, active
