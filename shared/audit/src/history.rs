@@ -9,7 +9,7 @@ use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
 use crate::orders::{Orders, Posting, Settled, passed};
-use crate::participations::Noted;
+use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;
 use crate::terms::Terms;
@@ -38,8 +38,8 @@ pub(crate) struct History {
     pub wallet_minor: i128,
     /// What commands posted, by `seq`.
     pub asked: HashMap<u64, Asked>,
-    /// What the newest entry that says anything of a campaign says of it.
-    pub noted: HashMap<String, Noted>,
+    /// What the entries say of campaigns.
+    pub campaigns: HashMap<String, Told>,
 }
 
 /// The histories of all members.
@@ -205,6 +205,10 @@ impl History {
         if self.first_tier.is_empty() {
             entry.tier_before.clone_into(&mut self.first_tier);
             entry.tier_before.clone_into(&mut self.tier);
+            let held = entry.explained.as_ref().map(|explained| explained.terms.tier);
+            if entry.kind != Kind::Bonus && held.is_some_and(|held| held != entry.tier_before) {
+                wrong.push("was not decided by the tier held before it".to_owned());
+            }
         }
         if self.tier != entry.tier_before {
             wrong.push(format!("tier_before is {:?}, but the entry in front left {:?}", entry.tier_before, self.tier));
@@ -254,20 +258,30 @@ impl History {
         self.wallet_minor = wallet.after_minor;
     }
 
-    /// A participation is used up one order at a time and, once it is over, stays so (C3, C4, X19, X48).
+    /// A participation is used up one order at a time and, once it is over, stays so (C3, C4, X19, X48). The first entry
+    /// of an order's bonus says what it left of the participation.
     fn take_notes(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
-        for (campaign, noted) in &entry.notes {
-            if noted.used > noted.granted {
-                wrong.push(format!("uses {} of {} participations of {campaign}", noted.used, noted.granted));
+        let begins = entry.kind == Kind::Bonus && entry.reason == "campaign_bonus";
+        if begins {
+            self.told(entry.rule).bonuses += 1;
+            let waited = entry.explained.as_ref().is_some_and(|explained| explained.terms.waits());
+            if !waited && !entry.notes.iter().any(|(campaign, _)| *campaign == entry.rule) {
+                wrong.push(format!("uses a participation of {} and does not say so", entry.rule));
             }
+        }
+        for (at, (campaign, noted)) in entry.notes.iter().enumerate() {
             if entry.rule != *campaign && entry.tier_before == entry.tier_after {
                 wrong.push(format!("says what became of {campaign}, with which it has nothing to do"));
             }
-            let before = self.noted.insert((*campaign).to_owned(), *noted);
-            if before.is_some_and(|before| !before.may_become(*noted)) {
-                wrong.push(format!("takes back what an earlier entry says of {campaign}"));
+            if entry.notes.iter().skip(at + 1).any(|(other, _)| other == campaign) {
+                wrong.push(format!("says twice what became of {campaign}"));
             }
+            self.told(campaign).note(*noted, wrong);
         }
+    }
+
+    fn told(&mut self, campaign: &str) -> &mut Told {
+        self.campaigns.entry(campaign.to_owned()).or_default()
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) struct CampaignCredit<'a> {
     pub posted: i128,
     /// Some of it was posted; a bonus may also wait until its order earns.
     pub has_entries: bool,
+    pub waits: bool,
 }
 
 /// An entry that credited an order, or took from it.
@@ -103,6 +104,7 @@ struct CreditRow {
     /// Redeemable points are written off only because they expired.
     only_expiry_writes_off: bool,
     takes_expired_too: bool,
+    waits: bool,
 }
 
 #[derive(Debug)]
@@ -172,6 +174,7 @@ impl Orders {
                 member_id,
                 posted: credit.posted.redeemable,
                 has_entries: credit.generation > 0,
+                waits: credit.waits,
             })
         })
     }
@@ -379,6 +382,7 @@ impl CreditRow {
             keeps: terms.keeps(facts),
             only_expiry_writes_off: terms.negative_balance == NegativeBalance::Allow,
             takes_expired_too: terms.reverse_expired,
+            waits: terms.waits(),
         })
     }
 

@@ -39,10 +39,26 @@ pub(crate) struct Noted {
     pub state: State,
 }
 
-impl Noted {
-    /// It is used up one order at a time, and its end is for good (X18, X19, X48).
-    pub fn may_become(self, later: Self) -> bool {
-        self.granted == later.granted && self.used <= later.used && self.state == State::Active
+/// What a member's entries say of a campaign.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Orders whose bonus was posted.
+    pub bonuses: i128,
+    last: Option<Noted>,
+    /// Some entry counts other orders than had their bonus posted by then.
+    counts_others: bool,
+}
+
+impl Told {
+    /// A participation is used up one order at a time, and its end is for good (X18, X19, X48).
+    pub fn note(&mut self, noted: Noted, wrong: &mut Vec<String>) {
+        let follows =
+            |last: Noted| last.granted == noted.granted && last.used <= noted.used && last.state == State::Active;
+        if noted.used > noted.granted || !self.last.is_none_or(follows) {
+            wrong.push("says of a participation what cannot follow from the entries before it".to_owned());
+        }
+        self.counts_others |= noted.used != self.bonuses;
+        self.last = Some(noted);
     }
 }
 
@@ -88,10 +104,10 @@ impl Participations {
         }
         for ((campaign, member_id), participation) in &self.by_key {
             let credits = credits.remove(&(campaign.as_str(), member_id.as_str())).unwrap_or_default();
-            let noted = histories.get(member_id).and_then(|history| history.noted.get(campaign));
+            let told = histories.get(member_id).and_then(|history| history.campaigns.get(campaign));
             let mut wrong = Vec::new();
             participation.prove_credits(&credits, &mut wrong);
-            participation.prove_noted(noted.copied(), &credits, &mut wrong);
+            participation.prove_told(told, &credits, &mut wrong);
             match members.campaigns(member_id) {
                 Some(active) => participation.prove_member(campaign, active, &mut wrong),
                 None => wrong.push(format!("its member {member_id} does not exist")),
@@ -114,7 +130,7 @@ impl Participations {
             }
         }
         for (member_id, history) in histories.all() {
-            for campaign in history.noted.keys().filter(|campaign| !self.has(campaign, member_id)) {
+            for campaign in history.campaigns.keys().filter(|campaign| !self.has(campaign, member_id)) {
                 let what = format!("entries tell of {campaign}, in which they have no part");
                 findings.add(Table::PointsHistory, member_id.to_owned(), what);
             }
@@ -185,17 +201,20 @@ impl Participation {
 
     /// Each use and each end stands on the entry that brought it about; only a bonus that has not been posted yet, or an
     /// end that a changed programme brought, has no entry to stand on.
-    fn prove_noted(&self, noted: Option<Noted>, credits: &[CampaignCredit<'_>], wrong: &mut Vec<String>) {
+    fn prove_told(&self, told: Option<&Told>, credits: &[CampaignCredit<'_>], wrong: &mut Vec<String>) {
         let posted = credits.iter().filter(|credit| credit.has_entries).count() as i128;
-        let Some(noted) = noted else {
-            if posted > 0 {
-                wrong.push("was used, but no entry says so".to_owned());
-            }
-            return;
-        };
+        let none = Told::default();
+        let told = told.unwrap_or(&none);
+        if told.bonuses != posted {
+            wrong.push(format!("credited {posted} orders, but the entries credit {}", told.bonuses));
+        }
+        if told.counts_others && !credits.iter().any(|credit| credit.waits) {
+            wrong.push("was used by other orders than the entries say".to_owned());
+        }
+        let Some(noted) = told.last else { return };
         let over = noted.state != State::Active;
         let same_end = !over || (noted.state == self.state && noted.used == self.used);
-        if noted.granted != self.granted || !(posted..=self.used).contains(&noted.used) || !same_end {
+        if noted.granted != self.granted || noted.used > self.used || !same_end {
             wrong.push(format!(
                 "is {:?} with {} of {} used, but the entries say {:?} with {} of {}",
                 self.state, self.used, self.granted, noted.state, noted.used, noted.granted

@@ -69,7 +69,7 @@ enum Amount {
 pub(crate) struct Terms<'a> {
     programme_version: &'a str,
     currency: &'a str,
-    tier: &'a str,
+    pub tier: &'a str,
     amount: Amount,
     requires_paid: bool,
     by_lines: bool,
@@ -165,6 +165,11 @@ impl<'a> Terms<'a> {
             }
             _ => 0,
         }
+    }
+
+    /// A promise: it may be given later than its order used a participation.
+    pub fn waits(&self) -> bool {
+        matches!(self.amount, Amount::Fixed { pending_until: Some(_), .. })
     }
 
     /// Under the literal filter of R2 an undone order that was never paid keeps what it has (X11).
