@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use crate::Row;
 use crate::Table;
 use crate::facts::Facts;
 use crate::fields::{
@@ -12,7 +13,6 @@ use crate::fields::{
 use crate::orders::{Orders, Posting, Settled, passed};
 use crate::report::Findings;
 use crate::terms::Terms;
-use crate::value::Row;
 
 /// What kind of movement an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use crate::Row;
 use crate::fields::{Legs, Lot, Problem, Read, count, day, instant, lots, number, text, text_if_any};
 use crate::history::{Histories, History};
 use crate::orders::Orders;
 use crate::report::Findings;
-use crate::value::Row;
 use crate::{MemberSums, SumsByMember, Table};
 
 /// A member's row, read.

@@ -8,7 +8,7 @@ use crate::history::Histories;
 use crate::members::Members;
 use crate::orders::Orders;
 use crate::report::Findings;
-use crate::value::{Row, Value};
+use crate::{Row, Value};
 
 /// A key of a row that must exist somewhere else.
 enum Names {
