@@ -41,7 +41,7 @@ fn verify(bencher: Bencher<'_, '_>) {
     let rows = books();
     bencher.counter(ItemsCount::new(ENTRIES)).bench(|| {
         let mut audit = Audit::new();
-        rows.iter().for_each(|(table, row)| audit.row(*table, row));
+        audit.rows(&rows);
         let report = audit.finish();
         assert!(report.clean());
         report

@@ -8,9 +8,9 @@ Feature: Fast promotion from Member to Silver
     Then 0905000001 takes part in no campaign
     When it is 2026-11-30 08:30
     Then 0905000001 has used 0 of 2 participations in fast-promotion, active
-    When order A of 0905000001 is pending: due 300000
+    When order A of 0905000001 is placed: due 300000
     And order A is confirmed
-    And order A is shipping
+    And order A is on its way
     And order A is delivered and paid
     And the same comes again
     Then the history of 0905000001 is
@@ -42,7 +42,7 @@ Feature: Fast promotion from Member to Silver
     Given the programme "cnv-retail"
     When order old of 0905000004 is delivered and paid: due 5000
     And it is 2026-11-30 08:30
-    And order A of 0905000004 is pending: due 600000
+    And order A of 0905000004 is placed: due 600000
     Then 0905000004 has 150 redeemable and 150 qualifying points and is Member
     When order A is delivered and paid
     Then 0905000004 has 210 redeemable and 210 qualifying points and is Silver
@@ -50,12 +50,12 @@ Feature: Fast promotion from Member to Silver
     When order A is cancelled
     Then 0905000004 has 0 redeemable and 0 qualifying points and is Member
     And 0905000004 has used 1 of 2 participations in fast-promotion, completed
-    When order B of 0905000004 is pending: due 600000
+    When order B of 0905000004 is placed: due 600000
     Then 0905000004 has 0 redeemable and 0 qualifying points and is Member
 
   Scenario: X16 · the order that made the member eligible is not paid
     Given the programme "cnv-retail"
-    When order old of 0905000005 is pending: due 100000
+    When order old of 0905000005 is placed: due 100000
     And it is 2026-11-30 08:30
     And order old is delivered and paid
     Then the history of 0905000005 is

@@ -46,17 +46,17 @@ fn word(variant: impl Debug) -> Value {
 }
 
 fn row(attributes: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    attributes.into_iter().collect()
 }
 
 /// Puts the right digest on a row.
 pub fn seal(mut row: Row) -> Row {
-    row.insert(DIGEST.to_owned(), Value::S(digest_of(&row)));
+    row.insert(DIGEST, Value::S(digest_of(&row)));
     row
 }
 
 fn put(row: &mut Row, name: &str, value: Value) {
-    row.insert(name.to_owned(), value);
+    row.insert(name, value);
 }
 
 fn legs(legs: Legs) -> Value {

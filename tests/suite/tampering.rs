@@ -291,11 +291,11 @@ fn changes(value: &Value, path: &str, changed: &mut Vec<(String, Value)>) {
         Value::M(row) => {
             for (name, inner) in row.iter().filter(|(name, _)| *name != "digest") {
                 let mut inside = Vec::new();
-                let path = if path.is_empty() { name.clone() } else { format!("{path} {name}") };
+                let path = if path.is_empty() { name.to_owned() } else { format!("{path} {name}") };
                 changes(inner, &path, &mut inside);
                 changed.extend(inside.into_iter().map(|(path, value)| {
                     let mut row = row.clone();
-                    row.insert(name.clone(), value);
+                    row.insert(name, value);
                     (path, Value::M(row))
                 }));
             }

@@ -3,13 +3,14 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::Row;
 use crate::facts::Facts;
 use crate::fields::{
     Legs, Lot, Read, count, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text, text_if_any,
 };
 use crate::participations::{Noted, State};
 use crate::terms::Terms;
-use crate::value::{Row, Value};
+use crate::value::Value;
 
 /// What kind of movement an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::Row;
 use crate::fields::{Read, instant, number, number_if_any, text};
 use crate::terms::within_64_bits;
-use crate::value::Row;
 
 /// How far an order is, as far as points care. Rises as it moves along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,10 @@
 //! Reads attributes out of a row, each with its type; says in words what is not as it should be.
+//!
+//! All of it is inlined into whoever reads a row: a name that is known there is then found without a call (see `Row::get`).
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::value::{Row, Value};
+use crate::{Row, Value};
 
 /// Why a row cannot be read.
 pub(crate) type Problem = String;
@@ -64,14 +66,17 @@ pub(crate) struct Lot {
     pub points: i128,
 }
 
+#[cold]
 fn wrong(name: &str, expected: &str) -> Problem {
     format!("`{name}` is missing or is not {expected}")
 }
 
+#[inline(always)]
 pub(crate) fn text<'a>(row: &'a Row, name: &str) -> Read<&'a str> {
     text_if_any(row, name)?.filter(|text| !text.is_empty()).ok_or_else(|| wrong(name, "a text"))
 }
 
+#[inline(always)]
 pub(crate) fn text_if_any<'a>(row: &'a Row, name: &str) -> Read<Option<&'a str>> {
     match row.get(name) {
         None => Ok(None),
@@ -80,10 +85,12 @@ pub(crate) fn text_if_any<'a>(row: &'a Row, name: &str) -> Read<Option<&'a str>>
     }
 }
 
+#[inline(always)]
 pub(crate) fn number(row: &Row, name: &str) -> Read<i128> {
     number_if_any(row, name)?.ok_or_else(|| wrong(name, "a whole number"))
 }
 
+#[inline(always)]
 pub(crate) fn number_if_any(row: &Row, name: &str) -> Read<Option<i128>> {
     match row.get(name) {
         None => Ok(None),
@@ -96,15 +103,18 @@ pub(crate) fn number_if_any(row: &Row, name: &str) -> Read<Option<i128>> {
 }
 
 /// A number that counts: not below `least`.
+#[inline(always)]
 pub(crate) fn count(row: &Row, name: &str, least: i128) -> Read<i128> {
     let number = number(row, name)?;
     if number < least { Err(format!("`{name}` is {number}, below {least}")) } else { Ok(number) }
 }
 
+#[inline(always)]
 pub(crate) fn flag(row: &Row, name: &str) -> Read<bool> {
     flag_if_any(row, name)?.ok_or_else(|| wrong(name, "true or false"))
 }
 
+#[inline(always)]
 pub(crate) fn flag_if_any(row: &Row, name: &str) -> Read<Option<bool>> {
     match row.get(name) {
         None => Ok(None),
@@ -113,10 +123,12 @@ pub(crate) fn flag_if_any(row: &Row, name: &str) -> Read<Option<bool>> {
     }
 }
 
+#[inline(always)]
 pub(crate) fn map<'a>(row: &'a Row, name: &str) -> Read<&'a Row> {
     map_if_any(row, name)?.ok_or_else(|| wrong(name, "a map"))
 }
 
+#[inline(always)]
 pub(crate) fn map_if_any<'a>(row: &'a Row, name: &str) -> Read<Option<&'a Row>> {
     match row.get(name) {
         None => Ok(None),
@@ -126,6 +138,7 @@ pub(crate) fn map_if_any<'a>(row: &'a Row, name: &str) -> Read<Option<&'a Row>> 
 }
 
 /// A list; one that is absent is empty.
+#[inline(always)]
 pub(crate) fn list<'a>(row: &'a Row, name: &str) -> Read<&'a [Value]> {
     match row.get(name) {
         None => Ok(&[]),
@@ -134,18 +147,22 @@ pub(crate) fn list<'a>(row: &'a Row, name: &str) -> Read<&'a [Value]> {
     }
 }
 
+#[inline(always)]
 pub(crate) fn legs(row: &Row, name: &str) -> Read<Legs> {
     legs_of(map(row, name)?).map_err(|problem| format!("`{name}`: {problem}"))
 }
 
+#[inline(always)]
 pub(crate) fn legs_if_any(row: &Row, name: &str) -> Read<Option<Legs>> {
     if row.contains_key(name) { legs(row, name).map(Some) } else { Ok(None) }
 }
 
+#[inline(always)]
 pub(crate) fn legs_of(row: &Row) -> Read<Legs> {
     Ok(Legs { redeemable: number(row, "redeemable")?, qualifying: number(row, "qualifying")? })
 }
 
+#[inline(always)]
 pub(crate) fn instant(row: &Row, name: &str) -> Read<DateTime<Utc>> {
     let text = text(row, name)?;
     whole_second(text).or_else(|| any_instant(text)).ok_or_else(|| wrong(name, "a time of RFC 3339 in UTC"))
@@ -180,10 +197,12 @@ fn digits(bytes: &[u8]) -> Option<u32> {
     bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
 }
 
+#[inline(always)]
 pub(crate) fn day(row: &Row, name: &str) -> Read<NaiveDate> {
     plain_day(text(row, name)?).ok_or_else(|| wrong(name, "a date"))
 }
 
+#[inline(always)]
 pub(crate) fn expiry(row: &Row, name: &str) -> Read<Expiry> {
     match text(row, name)? {
         "never" => Ok(Expiry::Never),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use crate::Row;
 use crate::Table;
 use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
@@ -13,7 +14,6 @@ use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;
 use crate::terms::Terms;
-use crate::value::Row;
 
 /// A member, rebuilt from their entries.
 #[derive(Debug, Default)]

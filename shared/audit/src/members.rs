@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use crate::Row;
 use crate::cycles::begins;
 use crate::fields::{
     Expiry, Legs, Lot, Problem, Read, count, day, flag_if_any, instant, list, lots, number, number_if_any, text,
@@ -13,7 +14,7 @@ use crate::history::{Histories, History};
 use crate::orders::Orders;
 use crate::report::Findings;
 use crate::requests::Hold;
-use crate::value::{Row, Value};
+use crate::value::Value;
 use crate::{MemberSums, SumsByMember, Table};
 
 /// A member's row, read.

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
+use crate::Row;
 use crate::Table;
 use crate::fields::{Problem, count, instant, map, map_if_any, text};
 use crate::history::Histories;
 use crate::members::Members;
 use crate::report::Findings;
-use crate::value::Row;
 
 #[derive(Debug)]
 struct Message {

@@ -12,8 +12,8 @@ use crate::fields::{
 use crate::members::Members;
 use crate::report::Findings;
 use crate::terms::{NegativeBalance, Terms};
-use crate::value::{Row, Value};
 use crate::{MemberSums, SumsByMember, Table};
+use crate::{Row, Value};
 
 /// The rule of an order's own points; the only one by whose terms its money counts as spent.
 const BASE: &str = "base";
@@ -134,7 +134,7 @@ impl Orders {
         let order_id = text(row, "order_id")?;
         let mut wrong = Vec::new();
         let order = OrderRow::read(row, &mut wrong)?;
-        if self.books(order_id).row.replace(order).is_some() {
+        if self.by_id.entry(order_id.to_owned()).or_default().row.replace(order).is_some() {
             wrong.push("stands there twice".to_owned());
         }
         for what in wrong {
@@ -143,14 +143,14 @@ impl Orders {
         Ok(())
     }
 
-    fn books(&mut self, order_id: &str) -> &mut OrderBooks {
-        self.by_id.entry(order_id.to_owned()).or_default()
-    }
-
     /// Counts an entry for its credit.
     pub fn post(&mut self, posting: &Posting<'_>, wrong: &mut Vec<String>) -> Settled {
         let pinned = posting.terms.pinned();
-        let sums = &mut self.books(posting.order_id).sums;
+        let books = match self.by_id.get_mut(posting.order_id) {
+            Some(books) => books,
+            None => self.by_id.entry(posting.order_id.to_owned()).or_default(),
+        };
+        let sums = &mut books.sums;
         let at = match sums.iter().position(|sum| sum.rule == posting.rule) {
             Some(at) => at,
             None => {
@@ -355,7 +355,10 @@ impl OrderRow {
 
     fn add_to(&self, sums: &mut SumsByMember) {
         let Some(member_id) = &self.member_id else { return };
-        let sum: &mut MemberSums = sums.entry(member_id.clone()).or_default();
+        let sum: &mut MemberSums = match sums.get_mut(member_id) {
+            Some(sum) => sum,
+            None => sums.entry(member_id.clone()).or_default(),
+        };
         sum.orders_count += i128::from(self.counted);
         sum.spent_minor += self.spent_minor;
         sum.pending_points += self.pending_points;

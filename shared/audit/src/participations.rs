@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::Row;
 use crate::Table;
 use crate::fields::{Problem, Read, count, instant, list, number_if_any, text};
 use crate::history::Histories;
 use crate::members::Members;
 use crate::orders::{CampaignCredit, Orders};
 use crate::report::Findings;
-use crate::value::{Row, Value};
+use crate::value::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::Row;
 use crate::Table;
 use crate::entry::{Entry, Kind};
 use crate::fields::{Lot, Problem, Read, count, instant, list, lots, number, number_if_any, text};
 use crate::history::{Histories, History};
 use crate::members::Members;
 use crate::report::Findings;
-use crate::value::{Row, Value};
+use crate::value::Value;
 
 /// What a command posted.
 #[derive(Debug)]

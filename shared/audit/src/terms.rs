@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::NaiveDate;
 
+use crate::Row;
 use crate::facts::{Facts, Status};
 use crate::fields::{Expiry, Legs, Read, day, expiry, flag_if_any, legs_if_any, text, text_if_any};
-use crate::value::Row;
 
 /// `amount × numerator / denominator`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -219,7 +219,7 @@ impl Fraction {
     fn read(row: &Row, name: &str) -> Read<Self> {
         let text = text(row, name)?;
         let (above, below) = text.split_once('/').unwrap_or((text, "1"));
-        let part = |text: &str| text.parse::<i128>().ok().filter(|part| (0..=PART_MAX).contains(part));
+        let part = |text: &str| text.parse::<i64>().ok().map(i128::from).filter(|part| (0..=PART_MAX).contains(part));
         match (part(above), part(below).filter(|below| *below > 0)) {
             (Some(numerator), Some(denominator)) => Ok(Self { numerator, denominator }),
             _ => Err(format!("`{name}` is {text:?}, not a fraction")),

@@ -1,9 +1,6 @@
 //! A row as any store would give it: a tree of attributes, not yet understood.
 
-use std::collections::BTreeMap;
-
-/// A row: attributes by name.
-pub type Row = BTreeMap<String, Value>;
+use crate::row::Row;
 
 /// One attribute, in DynamoDB's terms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

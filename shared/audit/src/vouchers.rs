@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use crate::Row;
 use crate::Table;
 use crate::fields::{Problem, Read, count, day, flag_if_any, instant, map, number_if_any, text, text_if_any};
 use crate::members::Members;
 use crate::orders::Orders;
 use crate::report::Findings;
-use crate::value::Row;
 
 #[derive(Debug)]
 struct Voucher {

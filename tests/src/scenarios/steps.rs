@@ -200,6 +200,8 @@ impl<P: Player> Stage<P> {
         let order = self.known(name)?;
         (order.status, order.payment) = match state {
             "placed" => ("pending", "unpaid"),
+            "confirmed" => ("confirmed", "unpaid"),
+            "on its way" => ("shipping", "unpaid"),
             "delivered and paid" => ("delivered", "paid"),
             "delivered but not paid" => ("delivered", "unpaid"),
             "cancelled" => ("cancelled", order.payment),

@@ -172,7 +172,7 @@ fn plain(attribute: &Value) -> loyalty_audit::Value {
 }
 
 fn plain_row(row: &Value) -> loyalty_audit::Row {
-    row.as_object().unwrap().iter().map(|(name, value)| (name.clone(), plain(value))).collect()
+    row.as_object().unwrap().iter().map(|(name, value)| (name, plain(value))).collect()
 }
 
 #[tokio::test]
