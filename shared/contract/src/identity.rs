@@ -60,6 +60,13 @@ impl MemberKey {
         VoucherId::new(format!("v_{}", self.hash(&format!("code:{}", code.to_ascii_uppercase()), ID_CHARS)))
     }
 
+    /// The code and the row of the voucher of a grant.
+    pub fn voucher(&self, grant_id: &str) -> (String, VoucherId) {
+        let code = self.voucher_code(grant_id);
+        let voucher_id = self.voucher_id(&code);
+        (code, voucher_id)
+    }
+
     /// The row of a request: one for each key of each member and kind of command.
     pub fn request_id(&self, kind: &str, member_id: &MemberId, idempotency_key: &str) -> RequestId {
         RequestId::new(format!("r_{}", self.hash(&format!("{kind}:{member_id}:{idempotency_key}"), ID_CHARS)))
