@@ -1,4 +1,4 @@
-//! Members' cards and histories, for the Mini App and the till (D1, N7).
+//! Members' cards, histories and vouchers, for the Mini App and the till (D1, N7).
 //!
 //! It only reads. A member is shown as of now: what fell due since their last event, such as points whose last day has
 //! passed, is applied in memory and left for the next event to write, so nobody is shown points that can no longer be
@@ -10,6 +10,7 @@ mod request;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use chrono::DateTime;
 use loyalty_contract::card::{Card, History, HistoryEntry};
+use loyalty_contract::command::{Voucher, Vouchers};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::problem::Problem;
 use loyalty_contract::programme::ProgrammeFile;
@@ -54,6 +55,10 @@ impl MemberApi {
                 let now = DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default();
                 self.card(&member_id, now).await.map(|card| http::json(200, &card))
             }
+            Ok(Asked::Vouchers(member_id)) => {
+                let now = DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default();
+                self.vouchers(&member_id, now).await.map(|vouchers| http::json(200, &vouchers))
+            }
             Ok(Asked::History { member_id, limit, before }) => {
                 let language = request::language(&request);
                 self.history(&member_id, limit, before, language).await.map(|history| http::json(200, &history))
@@ -97,6 +102,18 @@ impl MemberApi {
             entries: page.entries.iter().map(shown).collect(),
             next_cursor: page.next_before.map(request::cursor_of),
         })
+    }
+
+    async fn vouchers(&self, member_id: &MemberId, now: Instant) -> Result<Vouchers, Problem> {
+        let vouchers = self.books.vouchers_of_member(member_id).await;
+        let vouchers = vouchers.map_err(|error| unavailable(member_id, &error))?;
+        if vouchers.is_empty() {
+            let stored = self.books.member(member_id, Consistency::Eventual).await;
+            stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?;
+        }
+        let programme = &self.programmes.at(now).programme;
+        let shown = |voucher| Voucher::of(programme, voucher, programme.day(now));
+        Ok(Vouchers { vouchers: vouchers.iter().map(shown).collect() })
     }
 }
 

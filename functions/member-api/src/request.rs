@@ -23,6 +23,7 @@ pub enum Asked {
         /// `seq` to go on before.
         before: Option<u64>,
     },
+    Vouchers(MemberId),
 }
 
 /// Why a request is not answered with what it asks for.
@@ -50,6 +51,7 @@ pub fn read(request: &ApiGatewayV2httpRequest, key: &MemberKey) -> Result<Asked,
         (Some("members"), None, ..) => by_phone(request, key).map(Asked::Card),
         (Some("members"), Some(member_id), None, None) => Ok(Asked::Card(MemberId::new(member_id))),
         (Some("members"), Some(member_id), Some("history"), None) => history(request, MemberId::new(member_id)),
+        (Some("members"), Some(member_id), Some("vouchers"), None) => Ok(Asked::Vouchers(MemberId::new(member_id))),
         _ => Err(Problem::new(404, "unknown-address", "Unknown address", "There is nothing at this address.")),
     };
     if asked.as_ref().is_err_and(|problem| problem.status == 404) || request.request_context.http.method == Method::GET

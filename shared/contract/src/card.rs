@@ -199,7 +199,8 @@ impl HistoryEntry {
     }
 }
 
-fn in_zone(programme: &Programme, at: Instant) -> DateTime<FixedOffset> {
+/// An instant with the offset of the programme's zone.
+pub fn in_zone(programme: &Programme, at: Instant) -> DateTime<FixedOffset> {
     let local = at.with_timezone(&programme.zone);
     at.with_timezone(&local.offset().fix())
 }

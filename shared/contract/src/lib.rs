@@ -3,6 +3,7 @@
 
 pub mod amount;
 pub mod card;
+pub mod command;
 pub mod events;
 pub mod identity;
 pub mod phone;

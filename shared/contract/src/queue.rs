@@ -7,7 +7,7 @@
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use loyalty_domain::ids::OrderId;
+use loyalty_domain::ids::{MemberId, OrderId};
 use loyalty_domain::member::Profile;
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
@@ -161,21 +161,32 @@ impl fmt::Debug for Customer {
     }
 }
 
+impl Customer {
+    /// The member is the phone's, else the shop's customer's, else nobody yet (X43).
+    pub fn member_id(&self, source: Source, key: &MemberKey) -> Option<MemberId> {
+        match (&self.phone, &self.id) {
+            (Some(phone), _) => Some(key.by_phone(phone)),
+            (None, Some(id)) => Some(key.by_customer(source, id)),
+            (None, None) => None,
+        }
+    }
+
+    pub fn into_profile(self) -> Profile {
+        let Self { id: _, phone, name, email, birthday } = self;
+        Profile { name, phone: phone.map(String::from), email, birthday }
+    }
+}
+
 impl CanonicalOrder {
     /// The id over all shops: `source:id`.
     pub fn full_order_id(&self) -> OrderId {
         OrderId::new(format!("{}:{}", self.source, self.order_id))
     }
 
-    /// What the domain decides about. The member is the phone's, else the shop's customer's, else nobody yet (X43).
+    /// What the domain decides about.
     pub fn into_snapshot(self, key: &MemberKey) -> OrderSnapshot {
         let order_id = self.full_order_id();
-        let Customer { id, phone, name, email, birthday } = self.customer;
-        let member_id = match (&phone, &id) {
-            (Some(phone), _) => Some(key.by_phone(phone)),
-            (None, Some(id)) => Some(key.by_customer(self.source, id)),
-            (None, None) => None,
-        };
+        let member_id = self.customer.member_id(self.source, key);
         OrderSnapshot {
             order_id,
             facts: OrderFacts {
@@ -191,7 +202,7 @@ impl CanonicalOrder {
                 placed_at: self.placed_at,
             },
             member_id,
-            profile: Profile { name, phone: phone.map(String::from), email, birthday },
+            profile: self.customer.into_profile(),
         }
     }
 }

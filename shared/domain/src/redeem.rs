@@ -4,6 +4,8 @@
 //! The entry is posted when the redemption is asked for, held or not, so that no other one can spend the same points.
 //! A hold that is not confirmed in time lapses by itself (`advance`).
 
+use chrono::NaiveDate;
+
 use crate::advance::advance;
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::RuleId;
@@ -65,11 +67,10 @@ pub struct Redemption {
     pub hold: bool,
 }
 
-/// What a redemption costs and brings.
-struct Bought<'a> {
+/// What a redemption costs, and what it takes off an order.
+struct Price {
     points: i64,
     worth_minor: i64,
-    offer: Option<&'a Offer>,
 }
 
 /// Spends redeemable points, soonest-expiring first (X40). The balance never goes below zero.
@@ -86,12 +87,12 @@ pub fn redeem(
     if let Some(request) = redemption.asked.answered(known)? {
         return Ok((request, Decision::nothing(Outcome::Duplicate)));
     }
-    let bought = price(programme, &redemption)?;
+    let price = price(programme, &redemption)?;
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
     let available = member.redeemable_points();
-    if available < bought.points {
-        return Err(Rejection::NotEnoughPoints { available, wanted: bought.points });
+    if available < price.points {
+        return Err(Rejection::NotEnoughPoints { available, wanted: price.points });
     }
     if redemption.hold && member.holds.len() >= HOLDS_MAX {
         return Err(Rejection::TooManyHolds(HOLDS_MAX));
@@ -100,17 +101,13 @@ pub fn redeem(
     let rule = reward.unwrap_or_else(|| RuleId::new("points"));
     let mut posting = Posting::new(EntryKind::Redemption, rule.clone(), Reason::PointsSpent, now);
     posting.request_id = Some(asked.request_id.clone());
-    let legs = Legs::new(bought.points.saturating_neg(), 0);
+    let legs = Legs::new(price.points.saturating_neg(), 0);
     Ledger::new(programme, &mut member, &mut entries).debit(posting, legs, Legs::ZERO, None)?;
     let hold_until = hold.then(|| plus_minutes(member.as_of, programme.hold_minutes));
     if let (Some(until), Some(entry)) = (hold_until, entries.last()) {
         let (request_id, seq, lots) = (asked.request_id.clone(), entry.seq, entry.lots.clone());
         member.holds.push(Hold { request_id, seq, lots, until });
     }
-    let why = format!("redemption/{}", asked.request_id);
-    let today = programme.day(member.as_of);
-    let grant = |offer| Grant::new(&member.member_id, &why, offer, today);
-    let grants = bought.offer.filter(|_| !hold).map(grant).into_iter().collect();
     let request = Request {
         request_id: asked.request_id,
         member_id: member.member_id.clone(),
@@ -119,11 +116,13 @@ pub fn redeem(
         state: if hold { RequestState::Held } else { RequestState::Confirmed },
         rule,
         points: legs.redeemable.0,
-        worth_minor: bought.worth_minor,
+        worth_minor: price.worth_minor,
         seq: member.last_seq,
         hold_until,
         created_at: member.as_of,
     };
+    let voucher = if hold { None } else { voucher_bought(programme, &request, programme.day(member.as_of)) };
+    let grants = voucher.into_iter().collect();
     let decision = Decision { request: Some(request.clone()), grants, ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
@@ -149,13 +148,7 @@ pub fn confirm(
     }
     member.holds.retain(|hold| hold.request_id != request.request_id);
     request.state = RequestState::Confirmed;
-    let reward = programme.rewards.iter().find(|reward| reward.id == request.rule);
-    let why = format!("redemption/{}", request.request_id);
-    let today = programme.day(member.as_of);
-    let grants = match reward.map(|reward| &reward.kind) {
-        Some(RewardKind::Voucher { offer, .. }) => vec![Grant::new(&member.member_id, &why, offer, today)],
-        _ => Vec::new(),
-    };
+    let grants = voucher_bought(programme, &request, programme.day(member.as_of)).into_iter().collect();
     let decision = Decision { request: Some(request.clone()), grants, ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
@@ -188,6 +181,17 @@ pub fn undo(
     give_back(&mut ledger, &request.rule, Reason::RedemptionUndone, Returned::of(entry, now))?;
     let decision = Decision { request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
+}
+
+/// The voucher that a redemption brings when it is made final on `today`; none where its reward is no voucher.
+pub fn voucher_bought(programme: &Programme, request: &Request, today: NaiveDate) -> Option<Grant> {
+    let reward = programme.rewards.iter().find(|reward| reward.id == request.rule)?;
+    match &reward.kind {
+        RewardKind::Voucher { offer, .. } if request.kind == RequestKind::Redemption => {
+            Some(Grant::new(&request.member_id, &format!("redemption/{}", request.request_id), offer, today))
+        }
+        RewardKind::Voucher { .. } | RewardKind::Discount(_) => None,
+    }
 }
 
 /// What returns, and of which redemption.
@@ -229,24 +233,24 @@ fn own_redemption(member: &Member, request: &Request) -> Result<(), Rejection> {
     if own { Ok(()) } else { Err(Rejection::NotARedemption(request.request_id.clone())) }
 }
 
-fn price<'a>(programme: &'a Programme, redemption: &Redemption) -> Result<Bought<'a>, Rejection> {
+fn price(programme: &Programme, redemption: &Redemption) -> Result<Price, Rejection> {
     let Some(id) = &redemption.reward else {
         let points = redemption.points.filter(|points| *points > 0).ok_or(Rejection::NothingToSpend)?;
-        return Ok(Bought { points, worth_minor: 0, offer: None });
+        return Ok(Price { points, worth_minor: 0 });
     };
     let unknown = || Rejection::UnknownReward(id.to_string());
     let reward = programme.rewards.iter().find(|reward| reward.id == *id).ok_or_else(unknown)?;
     match &reward.kind {
-        RewardKind::Voucher { points, offer } => {
+        RewardKind::Voucher { points, .. } => {
             if redemption.points.is_some_and(|asked| asked != *points) {
                 return Err(Rejection::NotAStep { least: *points, step: *points, most: *points });
             }
-            Ok(Bought { points: *points, worth_minor: 0, offer: Some(offer) })
+            Ok(Price { points: *points, worth_minor: 0 })
         }
         RewardKind::Discount(discount) => {
             let points = redemption.points.filter(|points| *points > 0).ok_or(Rejection::NothingToSpend)?;
             let worth_minor = discount.worth(points, redemption.order_minor)?;
-            Ok(Bought { points, worth_minor, offer: None })
+            Ok(Price { points, worth_minor })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Top-ups: money paid into the member's wallet, and what the programme adds (B2–B4).
 
+use chrono::NaiveDate;
+
 use crate::advance::advance;
 use crate::decision::{Decision, Rejection};
 use crate::ids::RuleId;
@@ -49,14 +51,9 @@ pub fn top_up(
     }
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    let step = programme.topups.iter().rev().find(|step| step.amount_minor <= amount_minor);
-    let (added, grant) = match step.map(|step| &step.brings) {
-        None => (0, None),
-        Some(Brings::Money { minor }) => (*minor, None),
-        Some(Brings::Voucher(offer)) => {
-            let why = format!("topup/{}", asked.request_id);
-            (0, Some(Grant::new(&member.member_id, &why, offer, programme.day(member.as_of))))
-        }
+    let added = match step(programme, amount_minor) {
+        Some(Brings::Money { minor }) => *minor,
+        Some(Brings::Voucher(_)) | None => 0,
     };
     let moved_minor = amount_minor.checked_add(added).ok_or(crate::points::Overflow)?;
     let rule = RuleId::new("topup");
@@ -76,10 +73,27 @@ pub fn top_up(
         hold_until: None,
         created_at: member.as_of,
     };
+    let grant = voucher_brought(programme, &request, amount_minor, programme.day(member.as_of));
     let decision = Decision {
         request: Some(request.clone()),
         grants: grant.into_iter().collect(),
         ..Decision::posted(member, entries)
     };
     Ok((request, decision))
+}
+
+/// What the highest step that an amount reaches brings.
+fn step(programme: &Programme, amount_minor: i64) -> Option<&Brings> {
+    let step = programme.topups.iter().rev().find(|step| step.amount_minor <= amount_minor);
+    step.map(|step| &step.brings)
+}
+
+/// The voucher that a top-up posted on `today` brings, if it does (B3, B4).
+pub fn voucher_brought(programme: &Programme, request: &Request, amount_minor: i64, today: NaiveDate) -> Option<Grant> {
+    match step(programme, amount_minor)? {
+        Brings::Voucher(offer) if request.kind == RequestKind::Topup => {
+            Some(Grant::new(&request.member_id, &format!("topup/{}", request.request_id), offer, today))
+        }
+        Brings::Voucher(_) | Brings::Money { .. } => None,
+    }
 }

@@ -161,6 +161,19 @@ impl Voucher {
         self
     }
 
+    /// Withdraws it, when what it was paid with is given back. One that is over stays as it is.
+    ///
+    /// # Errors
+    /// [`VoucherRejection::AlreadyUsed`] changes nothing.
+    pub fn voided(mut self) -> Result<Self, VoucherRejection> {
+        match self.state {
+            VoucherState::Used => return Err(VoucherRejection::AlreadyUsed),
+            VoucherState::Issued => self.state = VoucherState::Voided,
+            VoucherState::Expired | VoucherState::Voided => {}
+        }
+        Ok(self)
+    }
+
     /// The next day on which something is due for it: its reminder, or its end. `None` once it is over.
     pub fn due_on(&self) -> Option<NaiveDate> {
         if self.state != VoucherState::Issued {

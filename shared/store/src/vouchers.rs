@@ -18,8 +18,10 @@ use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// The index of a member's vouchers.
 pub const BY_MEMBER: &str = "by-member";
-/// Vouchers that a member is shown, newest of the index first.
-pub const VOUCHERS_SHOWN_MAX: i32 = 100;
+/// Vouchers that a member is shown.
+pub const VOUCHERS_SHOWN_MAX: usize = 100;
+/// Pages of a member's vouchers, of 1 MB each: some thousands of vouchers.
+const VOUCHER_READS_MAX: usize = 10;
 
 /// Makes the code of a voucher from its grant: the same grant has the same code, and nobody without the installation's
 /// key can guess one.
@@ -91,29 +93,40 @@ impl Books {
         item.map(|item| readable(Table::Vouchers, voucher_id.as_str(), decode_voucher(item))).transpose()
     }
 
-    /// The vouchers of a member, up to [`VOUCHERS_SHOWN_MAX`].
+    /// The vouchers of a member, newest first, up to [`VOUCHERS_SHOWN_MAX`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
     pub async fn vouchers_of_member(&self, member_id: &MemberId) -> Result<Vec<Voucher>, StoreError> {
-        *self.meter() += Consumed::request();
-        let answer = self
-            .client
-            .query()
-            .table_name(self.table(Table::Vouchers))
-            .index_name(BY_MEMBER)
-            .key_condition_expression("member_id = :member")
-            .expression_attribute_values(":member", AttributeValue::S(member_id.as_str().to_owned()))
-            .scan_index_forward(false)
-            .limit(VOUCHERS_SHOWN_MAX)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(reading)?;
-        *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
-        let items = answer.items.unwrap_or_default().into_iter();
-        let voucher = |item| readable(Table::Vouchers, member_id.as_str(), decode_voucher(item));
-        items.map(|item| voucher(item).map(|stored| stored.row)).collect()
+        let mut all: Vec<Voucher> = Vec::new();
+        let mut start = None;
+        for _ in 0..VOUCHER_READS_MAX {
+            *self.meter() += Consumed::request();
+            let answer = self
+                .client
+                .query()
+                .table_name(self.table(Table::Vouchers))
+                .index_name(BY_MEMBER)
+                .key_condition_expression("member_id = :member")
+                .expression_attribute_values(":member", AttributeValue::S(member_id.as_str().to_owned()))
+                .set_exclusive_start_key(start.take())
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(reading)?;
+            *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
+            for item in answer.items.unwrap_or_default() {
+                all.push(readable(Table::Vouchers, member_id.as_str(), decode_voucher(item))?.row);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        // The index is in the order of ids, which are digests and know no time.
+        all.sort_by(|one, other| (other.issued_at, &one.voucher_id).cmp(&(one.issued_at, &other.voucher_id)));
+        all.truncate(VOUCHERS_SHOWN_MAX);
+        Ok(all)
     }
 
     /// Changes a voucher, if there is one and the change says so; answers it as it is then. `change` is asked again after

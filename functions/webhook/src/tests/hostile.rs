@@ -117,7 +117,7 @@ fn the_generic_door_names_what_is_wrong() {
     refused("/data/amount_due", json!("1000000000000000000"), 400, "amount_due");
     refused("/data/placed_at", json!("2026-11-23T08:00:00"), 400, "offset from UTC");
     refused("/type", json!("customer.tier_changed"), 422, "order.changed");
-    refused("/type", json!("topup"), 422, "later release");
+    refused("/type", json!("topup"), 422, "POST /events");
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn the_products_template_is_understood() {
             "loyalty-orders",
             "loyalty-participations",
             "loyalty-points-history",
+            "loyalty-requests",
             "loyalty-vouchers",
         ]
     );

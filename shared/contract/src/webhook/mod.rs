@@ -5,6 +5,7 @@
 //! an error that names the field but repeats nothing of what was sent, and no input makes an adapter panic.
 
 mod context;
+pub mod event;
 mod haravan;
 pub mod json;
 mod kiotviet;
@@ -79,6 +80,12 @@ pub enum ParseError {
     OtherCurrency { expected: &'static str },
     #[error("type is not one this door takes: it takes order.changed; {0}")]
     UnsupportedType(&'static str),
+    #[error("type is not one this address takes: it takes behaviour, topup and customer.registered")]
+    UnknownEvent,
+    #[error(
+        "a field is unknown, repeated or of the wrong type before line {line}, column {column}; the fields are {fields}"
+    )]
+    WrongFields { line: usize, column: usize, fields: &'static str },
 }
 
 /// What a delivery of `source` holds. `topic` is the shop's topic header, where it has one: it may only say that the

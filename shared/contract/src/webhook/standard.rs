@@ -13,7 +13,9 @@ use super::{Delivery, ParseError};
 use crate::queue::{CanonicalOrder, Customer};
 
 /// Types that a later release takes; until then they are refused by name.
-const LATER_TYPES: [&str; 4] = ["customer.changed", "customer.tier_changed", "behaviour", "topup"];
+const LATER_TYPES: [&str; 2] = ["customer.changed", "customer.tier_changed"];
+/// Types that have an address of their own.
+const EVENT_TYPES: [&str; 3] = ["behaviour", "topup", "customer.registered"];
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -23,9 +25,9 @@ struct Envelope {
 
 /// Only the type, so that a body of another type is refused as that and not for its shape.
 #[derive(Deserialize)]
-struct Head {
+pub(super) struct Head {
     #[serde(default, rename = "type")]
-    kind: Field,
+    pub kind: Field,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +66,7 @@ struct Order {
 }
 
 #[derive(Deserialize)]
-struct Person {
+pub(super) struct Person {
     #[serde(default)]
     id: Field,
     #[serde(default)]
@@ -93,6 +95,9 @@ pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, Parse
         Some("order.changed") => {}
         Some(kind) if LATER_TYPES.contains(&kind) => {
             return Err(ParseError::UnsupportedType("this type comes with a later release"));
+        }
+        Some(kind) if EVENT_TYPES.contains(&kind) => {
+            return Err(ParseError::UnsupportedType("send this type to POST /events, signed the same way"));
         }
         Some(_) => return Err(ParseError::UnsupportedType("the type that was sent is unknown")),
         None => return Err(ParseError::Missing("type")),
@@ -150,7 +155,7 @@ fn items_minor(
 }
 
 /// A phone that cannot be read is no phone: the order is kept and waits for a better one (X43).
-fn customer(context: &Context<'_>, person: &Person) -> Result<Customer, ParseError> {
+pub(super) fn customer(context: &Context<'_>, person: &Person) -> Result<Customer, ParseError> {
     let birthday = person
         .birthday
         .text()

@@ -138,10 +138,16 @@ fn a_time_needs_its_offset() {
 
 #[test]
 fn other_types_are_refused_by_name() {
-    for kind in ["customer.changed", "customer.tier_changed", "behaviour", "topup"] {
+    for (kind, says) in [
+        ("customer.changed", "later release"),
+        ("customer.tier_changed", "later release"),
+        ("behaviour", "POST /events"),
+        ("topup", "POST /events"),
+        ("customer.registered", "POST /events"),
+    ] {
         let error = refused(&json!({"type": kind, "data": []}));
         assert!(matches!(error, ParseError::UnsupportedType(_)), "{error}");
-        assert!(error.to_string().contains("order.changed") && error.to_string().contains("later release"), "{error}");
+        assert!(error.to_string().contains("order.changed") && error.to_string().contains(says), "{error}");
     }
     assert!(matches!(refused(&json!({"type": "order.updated"})), ParseError::UnsupportedType(_)));
     assert_eq!(refused(&json!({"data": {}})), ParseError::Missing("type"));

@@ -1,0 +1,52 @@
+//! Adjustments: an operator gives or takes points, and says why.
+
+use loyalty_contract::card::Balance;
+use loyalty_contract::command::{AdjustmentAnswer, AdjustmentBody, fingerprint};
+use loyalty_domain::adjust::{Adjustment, adjust};
+use loyalty_domain::decision::{Decision, Outcome};
+use loyalty_domain::ids::MemberId;
+use loyalty_domain::ledger::Note;
+use loyalty_domain::points::Legs;
+use loyalty_domain::request::Asked;
+use loyalty_store::{Concerns, Loaded};
+
+use crate::request::Request;
+use crate::{Answered, MemberCommands, done, no_member, problem};
+
+impl MemberCommands {
+    pub(crate) async fn adjust(&self, request: &Request<'_>, member_id: MemberId) -> Answered {
+        let body = request.body()?;
+        self.signer.verify(request, &body)?;
+        let key = request.idempotency_key()?;
+        let now = request.now();
+        let programme = self.programme(now);
+        let body = AdjustmentBody::parse(&body).map_err(problem::unreadable)?;
+        let asked =
+            Asked { request_id: self.key.request_id("adjustment", &member_id, key), fingerprint: fingerprint(&body) };
+        let concerns = Concerns::request(member_id.clone(), asked.request_id.clone());
+        let adjustment = Adjustment {
+            asked,
+            legs: Legs::new(body.redeemable, body.qualifying),
+            note: Note { operator: body.operator, text: body.reason },
+        };
+        let decide = |loaded: Loaded| {
+            let Some(member) = loaded.member else { return Ok((None, Decision::nothing(Outcome::Duplicate))) };
+            let known = loaded.request.as_ref();
+            let (request, decision) = adjust(programme, member, known, loaded.participations, adjustment.clone(), now)?;
+            let new = decision.outcome == Outcome::Posted;
+            let posted = decision.entries.iter().chain(&loaded.entry).find(|entry| entry.seq == request.seq).cloned();
+            Ok((posted.map(|entry| (request, entry, new)), decision))
+        };
+        let adjusted = self.books.command(programme, &concerns, decide).await;
+        let adjusted = adjusted.map_err(|error| problem::not_done(programme, &error))?;
+        let (request, entry, new) = adjusted.ok_or_else(|| no_member(&member_id))?;
+        let answer = AdjustmentAnswer {
+            adjustment_id: request.request_id.to_string(),
+            seq: entry.seq,
+            redeemable: entry.legs.redeemable.0,
+            qualifying: entry.legs.qualifying.0,
+            balance_after: Balance::from(entry.balance_after),
+        };
+        Ok(done(new, &answer))
+    }
+}

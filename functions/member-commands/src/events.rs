@@ -1,0 +1,199 @@
+//! What the shop's back end reports beside orders: behaviours that earn (P17), top-ups (B2–B4), registrations.
+//!
+//! An event's id is the shop's, and one event is rewarded once, whomever it names. A customer who was never seen before
+//! is registered with what they are rewarded, in one transaction.
+
+use loyalty_contract::command::{EventAnswer, Rewarded, VoucherCode, fingerprint};
+use loyalty_contract::problem::Problem;
+use loyalty_contract::queue::{Customer, Source};
+use loyalty_contract::webhook::event::{ShopEvent, parse_event};
+use loyalty_contract::webhook::settings::SourceSettings;
+use loyalty_domain::behaviour::{Behaved, BehaviourRows, behave, other_side_of};
+use loyalty_domain::decision::{Decision, Outcome, Rejection};
+use loyalty_domain::ids::{MemberId, RuleId};
+use loyalty_domain::member::{Member, Profile};
+use loyalty_domain::programme::Programme;
+use loyalty_domain::request::Asked;
+use loyalty_domain::time::Instant;
+use loyalty_domain::topup::{top_up, voucher_brought};
+use loyalty_store::{Concerns, Loaded};
+
+use crate::request::Request;
+use crate::{Answered, MemberCommands, done, problem};
+
+/// Whom an event names.
+#[derive(Clone)]
+struct Person {
+    member_id: MemberId,
+    profile: Profile,
+}
+
+/// Whether a decision is to be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Only see whether it would be refused.
+    Try,
+    Do,
+}
+
+impl MemberCommands {
+    pub(crate) async fn event(&self, request: &Request<'_>) -> Answered {
+        let body = request.body()?;
+        self.signer.verify(request, &body)?;
+        let now = request.now();
+        let version = self.programmes.at(now);
+        let settings = SourceSettings::of(&version.sources, Source::Standard, version.programme.currency);
+        match parse_event(&body, &settings, now).map_err(problem::unreadable)? {
+            ShopEvent::Behaviour { event_id, behaviour, customer, occurred_at, friend } => {
+                let member = self.person(customer)?;
+                let friend = friend.map(|friend| self.person(friend)).transpose()?;
+                let names = (member.member_id.as_str(), friend.as_ref().map(|friend| friend.member_id.as_str()));
+                let asked = self.asked(&event_id, &("behaviour", &behaviour, names, occurred_at.timestamp_millis()));
+                let behaved = Behaved { asked, behaviour: RuleId::new(behaviour), other_side: false, occurred_at };
+                self.behaviour(behaved, member, friend, now).await
+            }
+            ShopEvent::Topup { event_id, customer, amount_minor, paid_at } => {
+                let member = self.person(customer)?;
+                let says = ("topup", member.member_id.as_str(), amount_minor, paid_at.timestamp_millis());
+                let asked = self.asked(&event_id, &says);
+                self.top_up(asked, member, amount_minor, now).await
+            }
+            ShopEvent::Registered { customer } => self.register(self.person(customer)?, now).await,
+        }
+    }
+
+    /// Both sides of a referral are rewarded or neither is refused: it is seen first whether the member's side would be.
+    async fn behaviour(&self, behaved: Behaved, member: Person, friend: Option<Person>, now: Instant) -> Answered {
+        let programme = self.programme(now);
+        let rule = programme.behaviours.iter().find(|rule| rule.id == behaved.behaviour);
+        // A friend whom the programme gives nothing is no part of it.
+        let friend = friend.filter(|_| rule.is_none_or(|rule| rule.other_side.is_some()));
+        let mut rewarded_friend = None;
+        let mut any_new = false;
+        if let Some(friend) = friend {
+            if friend.member_id == member.member_id {
+                let detail = "customer and friend are the same member: nobody refers themselves.";
+                return Err(Problem::new(422, "same-person", "Same person", detail));
+            }
+            self.reward(&behaved, &member, Mode::Try, now).await?;
+            let asked = other_side_of(&behaved.asked, &friend.member_id);
+            let other = Behaved { asked, other_side: true, ..behaved.clone() };
+            let (rewarded, new) = self.reward(&other, &friend, Mode::Do, now).await?;
+            rewarded_friend = Some(rewarded);
+            any_new |= new;
+        }
+        let (rewarded, new) = self.reward(&behaved, &member, Mode::Do, now).await?;
+        any_new |= new;
+        Ok(done(any_new, &EventAnswer::Behaviour { member: rewarded, friend: rewarded_friend }))
+    }
+
+    async fn reward(
+        &self,
+        behaved: &Behaved,
+        person: &Person,
+        mode: Mode,
+        now: Instant,
+    ) -> Result<(Rewarded, bool), Problem> {
+        let programme = self.programme(now);
+        let request_id = behaved.asked.request_id.clone();
+        let concerns = Concerns { history: true, ..Concerns::request(person.member_id.clone(), request_id) };
+        let decide = |loaded: Loaded| {
+            let Loaded { member, request: known, entry, history, participations, .. } = loaded;
+            let member = person.member(programme, member, now)?;
+            let rows = BehaviourRows { member, known: known.as_ref(), history: &history, participations };
+            let (request, decision) = behave(programme, rows, behaved.clone(), now)?;
+            let new = decision.outcome == Outcome::Posted;
+            let posted = decision.entries.iter().chain(&entry).find(|entry| entry.seq == request.seq);
+            let rewarded = posted.map(|entry| Rewarded::new(&request.member_id, entry.legs, entry.balance_after));
+            let decision = if mode == Mode::Do { decision } else { Decision::nothing(Outcome::Duplicate) };
+            Ok((rewarded.map(|rewarded| (rewarded, new)), decision))
+        };
+        let rewarded = self.books.command(programme, &concerns, decide).await;
+        let rewarded = rewarded.map_err(|error| problem::not_done(programme, &error))?;
+        Ok(rewarded.expect("what is accepted has posted its entry"))
+    }
+
+    async fn top_up(&self, asked: Asked, person: Person, amount_minor: i64, now: Instant) -> Answered {
+        let programme = self.programme(now);
+        let concerns = Concerns::request(person.member_id.clone(), asked.request_id.clone());
+        let decide = |loaded: Loaded| {
+            let member = person.member(programme, loaded.member, now)?;
+            let (request, decision) =
+                top_up(programme, member, loaded.request.as_ref(), asked.clone(), amount_minor, now)?;
+            let new = decision.outcome == Outcome::Posted;
+            let posted = decision.entries.iter().chain(&loaded.entry).find(|entry| entry.seq == request.seq);
+            let wallet = posted.and_then(|entry| entry.wallet);
+            let grant = decision.grants.first().cloned();
+            Ok(((request, wallet, grant, new), decision))
+        };
+        let posted = self.books.command(programme, &concerns, decide).await;
+        let (request, wallet, grant, new) = posted.map_err(|error| problem::not_done(programme, &error))?;
+        let wallet = wallet.expect("what is accepted has moved the wallet");
+        let voucher = match grant {
+            Some(grant) => Some(self.key.voucher(&grant.grant_id)),
+            None => self.topup_voucher(&request, amount_minor).await?,
+        };
+        let answer = EventAnswer::Topup {
+            member_id: request.member_id.to_string(),
+            added: programme.currency.decimal(wallet.moved_minor),
+            wallet: programme.currency.decimal(wallet.after_minor),
+            currency: programme.currency.code(),
+            voucher: voucher.map(|(code, voucher_id)| VoucherCode { code, voucher_id: voucher_id.to_string() }),
+        };
+        Ok(done(new, &answer))
+    }
+
+    /// The voucher that a top-up brought when it was posted, if it did.
+    async fn topup_voucher(
+        &self,
+        request: &loyalty_domain::request::Request,
+        amount_minor: i64,
+    ) -> Result<Option<(String, loyalty_domain::ids::VoucherId)>, Problem> {
+        let at = request.created_at;
+        let programme = self.programme(at);
+        let Some(grant) = voucher_brought(programme, request, amount_minor, programme.day(at)) else { return Ok(None) };
+        let (code, voucher_id) = self.key.voucher(&grant.grant_id);
+        let stored = self.books.voucher(&voucher_id).await.map_err(|error| problem::unavailable(&error))?;
+        Ok(stored.map(|_| (code, voucher_id)))
+    }
+
+    async fn register(&self, person: Person, now: Instant) -> Answered {
+        let programme = self.programme(now);
+        let decide = |loaded: Loaded| {
+            let before = loaded.member.clone();
+            let member = person.member(programme, loaded.member, now)?;
+            let (new, changed) = (before.is_none(), before.as_ref() != Some(&member));
+            let decision =
+                if changed { Decision::posted(member, Vec::new()) } else { Decision::nothing(Outcome::Duplicate) };
+            Ok((new, decision))
+        };
+        let new = self.books.command(programme, &Concerns::member(person.member_id.clone()), decide).await;
+        let new = new.map_err(|error| problem::not_done(programme, &error))?;
+        Ok(done(new, &EventAnswer::Registered { member_id: person.member_id.to_string() }))
+    }
+
+    fn person(&self, customer: Customer) -> Result<Person, Problem> {
+        let member_id = customer.member_id(Source::Standard, &self.key).ok_or_else(|| {
+            let detail = "The customer has neither an id nor a phone number that can be read.";
+            Problem::new(400, "unreadable", "Body not readable", detail)
+        })?;
+        Ok(Person { member_id, profile: customer.into_profile() })
+    }
+
+    /// The request of an event. Its id is the shop's and not the member's: an event that comes again for somebody else is
+    /// another content under the same key.
+    fn asked(&self, event_id: &str, says: &impl serde::Serialize) -> Asked {
+        let shop = MemberId::new(Source::Standard.as_str());
+        Asked { request_id: self.key.request_id("event", &shop, event_id), fingerprint: fingerprint(says) }
+    }
+}
+
+impl Person {
+    /// The member as they are, or as they begin. What is known of them already stays.
+    fn member(&self, programme: &Programme, known: Option<Member>, now: Instant) -> Result<Member, Rejection> {
+        let registered = || Member::registered(programme, self.member_id.clone(), now).ok_or(Rejection::NoTiers);
+        let mut member = known.map_or_else(registered, Ok)?;
+        member.profile = std::mem::take(&mut member.profile).or(self.profile.clone());
+        Ok(member)
+    }
+}

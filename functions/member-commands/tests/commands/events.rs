@@ -1,0 +1,108 @@
+//! What earns without an order.
+
+use serde_json::{Value, json};
+
+use crate::support::{NAME, PHONE, SECRET, Shop};
+
+fn behaviour(id: &str, behaviour: &str, phone: &str) -> Value {
+    json!({"event_id": id, "behaviour": behaviour, "customer": {"phone": phone, "name": NAME},
+        "occurred_at": "2026-11-23T08:00:00+07:00"})
+}
+
+fn event<'a>(shop: &'a Shop, kind: &str, data: Value) -> crate::support::Sending<'a> {
+    shop.post("/events", json!({"type": kind, "data": data})).signed(SECRET)
+}
+
+#[tokio::test]
+async fn a_behaviour_is_rewarded_once_and_registers_whoever_is_new() {
+    let shop = Shop::new();
+    let (status, first) = shop.event("behaviour", behaviour("e1", "review", PHONE)).await;
+    let member_id = shop.member_id();
+    let expected = json!({"type": "behaviour", "member_id": member_id.as_str(), "redeemable": 20, "qualifying": 0,
+        "balance_after": {"redeemable": 20, "qualifying": 0}, "friend": null});
+    assert_eq!((status, &first), (201, &expected));
+    assert_eq!((&shop.member()["name"], &shop.member()["redeemable_points"]), (&json!(NAME), &json!(20)));
+    let rows = shop.everything();
+    assert_eq!(shop.event("behaviour", behaviour("e1", "review", PHONE)).await, (200, expected));
+    assert!(shop.everything() == rows);
+
+    shop.refused(event(&shop, "behaviour", behaviour("e2", "review", PHONE)), 409, "limit-reached").await;
+    let for_another = behaviour("e1", "review", "0912345678");
+    shop.refused(event(&shop, "behaviour", for_another), 409, "key-used-otherwise").await;
+    let detail =
+        shop.refused(event(&shop, "behaviour", behaviour("e3", "dance", PHONE)), 422, "unknown-behaviour").await;
+    assert!(detail.contains("review, referral"), "{detail}");
+    shop.at("2026-11-23T17:00:00Z");
+    assert_eq!(shop.event("behaviour", behaviour("e2", "review", PHONE)).await.0, 201, "the next day");
+}
+
+#[tokio::test]
+async fn a_referral_rewards_both_sides_or_none() {
+    let shop = Shop::new();
+    let referral = |id: &str, friend: &str| {
+        let mut data = behaviour(id, "referral", PHONE);
+        data["friend"] = json!({"phone": friend});
+        data
+    };
+    let (status, answer) = shop.event("behaviour", referral("r1", "0912345678")).await;
+    assert_eq!((status, &answer["redeemable"], &answer["friend"]["redeemable"]), (201, &json!(50), &json!(30)));
+    assert_eq!(answer["friend"]["member_id"], shop.member_with("0912345678").as_str());
+    assert_eq!(shop.event("behaviour", referral("r1", "0912345678")).await, (200, answer));
+    shop.refused(event(&shop, "behaviour", referral("r2", PHONE)), 422, "same-person").await;
+    assert_eq!(shop.event("behaviour", referral("r2", "0912345679")).await.0, 201);
+    // The member has been rewarded twice, as often as there is: the third friend gets nothing either.
+    shop.refused(event(&shop, "behaviour", referral("r3", "0912345670")), 409, "limit-reached").await;
+    assert_eq!(shop.engine.rows("members").len(), 3);
+}
+
+#[tokio::test]
+async fn a_top_up_fills_the_wallet_and_brings_what_its_step_says() {
+    let shop = Shop::new();
+    let topup = |id: &str, amount: &str| {
+        json!({"event_id": id, "customer": {"id": "KH-7"}, "amount": amount, "currency": "VND",
+            "paid_at": "2026-11-23T08:00:00+07:00"})
+    };
+    let (status, first) = shop.event("topup", topup("t1", "1000000")).await;
+    assert_eq!((status, &first["added"], &first["wallet"]), (201, &json!("1030000"), &json!("1030000")));
+    assert_eq!((&first["voucher"], &first["currency"]), (&json!(null), &json!("VND")));
+    let (_, second) = shop.event("topup", topup("t2", "3000000")).await;
+    assert_eq!((&second["added"], &second["wallet"]), (&json!("3000000"), &json!("4030000")));
+    let code = second["voucher"]["code"].as_str().unwrap().to_owned();
+    assert_eq!(shop.event("topup", topup("t2", "3000000")).await, (200, second));
+    assert_eq!(shop.event("topup", topup("t1", "1000000")).await, (200, first));
+    shop.refused(event(&shop, "topup", topup("t2", "3000001")), 409, "key-used-otherwise").await;
+    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), "").send().await.0, 200);
+    shop.refused(event(&shop, "topup", topup("t3", "0")), 422, "no-amount").await;
+    shop.refused(event(&shop, "topup", topup("t3", "-1")), 400, "unreadable").await;
+    let mut dollars = topup("t3", "1");
+    dollars["currency"] = json!("USD");
+    shop.refused(event(&shop, "topup", dollars), 400, "unreadable").await;
+}
+
+#[tokio::test]
+async fn a_customer_is_registered_once_and_keeps_what_is_known() {
+    let shop = Shop::new();
+    let registered = |name: &str| json!({"customer": {"phone": PHONE, "name": name, "birthday": "1990-05-20"}});
+    let (status, answer) = shop.event("customer.registered", registered(NAME)).await;
+    assert_eq!((status, &answer["member_id"]), (201, &json!(shop.member_id().as_str())));
+    let rows = shop.everything();
+    assert_eq!(shop.event("customer.registered", registered("Ai đó")).await.0, 200);
+    assert!(shop.everything() == rows);
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_refused_by_name() {
+    let shop = Shop::new();
+    let detail = shop.refused(event(&shop, "order.changed", json!({})), 422, "unsupported-type").await;
+    assert!(detail.contains("behaviour, topup and customer.registered"), "{detail}");
+    for data in [
+        json!(null),
+        json!({}),
+        json!({"event_id": "e", "behaviour": "review", "customer": {}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
+        json!({"event_id": "e", "behaviour": "review", "customer": {"phone": "1"}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
+        json!({"behaviour": "review", "customer": {"phone": PHONE}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
+        json!({"event_id": "e", "behaviour": "review", "customer": {"phone": PHONE}, "occurred_at": "2026-11-23"}),
+    ] {
+        shop.refused(event(&shop, "behaviour", data), 400, "unreadable").await;
+    }
+}

@@ -1,0 +1,56 @@
+//! What the logs never say.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use loyalty_store::engine::Fault;
+use serde_json::json;
+
+use crate::support::{NAME, SECRET, Shop};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// At the finest level that an operator can choose.
+#[tokio::test(start_paused = true)]
+async fn logs_name_nobody_and_hold_no_code_and_no_key() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let shop = Shop::with_points(362).await;
+    let (_, bought) = shop.redeem("canary-key", json!({"reward": "voucher-10"})).await;
+    let code = bought["voucher"]["code"].as_str().unwrap().to_owned();
+    shop.redeem("canary-key", json!({"points": 1})).await;
+    shop.adjust("canary-key", json!({"redeemable": 1, "reason": "chim-hoàng-yến", "operator": "Chị Yến"})).await;
+    let data = json!({"event_id": "canary-event", "behaviour": "review", "customer": {"phone": "0901234567", "name": NAME},
+        "occurred_at": "2026-11-23T08:00:00+07:00"});
+    shop.event("behaviour", data.clone()).await;
+    shop.post("/events", json!({"type": "behaviour", "data": data})).send().await;
+    shop.post(&format!("/vouchers/{code}/use"), "").send().await;
+    shop.post(&format!("/vouchers/{code}/use"), "").send().await;
+    shop.post("/vouchers/CANARYCODE12/use", "").send().await;
+    shop.engine.inject(|_| Fault::RequestLost);
+    shop.redeem("canary-key-2", json!({"points": 1})).await;
+    shop.post(&format!("/vouchers/{code}/use"), "").send().await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for said in ["a command is not carried out", "a signed command was not believed", "use_voucher", "DEBUG"] {
+        assert!(log.contains(said), "the logs do not say “{said}”, so the search proves nothing: {log}");
+    }
+    for canary in ["901234567", NAME, "canary", "CANARY", &code, "Yến", "hoàng", &SECRET[6..]] {
+        assert!(!log.contains(canary), "{canary} in {log}");
+    }
+}

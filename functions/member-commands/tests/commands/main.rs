@@ -1,0 +1,8 @@
+//! Commands as API Gateway hands them on, over the tables.
+
+mod events;
+mod logs;
+mod redemptions;
+mod signed;
+mod support;
+mod vouchers;
