@@ -79,7 +79,12 @@ struct Participation {
 #[derive(Default)]
 pub(crate) struct Participations {
     by_key: BTreeMap<(String, String), Participation>,
+    /// What each campaign's budget row says is set aside.
+    budgets: BTreeMap<String, i128>,
 }
+
+/// Stands for a member on the row that says what is set aside of a campaign's budget.
+const BUDGET: &str = "(budget)";
 
 type CreditsByKey<'a> = BTreeMap<(&'a str, &'a str), Vec<CampaignCredit<'a>>>;
 
@@ -87,6 +92,11 @@ impl Participations {
     pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
         let key = (text(row, "campaign")?.to_owned(), text(row, "member_id")?.to_owned());
         let told = format!("{}/{}", key.0, key.1);
+        if key.1 == BUDGET {
+            count(row, "revision", 1)?;
+            self.budgets.insert(key.0, count(row, "reserved_points", 1)?);
+            return Ok(());
+        }
         let mut wrong = Vec::new();
         let participation = Participation::read(row, &mut wrong)?;
         if self.by_key.insert(key, participation).is_some() {
@@ -120,6 +130,7 @@ impl Participations {
                 findings.add(Table::Participations, format!("{campaign}/{member_id}"), what);
             }
         }
+        self.prove_budgets(findings);
         for credit in credits.into_values().flatten() {
             let what = format!("was credited by {}, in which {} has no part", credit.campaign, credit.member_id);
             findings.add(Table::Orders, credit.order_id.to_owned(), what);
@@ -134,6 +145,23 @@ impl Participations {
             for campaign in history.campaigns.keys().filter(|campaign| !self.has(campaign, member_id)) {
                 let what = format!("entries tell of {campaign}, in which they have no part");
                 findings.add(Table::PointsHistory, member_id.to_owned(), what);
+            }
+        }
+    }
+
+    /// What a campaign has promised its members is what its budget says is set aside.
+    fn prove_budgets(&self, findings: &mut Findings) {
+        let mut promised: BTreeMap<&str, i128> = BTreeMap::new();
+        for ((campaign, _), participation) in &self.by_key {
+            *promised.entry(campaign).or_default() += participation.reserved_points;
+        }
+        for campaign in promised.keys().copied().chain(self.budgets.keys().map(String::as_str)).collect::<BTreeSet<_>>()
+        {
+            let promised = promised.get(campaign).copied().unwrap_or(0);
+            let stated = self.budgets.get(campaign).copied().unwrap_or(0);
+            if promised != stated {
+                let what = format!("sets {stated} points aside, but its participations were promised {promised}");
+                findings.add(Table::Participations, format!("{campaign}/{BUDGET}"), what);
             }
         }
     }
