@@ -48,6 +48,7 @@ Feature: What was credited is taken back exactly
   Scenario: SM1, X12 · the rule is doubled between order and refund
     Given the programme "cnv-retail" where
       """
+      campaigns = []
       [[changes]]
       effective_from = "2026-12-01"
       [changes.earning]

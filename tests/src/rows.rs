@@ -6,6 +6,7 @@ use std::fmt::Debug;
 
 use loyalty_audit::{DIGEST, Row, Value, digest_of};
 use loyalty_domain::campaign::{Participation, ParticipationNote};
+use loyalty_domain::ids::RuleId;
 use loyalty_domain::ledger::{Entry, Note};
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::member::{Hold, Member};
@@ -141,6 +142,16 @@ pub fn participation(participation: &Participation, revision: u64) -> Row {
         ("orders", Value::L(participation.orders.iter().map(|order| text(order.as_str())).collect())),
         ("reserved_points", number(participation.reserved_points)),
         ("messages", number(participation.messages)),
+    ]))
+}
+
+/// The row of a campaign's budget.
+pub fn budget(campaign: &RuleId, reserved_points: i64) -> Row {
+    seal(row([
+        ("campaign", text(campaign.as_str())),
+        ("member_id", text("(budget)")),
+        ("revision", number(1)),
+        ("reserved_points", number(reserved_points)),
     ]))
 }
 

@@ -94,7 +94,9 @@ impl Participations {
         let told = format!("{}/{}", key.0, key.1);
         if key.1 == BUDGET {
             count(row, "revision", 1)?;
-            self.budgets.insert(key.0, count(row, "reserved_points", 1)?);
+            if self.budgets.insert(key.0, count(row, "reserved_points", 1)?).is_some() {
+                findings.add(Table::Participations, told, "stands there twice".to_owned());
+            }
             return Ok(());
         }
         let mut wrong = Vec::new();
