@@ -275,7 +275,6 @@ pub fn enrol(
         return Ok(nothing());
     }
     let mut entries = Vec::new();
-    let before = member.clone();
     advance(programme, &mut member, now, &mut entries)?;
     let fits = campaign.addresses(&member.tier);
     let new = known.is_none();
@@ -318,7 +317,6 @@ pub fn enrol(
         entries,
         ..Decision::nothing(Outcome::Posted)
     };
-    debug_assert!(decision.member.as_ref() != Some(&before) || !new, "an enrolled member's row says so");
     Ok(Enrolment { decision, invitation })
 }
 
