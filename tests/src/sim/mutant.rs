@@ -126,6 +126,8 @@ mutants! {
     KeepsTheFloor,
     /// A run that is late begins the cycle on its own day (X8).
     BeginsTheCycleToday,
+    /// What expires is taken from the points that never do (X40).
+    ExpiresTheNeverExpiring,
     /// A hold that nobody confirms never lapses.
     HoldsForEver,
     /// A hold that has lapsed stays on the member's row.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use loyalty_domain::campaign::{CountOrders, Participation, ParticipationState};
 use loyalty_domain::ledger::{EntryKind, Reason};
+use loyalty_domain::lots::{Expiry, Lot, Lots};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::Order;
 use loyalty_domain::points::Legs;
@@ -130,9 +131,26 @@ impl Mutant {
                     }
                 }
             }
+            (Self::ExpiresTheNeverExpiring, _, _) => expire_the_never_expiring(write),
             (Self::GivesTheParticipationBack, _, _) => give_participation_back(store, write),
             (Self::ReopensTheCampaign, _, _) => reopen(store, write),
             _ => {}
+        }
+    }
+}
+
+/// The points are taken from the lot that never expires, and what should have expired stays.
+fn expire_the_never_expiring(write: &mut Write) {
+    let Some(member) = &mut write.decision.member else { return };
+    for entry in write.decision.entries.iter_mut().filter(|entry| entry.kind == EntryKind::Expiration) {
+        let points = -entry.legs.redeemable.0;
+        let lasting =
+            member.lots.as_slice().last().is_some_and(|lot| lot.expiry == Expiry::Never && lot.points >= points);
+        if lasting {
+            let stays = entry.lots.iter().map(|lot| Lot { points: -lot.points, ..*lot });
+            let open: Vec<_> = member.lots.as_slice().iter().copied().chain(stays).collect();
+            member.lots = Lots::from_rows(open).unwrap_or_default();
+            entry.lots = member.lots.take(points, Some(Expiry::Never));
         }
     }
 }
