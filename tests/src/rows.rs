@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 
+use chrono::SecondsFormat;
 use loyalty_audit::{DIGEST, Row, Value, digest_of};
 use loyalty_domain::campaign::{Participation, ParticipationNote};
 use loyalty_domain::ids::RuleId;
@@ -26,7 +27,7 @@ fn number(number: impl ToString) -> Value {
 }
 
 fn time(at: Instant) -> Value {
-    text(at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    text(at.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 /// The name of a variant in snake_case.

@@ -14,7 +14,7 @@ use loyalty_domain::programme::{Programme, Welcome, WelcomeWhen};
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
 use loyalty_tests::build::{at, cnv_miniapp, delivered};
 use loyalty_tests::rows;
-use loyalty_tests::sim::store::{Conditions, Read, Store, Write};
+use loyalty_tests::sim::store::{Conditions, Store, Write};
 
 const HANDLERS: usize = 2;
 const FAULTS_MAX: u8 = 2;
@@ -80,13 +80,9 @@ impl Search<'_> {
         let rows = OrderRows { order: order.row, member: member.row, ..OrderRows::default() };
         let now = at("2026-01-15T04:00:00Z");
         match reconcile_order(self.programme, rows, snapshot.clone(), now) {
-            Ok(Verdict::Decided(decision)) if decision.order.is_some() || decision.member.is_some() => Some(Write {
-                decision,
-                order_revision: order.revision,
-                member_revision: member.revision,
-                left_revision: Read::<()>::default().revision,
-                command: None,
-            }),
+            Ok(Verdict::Decided(decision)) if decision.order.is_some() || decision.member.is_some() => {
+                Some(Write { order_revision: order.revision, member_revision: member.revision, ..Write::new(decision) })
+            }
             Ok(Verdict::Decided(_)) => None,
             other => panic!("not a decision: {other:?}"),
         }

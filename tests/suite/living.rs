@@ -225,6 +225,20 @@ fn x17_the_promoting_order_brings_its_bonus_too() {
     assert_eq!(shop.participation(), (1, 1, ParticipationState::Completed));
 }
 
+/// An order that never earns again after a cancel (X28, turned off) does not use a participation up for nothing.
+#[test]
+fn an_order_that_is_barred_uses_no_participation() {
+    let mut programme = preset("cnv-retail", "");
+    programme.reversal.no_recredit_after_cancel = true;
+    let mut shop = Shop::with_old_order(programme, 100_000);
+    shop.monday(monday());
+    shop.deliver(&order("A", 100_000, OrderStatus::Cancelled, PaymentStatus::Paid, later(1)));
+    let mut again = order("A", 100_000, OrderStatus::Delivered, PaymentStatus::Paid, later(1));
+    again.facts.updated_at = later(2);
+    assert_eq!(shop.deliver(&again), []);
+    assert_eq!(shop.participation(), (0, 2, ParticipationState::Active));
+}
+
 #[test]
 fn a_run_twice_enrols_once() {
     let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);

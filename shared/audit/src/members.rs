@@ -200,10 +200,7 @@ impl Member {
         let first_cycle = (day_before(begun)..=day_after(begun)).contains(&self.cycle_start);
         let floors: Vec<String> = match history.standings.last_reset() {
             Some(reset) if begins(reset, self.cycle_start) => history.standings.tier_at_reset().into_iter().collect(),
-            None if first_cycle => {
-                if history.newest_cycle.is_some_and(|newest| newest != self.cycle_start) {
-                    wrong.push("cycle_start is not the day of activation, and no review has moved it".to_owned());
-                }
+            None if first_cycle && history.newest_cycle.is_none_or(|newest| newest == self.cycle_start) => {
                 vec![history.first_tier.clone()]
             }
             reset => {

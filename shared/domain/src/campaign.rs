@@ -161,9 +161,12 @@ pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
     programme.campaigns.iter().any(addressed)
 }
 
-/// Whether the order could use a participation of the campaign, as far as the member's and the order's rows tell.
-pub(crate) fn may_join(campaign: &Campaign, order: &Order, member: &Member) -> bool {
-    member.active_campaigns.contains(&campaign.id)
+/// Whether the order could use a participation of the campaign, as far as the member's and the order's rows tell. One
+/// that never earns again uses up none (X28).
+pub(crate) fn may_join(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
+    let barred = order.ever_undone && programme.reversal.no_recredit_after_cancel;
+    !barred
+        && member.active_campaigns.contains(&campaign.id)
         && campaign.live(member.as_of)
         && !order.facts.undone()
         && order.credit(&campaign.id).is_none()

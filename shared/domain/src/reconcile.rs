@@ -99,7 +99,7 @@ pub fn reconcile_order(
     if let Posted::NeedsHistory = posted {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
-    let campaigns = programme.campaigns.iter().filter(|campaign| may_join(campaign, &order, &member));
+    let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
     let concerned = !joinable.is_empty() || member.tier != tier_before;
     let participations = match participations {
@@ -216,7 +216,7 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
     let base = base_terms(programme, order, member);
     let begins = order.credit(&RuleId::base()).is_none() && base.earned(&order.facts, order.ever_undone);
     let first = member.first_order.is_none();
-    let joins = programme.campaigns.iter().any(|campaign| may_join(campaign, order, member));
+    let joins = programme.campaigns.iter().any(|campaign| may_join(programme, campaign, order, member));
     if begins || first || joins || order.counted == order.facts.undone() || order.spent_minor != spent(order, &base) {
         return Ok(false);
     }

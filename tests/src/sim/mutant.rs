@@ -12,7 +12,7 @@ use loyalty_domain::points::{Legs, RedeemablePoints, Rounding};
 use loyalty_domain::programme::{Programme, ReversalDemotes, TierMultiplier};
 use loyalty_domain::time::Instant;
 
-use super::scenario::Fault;
+use super::scenario::{Fault, What};
 use super::store::{Conditions, Read, Store, Write};
 
 macro_rules! mutants {
@@ -36,6 +36,10 @@ mutants! {
     DropsTheLedgerConditions,
     /// A redemption is done once for each delivery (F1).
     RepeatsRedemptions,
+    /// Two orders at once use the same participation (F7).
+    DropsTheParticipationCondition,
+    /// A command is done again by a handler that has not seen it done (F12).
+    DropsTheRequestCondition,
     /// A history that misses its last rows decides what has expired (F12, X23).
     TrustsAStaleHistory,
     /// The queue is told before the tables are (F8).
@@ -86,7 +90,63 @@ mutants! {
     DropsWaitingOrders,
     /// A cancel leaves no trace once the order is back (X25, X28).
     ForgetsCancellations,
+    /// One order moving through its states uses a participation each time (X15).
+    PaysForEveryEvent,
+    /// An order is credited and its participation is not used up (C7).
+    UsesNothingUp,
+    /// The order that made the member eligible is paid (X16).
+    CountsOldOrders,
+    /// A member who has been promoted is credited on (C4).
+    PaysWhoWasPromoted,
+    /// A run takes everybody who has ordered (C1).
+    EnrolsASilver,
+    /// A run enrols who was enrolled, with all participations anew (C2).
+    EnrolsAgain,
+    /// A campaign that is paused goes on (X50).
+    PaysWhilePaused,
+    /// The bonus is given to be spent only (X13).
+    BonusIsOnlySpendable,
+    /// A cancelled order may be followed by another one under the same participation (X18).
+    GivesTheParticipationBack,
+    /// Whoever loses the tier begins the campaign again (X19).
+    ReopensTheCampaign,
+    /// A review leaves the qualifying points where they are (T12).
+    ForgetsToReset,
+    /// A missed tier costs everything (T10).
+    LosesAllLevels,
+    /// A missed tier is lost at once (X6).
+    ForgetsGrace,
+    /// A promotion begins a new cycle (X9).
+    RestartsTheCycle,
+    /// A review takes the redeemable points too (T11).
+    ResetsSpendablePoints,
+    /// The daily run's days begin at midnight in Greenwich (X7).
+    ReviewsInUtc,
+    /// The tier floor stays that of the first cycle (X20).
+    KeepsTheFloor,
+    /// A run that is late begins the cycle on its own day (X8).
+    BeginsTheCycleToday,
+    /// What expires is taken from the points that never do (X40).
+    ExpiresTheNeverExpiring,
+    /// A hold that nobody confirms never lapses.
+    HoldsForEver,
+    /// A hold that has lapsed stays on the member's row.
+    LapsesTwice,
+    /// A redemption that has lapsed is confirmed.
+    ConfirmsTooLate,
+    /// A redemption is undone once for each delivery (F1).
+    UndoesTwice,
+    /// A top-up is done once for each delivery (F1).
+    TopsUpTwice,
+    /// A top-up is all there is in the wallet (B2).
+    WritesTheWalletAnew,
+    /// A key that was used is used again for something else.
+    TakesTheKeyForAnything,
+    /// A behaviour is rewarded as often as it is told (P17).
+    RewardsWithoutLimit,
 }
+
+mod living;
 
 impl Mutant {
     /// What the store no longer checks.
@@ -99,14 +159,16 @@ impl Mutant {
                 conditions.order_revision = false;
                 conditions.entry_absent = false;
             }
-            Self::RepeatsRedemptions => conditions.command_absent = false,
+            Self::DropsTheParticipationCondition => conditions.participation_revision = false,
+            Self::DropsTheRequestCondition => conditions.request_revision = false,
             _ => {}
         }
     }
 
     /// The programme the handler goes by.
-    pub fn programme(self, programme: &Programme) -> Programme {
+    pub fn programme(self, programme: &Programme, what: What) -> Programme {
         let mut changed = programme.clone();
+        self.living_programme(&mut changed, what);
         match self {
             Self::MultipliesQualifying => changed.earning.tier_multiplier = TierMultiplier::Both,
             Self::UtcMidnight => changed.zone = chrono_tz::UTC,
@@ -140,6 +202,7 @@ impl Mutant {
     /// The rows as the handler sees them.
     pub fn rows(self, programme: &Programme, order: &mut Read<Order>, member: &mut Read<Member>, now: Instant) {
         let Some(row) = &mut member.row else { return };
+        self.living_rows(order, row);
         match self {
             Self::WelcomesTwice if order.row.is_none() => row.first_order = None,
             Self::ForgetsDebt => row.balance.redeemable = row.balance.redeemable.max(RedeemablePoints::ZERO),
@@ -167,6 +230,7 @@ impl Mutant {
         snapshot: Option<&OrderSnapshot>,
         mut write: Write,
     ) -> Write {
+        self.living_decision(store, &mut write);
         let decision = &mut write.decision;
         match self {
             Self::ResetsGeneration => {
@@ -213,12 +277,8 @@ impl Mutant {
             Self::GivesUpAfterAConflict => true,
             Self::WritesOverAConflict => {
                 let conditions = store.conditions;
-                store.conditions = Conditions {
-                    order_revision: false,
-                    member_revision: false,
-                    entry_absent: false,
-                    command_absent: true,
-                };
+                store.conditions =
+                    Conditions { order_revision: false, member_revision: false, entry_absent: false, ..conditions };
                 let done = store.commit(write).is_ok();
                 store.conditions = conditions;
                 done

@@ -8,23 +8,25 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, FixedOffset, Months, NaiveDate};
 use loyalty_audit::{Audit, Table};
-use loyalty_domain::ids::{MemberId, OrderId, RuleId};
-use loyalty_domain::ledger::{Entry, EntryKind};
+use loyalty_domain::ids::{OrderId, RuleId};
+use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::{Legs, Ratio, Rounding};
 use loyalty_domain::programme::{
-    Basis, EarnWhen, ExpiryRule, Programme, RefundRule, ReversalDemotes, RoundStage, RoundTo, TierMultiplier,
-    WelcomeWhen,
+    Basis, EarnWhen, ExpiryRule, Programme, RefundRule, RoundStage, RoundTo, TierMultiplier, WelcomeWhen,
 };
 use loyalty_domain::time::Instant;
 
 use super::scenario::{Scenario, What, phone};
-use super::store::{Command, Store};
+use super::store::Store;
 use crate::rows;
 
+mod campaigns;
+mod commands;
 mod late;
+mod reviews;
 
 /// Hồ Chí Minh City is seven hours ahead of UTC, all year round.
 const ZONE_HOURS: i32 = 7;
@@ -49,7 +51,8 @@ pub fn judge(scenario: &Scenario, store: &Store) -> Judgement {
     for (member, _) in store.members() {
         judge_member(scenario, store, &seen, member)?;
     }
-    judge_commands(scenario, store)
+    campaigns::judge(scenario, store, &seen)?;
+    commands::judge(scenario, store)
 }
 
 fn audit(store: &Store) -> Judgement {
@@ -62,6 +65,12 @@ fn audit(store: &Store) -> Judgement {
     }
     for (member, revision) in store.members() {
         audit.row(Table::Members, &rows::member(member, revision as u64));
+    }
+    for (participation, revision) in store.participations() {
+        audit.row(Table::Participations, &rows::participation(participation, revision as u64));
+    }
+    for (request, revision) in store.requests() {
+        audit.row(Table::Requests, &rows::request(request, revision as u64));
     }
     let report = audit.finish();
     claim(report.clean(), || format!("the verifier finds {}", report.findings[0]))
@@ -232,7 +241,8 @@ fn judge_member(
     claim(member.profile.phone.as_ref().is_none_or(|known| *known == phone), || wrong("has a stranger's phone"))?;
     judge_welcome(scenario, store, seen, member)?;
     let history = store.history(&member.member_id, 0);
-    judge_history(scenario, history, member)?;
+    judge_history(history)?;
+    reviews::judge(scenario, history, member)?;
     late::judge(history)
 }
 
@@ -273,18 +283,16 @@ fn judge_welcome(
     claim(settled(credit) == (points, 0) || forgotten, || wrong("does not have the right welcome points"))
 }
 
-/// Tiers by the thresholds, expiry by the calendar, entry after entry (T7, R5, X20, X39).
-fn judge_history(scenario: &Scenario, history: &[Entry], member: &Member) -> Judgement {
+/// Expiry by the calendar, entry after entry (X39).
+fn judge_history(history: &[Entry]) -> Judgement {
     let mut open: BTreeMap<Expiry, i64> = BTreeMap::new();
-    let mut last: Option<Instant> = None;
     for entry in history {
         let wrong = |what: &str| format!("entry {}/{}: {what}", entry.member_id, entry.seq);
-        let programme = scenario.programme(&entry.programme_version).ok_or_else(|| wrong("unknown programme"))?;
-        let today = Expiry::On(local_day(entry.recorded_at));
-        let new_decision = last.is_some_and(|last| entry.recorded_at > last);
+        let today = Expiry::On(local_day(counts_from(entry)));
         let expires = entry.kind == EntryKind::Expiration;
-        claim(!new_decision || expires || open.keys().all(|expiry| *expiry >= today), || wrong("left overdue points"))?;
-        claim(!expires || entry.lots.iter().all(|lot| lot.expiry < today), || wrong("expired points too early"))?;
+        claim(expires || open.keys().all(|expiry| *expiry >= today), || wrong("left overdue points"))?;
+        let recorded = Expiry::On(local_day(entry.recorded_at));
+        claim(!expires || entry.lots.iter().all(|lot| lot.expiry < recorded), || wrong("expired points too early"))?;
         for lot in &entry.lots {
             let points = open.entry(lot.expiry).or_default();
             *points += lot.points;
@@ -292,54 +300,14 @@ fn judge_history(scenario: &Scenario, history: &[Entry], member: &Member) -> Jud
                 open.remove(&lot.expiry);
             }
         }
-        last = Some(entry.recorded_at);
-        let tier = right_tier(programme, member, entry);
-        claim(tier == entry.tier_after.as_str(), || wrong(&format!("leaves tier {}, not {tier}", entry.tier_after)))?;
     }
     Ok(())
 }
 
-fn right_tier<'a>(programme: &'a Programme, member: &'a Member, entry: &'a Entry) -> &'a str {
-    let ladder = programme.tiers.as_slice();
-    let place = |id: &str| ladder.iter().position(|tier| tier.id.as_str() == id).unwrap_or(0);
-    let reached = ladder.iter().rposition(|tier| tier.threshold <= entry.balance_after.qualifying.0).unwrap_or(0);
-    let (held, floor) = (place(entry.tier_before.as_str()), place(member.tier_floor.as_str()));
-    let taken = entry.legs.qualifying.0 < 0;
-    let right = match programme.reversal_demotes {
-        _ if reached >= held => reached,
-        ReversalDemotes::ToFloor if taken => reached.max(floor),
-        ReversalDemotes::ByBalance if taken => reached,
-        _ => held,
-    };
-    ladder[right].id.as_str()
-}
-
-/// Each redemption is one entry, and each undoing too.
-fn judge_commands(scenario: &Scenario, store: &Store) -> Judgement {
-    for (command, (member_id, seq)) in store.commands() {
-        let entry = store.history(member_id, 0).iter().find(|entry| entry.seq == *seq);
-        let (kind, known) = match command {
-            Command::Redeem(key) => (EntryKind::Redemption, asked(scenario, *key)),
-            Command::Restore(_) => (EntryKind::Restoration, None),
-        };
-        let right = entry.is_some_and(|entry| {
-            entry.kind == kind
-                && known
-                    .as_ref()
-                    .is_none_or(|(member, points)| entry.member_id == *member && entry.legs == Legs::new(-points, 0))
-        });
-        claim(right, || format!("{command:?} is not what was asked for"))?;
-    }
-    let spent = |entry: &&Entry| matches!(entry.kind, EntryKind::Redemption | EntryKind::Restoration);
-    let entries = store.histories().flatten().filter(spent).count();
-    claim(entries == store.commands().count(), || "a redemption was done more than once".to_owned())
-}
-
-fn asked(scenario: &Scenario, wanted: u32) -> Option<(MemberId, i64)> {
-    scenario.events.iter().find_map(|event| match event.what {
-        What::Redeem { key, member, points } if key == wanted => Some((super::scenario::member(member), points)),
-        _ => None,
-    })
+/// What a day brought counts from that day, what somebody did from when it was recorded.
+fn counts_from(entry: &Entry) -> Instant {
+    let fell_due = matches!(entry.kind, EntryKind::Reset | EntryKind::Expiration) || entry.reason == Reason::HoldLapsed;
+    if fell_due { entry.occurred_at } else { entry.recorded_at }
 }
 
 fn settled(credit: &Credit) -> (i64, i64) {

@@ -1,7 +1,7 @@
 //! Scenarios: what happens in the world, and which faults befall its events. Drawn from a seed, and plain data.
 
 use chrono::{Duration, NaiveDate};
-use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion};
+use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Profile;
 use loyalty_domain::money::Currency;
@@ -16,6 +16,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::build::{ladder, programme, ratio};
+
+mod living;
 
 /// A run of the world.
 #[derive(Clone, Debug)]
@@ -43,10 +45,22 @@ pub struct Event {
 pub enum What {
     /// The snapshot of this index is delivered.
     Order(usize),
-    /// The member of this number spends points, under this key.
-    Redeem { key: u32, member: u8, points: i64 },
-    /// The redemption of this key is undone.
-    Restore { key: u32 },
+    /// The member of this number spends points, under this key; held until the till confirms.
+    Redeem { key: u32, member: u8, points: i64, hold: bool },
+    /// The redemption of this key is confirmed.
+    Confirm { key: u32 },
+    /// The redemption of this key is undone, or its hold released.
+    Undo { key: u32 },
+    /// An operator gives or takes points.
+    Adjust { key: u32, member: u8, redeemable: i64, qualifying: i64 },
+    /// Money is paid into the wallet.
+    TopUp { key: u32, member: u8, amount_minor: i64 },
+    /// The member shares something.
+    Behave { key: u32, member: u8 },
+    /// The weekly run of the campaign comes to the member.
+    Enrol { member: u8 },
+    /// The daily run comes to the member.
+    RunDay { member: u8 },
 }
 
 /// What goes wrong with one delivery.
@@ -59,6 +73,11 @@ pub enum Fault {
     LostAfter,
     /// The queue gives up waiting and delivers again while the first attempt is still going to commit (F14).
     Zombie,
+}
+
+/// The request of a key.
+pub fn request_id(key: u32) -> RequestId {
+    RequestId::new(format!("r_{key}"))
 }
 
 /// The member of a number.
@@ -83,7 +102,8 @@ impl Scenario {
     /// The scenario of a seed.
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw(ChaCha8Rng::seed_from_u64(seed));
-        let programmes = draw.programmes();
+        let mut programmes = draw.programmes();
+        draw.enliven(&mut programmes);
         let members = draw.0.random_range(1..=MEMBERS_MAX);
         let mut snapshots = Vec::new();
         for order in 0..draw.0.random_range(1..=ORDERS_MAX) {
@@ -284,6 +304,7 @@ impl Draw {
     fn events(&mut self, snapshots: &[OrderSnapshot], members: u8, programmes: &[(Instant, Programme)]) -> Vec<Event> {
         let mut events = self.deliveries(snapshots, 0);
         self.commands(&mut events, members, programmes);
+        self.life(&mut events, members, programmes);
         self.overtaken(events)
     }
 
@@ -312,16 +333,12 @@ impl Draw {
             };
             let points = self.pick(&[1, 10, 40, 100]);
             let member = self.0.random_range(0..members);
+            let hold = self.one_in(2);
             for _ in 0..self.pick(&[1, 1, 2]) {
-                let what = What::Redeem { key, member, points };
-                let event = self.event(now, what);
+                let event = self.event(now, What::Redeem { key, member, points, hold });
                 events.push(event);
             }
-            if self.one_in(2) {
-                let later = now + Duration::seconds(self.pick(&[60, 86_400, 100 * 86_400]));
-                let event = self.event(later, What::Restore { key });
-                events.push(event);
-            }
+            self.after_redemption(events, key, now);
         }
     }
 

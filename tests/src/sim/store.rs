@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use loyalty_domain::campaign::Participation;
 use loyalty_domain::decision::Decision;
-use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::order::Order;
+use loyalty_domain::request::Request;
 
 /// All versions of one row, oldest first; the revision of a row is its place.
 type Versions<T> = Vec<T>;
@@ -19,17 +21,10 @@ pub struct Store {
     members: BTreeMap<MemberId, Versions<Member>>,
     orders: BTreeMap<OrderId, Versions<Order>>,
     histories: BTreeMap<MemberId, Vec<Entry>>,
-    /// Redemptions and restorations that were done, by their key, and the entry of each.
-    commands: BTreeMap<Command, (MemberId, u64)>,
+    participations: BTreeMap<(RuleId, MemberId), Versions<Participation>>,
+    requests: BTreeMap<RequestId, Versions<Request>>,
     /// Which conditions hold; all but in a seeded bug.
     pub conditions: Conditions,
-}
-
-/// What a command wrote is remembered in the same transaction, so it is done once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Command {
-    Redeem(u32),
-    Restore(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +32,20 @@ pub struct Conditions {
     pub order_revision: bool,
     pub member_revision: bool,
     pub entry_absent: bool,
-    pub command_absent: bool,
+    pub participation_revision: bool,
+    /// What a command wrote is remembered in the same transaction, so it is done once.
+    pub request_revision: bool,
 }
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self { order_revision: true, member_revision: true, entry_absent: true, command_absent: true }
+        Self {
+            order_revision: true,
+            member_revision: true,
+            entry_absent: true,
+            participation_revision: true,
+            request_revision: true,
+        }
     }
 }
 
@@ -59,14 +62,34 @@ impl<T> Default for Read<T> {
     }
 }
 
-/// One transaction.
+/// One transaction: what was decided, and the revisions of the rows it was decided by.
 #[derive(Clone, Debug)]
 pub struct Write {
     pub decision: Decision,
     pub order_revision: usize,
     pub member_revision: usize,
     pub left_revision: usize,
-    pub command: Option<Command>,
+    pub request_revision: usize,
+    /// Of campaigns; 0 for those that are not here.
+    pub participation_revisions: Vec<(RuleId, usize)>,
+}
+
+impl Write {
+    /// A decision about rows that were not there.
+    pub fn new(decision: Decision) -> Self {
+        Self {
+            decision,
+            order_revision: 0,
+            member_revision: 0,
+            left_revision: 0,
+            request_revision: 0,
+            participation_revisions: Vec::new(),
+        }
+    }
+
+    fn participation_revision(&self, campaign: &RuleId) -> usize {
+        self.participation_revisions.iter().find(|(known, _)| known == campaign).map_or(0, |(_, revision)| *revision)
+    }
 }
 
 /// Somebody else was faster.
@@ -79,6 +102,11 @@ fn read<T: Clone>(versions: Option<&Versions<T>>, behind: u8) -> Read<T> {
     Read { row: revision.checked_sub(1).and_then(|at| versions.get(at)).cloned(), revision }
 }
 
+/// The last version of every row, with its revision.
+fn last<'a, K: 'a, T>(rows: &'a BTreeMap<K, Versions<T>>) -> impl Iterator<Item = (&'a T, usize)> {
+    rows.values().filter_map(|versions| Some((versions.last()?, versions.len())))
+}
+
 impl Store {
     pub fn order(&self, order_id: &OrderId, behind: u8) -> Read<Order> {
         read(self.orders.get(order_id), behind)
@@ -88,27 +116,33 @@ impl Store {
         read(self.members.get(member_id), behind)
     }
 
+    pub fn participation(&self, campaign: &RuleId, member_id: &MemberId, behind: u8) -> Read<Participation> {
+        read(self.participations.get(&(campaign.clone(), member_id.clone())), behind)
+    }
+
+    pub fn request(&self, request_id: &RequestId, behind: u8) -> Read<Request> {
+        read(self.requests.get(request_id), behind)
+    }
+
     pub fn history(&self, member_id: &MemberId, behind: u8) -> &[Entry] {
         let all = self.histories.get(member_id).map_or(&[][..], Vec::as_slice);
         &all[..all.len().saturating_sub(usize::from(behind))]
     }
 
-    pub fn command(&self, command: Command) -> Option<&(MemberId, u64)> {
-        self.commands.get(&command)
-    }
-
-    pub fn commands(&self) -> impl Iterator<Item = (&Command, &(MemberId, u64))> {
-        self.commands.iter()
-    }
-
-    /// The last version of every member, with its revision.
     pub fn members(&self) -> impl Iterator<Item = (&Member, usize)> {
-        self.members.values().filter_map(|versions| Some((versions.last()?, versions.len())))
+        last(&self.members)
     }
 
-    /// The last version of every order, with its revision.
     pub fn orders(&self) -> impl Iterator<Item = (&Order, usize)> {
-        self.orders.values().filter_map(|versions| Some((versions.last()?, versions.len())))
+        last(&self.orders)
+    }
+
+    pub fn participations(&self) -> impl Iterator<Item = (&Participation, usize)> {
+        last(&self.participations)
+    }
+
+    pub fn requests(&self) -> impl Iterator<Item = (&Request, usize)> {
+        last(&self.requests)
     }
 
     pub fn histories(&self) -> impl Iterator<Item = &[Entry]> {
@@ -121,17 +155,21 @@ impl Store {
     /// [`Conflict`] when a row is not as it was read.
     pub fn commit(&mut self, write: Write) -> Result<(), Conflict> {
         self.check(&write)?;
-        let Write { decision, command, .. } = write;
-        if let (Some(command), Some(entry)) = (command, decision.entries.last()) {
-            self.commands.insert(command, (entry.member_id.clone(), entry.seq));
-        }
-        for member in decision.member.into_iter().chain(decision.left_member) {
+        let Decision { member, left_member, order, entries, participations, request, .. } = write.decision;
+        for member in member.into_iter().chain(left_member) {
             self.members.entry(member.member_id.clone()).or_default().push(member);
         }
-        if let Some(order) = decision.order {
+        if let Some(order) = order {
             self.orders.entry(order.order_id.clone()).or_default().push(order);
         }
-        for entry in decision.entries {
+        for participation in participations {
+            let key = (participation.campaign.clone(), participation.member_id.clone());
+            self.participations.entry(key).or_default().push(participation);
+        }
+        if let Some(request) = request {
+            self.requests.entry(request.request_id.clone()).or_default().push(request);
+        }
+        for entry in entries {
             let history = self.histories.entry(entry.member_id.clone()).or_default();
             match history.iter_mut().find(|known| known.seq == entry.seq) {
                 // Only without its condition can a row of the ledger be written over.
@@ -143,23 +181,27 @@ impl Store {
     }
 
     fn check(&self, write: &Write) -> Result<(), Conflict> {
-        let Write { decision, order_revision, member_revision, left_revision, command } = write;
-        let Conditions { order_revision: check_order, member_revision: check_member, .. } = self.conditions;
+        let Write { decision, order_revision, member_revision, left_revision, request_revision, .. } = write;
+        let conditions = self.conditions;
         let as_read = |found: usize, read: usize| if found == read { Ok(()) } else { Err(Conflict) };
-        if let Some(order) = decision.order.as_ref().filter(|_| check_order) {
+        if let Some(order) = decision.order.as_ref().filter(|_| conditions.order_revision) {
             as_read(self.order(&order.order_id, 0).revision, *order_revision)?;
         }
-        if let Some(member) = decision.member.as_ref().filter(|_| check_member) {
+        if let Some(member) = decision.member.as_ref().filter(|_| conditions.member_revision) {
             as_read(self.member(&member.member_id, 0).revision, *member_revision)?;
         }
-        if let Some(member) = decision.left_member.as_ref().filter(|_| check_member) {
+        if let Some(member) = decision.left_member.as_ref().filter(|_| conditions.member_revision) {
             as_read(self.member(&member.member_id, 0).revision, *left_revision)?;
         }
-        let exists = |entry: &Entry| self.history(&entry.member_id, 0).iter().any(|known| known.seq == entry.seq);
-        if self.conditions.entry_absent && decision.entries.iter().any(exists) {
-            return Err(Conflict);
+        for row in decision.participations.iter().filter(|_| conditions.participation_revision) {
+            let found = self.participation(&row.campaign, &row.member_id, 0).revision;
+            as_read(found, write.participation_revision(&row.campaign))?;
         }
-        if self.conditions.command_absent && command.is_some_and(|command| self.commands.contains_key(&command)) {
+        if let Some(request) = decision.request.as_ref().filter(|_| conditions.request_revision) {
+            as_read(self.request(&request.request_id, 0).revision, *request_revision)?;
+        }
+        let exists = |entry: &Entry| self.history(&entry.member_id, 0).iter().any(|known| known.seq == entry.seq);
+        if conditions.entry_absent && decision.entries.iter().any(exists) {
             return Err(Conflict);
         }
         Ok(())

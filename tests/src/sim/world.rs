@@ -2,24 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use loyalty_domain::decision::{Decision, Rejection, Verdict};
-use loyalty_domain::ids::RequestId;
-use loyalty_domain::ledger::Entry;
+use loyalty_domain::campaign::Participation;
+use loyalty_domain::decision::Verdict;
+use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::OrderSnapshot;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
-use loyalty_domain::redeem::{Redemption, redeem, undo};
-use loyalty_domain::request::{Asked, Request, RequestKind, RequestState};
 
 use super::mutant::Mutant;
-use super::scenario::{Event, Fault, Scenario, What, member};
-use super::store::{Command, Read, Store, Write};
+use super::scenario::{Event, Fault, Scenario, What};
+use super::store::{Read, Store, Write};
+
+mod commands;
 
 /// How often one delivery may decide again after a lost race before the queue takes it back.
 const ATTEMPTS_MAX: usize = 3;
 /// How often a verdict may ask for more rows.
-const QUESTIONS_MAX: usize = 3;
+const QUESTIONS_MAX: usize = 4;
 /// How often the queue delivers one message.
 const DELIVERIES_MAX: u8 = 20;
 
@@ -148,67 +148,38 @@ impl World<'_> {
     /// Reads and decides. `None` when there is nothing to write.
     fn decide(&self, event: &Event) -> Result<Option<Write>, ReadAgain> {
         let programme = self.scenario.programme_at(event.now);
-        let changed = self.mutant.map(|mutant| mutant.programme(programme));
+        let changed = self.mutant.map(|mutant| mutant.programme(programme, event.what));
         let programme = changed.as_ref().unwrap_or(programme);
-        let write = match event.what {
-            What::Order(at) => self.decide_order(programme, &self.scenario.snapshots[at], event)?,
-            What::Redeem { key, member: number, points } => {
-                let mut read = self.store.member(&member(number), event.lag[1]);
-                if let Some(mutant) = self.mutant {
-                    mutant.rows(programme, &mut Read::default(), &mut read, event.now);
-                }
-                let repeats = self.mutant == Some(Mutant::RepeatsRedemptions);
-                let known = self.store.command(Command::Redeem(key)).is_some() && !repeats;
-                let Some(row) = read.row.clone().filter(|_| !known) else { return Ok(None) };
-                let redemption = Redemption {
-                    asked: asked(key),
-                    reward: None,
-                    points: Some(points),
-                    order_minor: None,
-                    hold: false,
-                };
-                let decided = redeem(programme, row, None, redemption, event.now);
-                self.command_write(Command::Redeem(key), &read, decided.map(|(_, decision)| decision))
+        let (write, snapshot) = match event.what {
+            What::Order(at) => {
+                let snapshot = &self.scenario.snapshots[at];
+                (self.decide_order(programme, snapshot, event)?, Some(snapshot))
             }
-            What::Restore { key } => {
-                let known = self.store.command(Command::Restore(key)).is_some();
-                let Some((member_id, seq)) = self.store.command(Command::Redeem(key)).filter(|_| !known) else {
-                    return Ok(None);
-                };
-                let Some(entry) = self.store.history(member_id, 0).iter().find(|entry| entry.seq == *seq) else {
-                    return Err(ReadAgain);
-                };
-                let read = self.store.member(member_id, event.lag[1]);
-                let Some(row) = read.row.clone() else { return Err(ReadAgain) };
-                let decided = undo(programme, row, redeemed(key, entry), entry, event.now);
-                self.command_write(Command::Restore(key), &read, decided.map(|(_, decision)| decision))
-            }
+            _ => (self.decide_command(programme, event)?, None),
         };
         Ok(write.map(|write| match self.mutant {
-            Some(mutant) => {
-                let snapshot = match event.what {
-                    What::Order(at) => self.scenario.snapshots.get(at),
-                    What::Redeem { .. } | What::Restore { .. } => None,
-                };
-                mutant.decision(programme, &self.store, snapshot, write)
-            }
+            Some(mutant) => mutant.decision(programme, &self.store, snapshot, write),
             None => write,
         }))
     }
 
-    fn command_write(
-        &self,
-        command: Command,
-        read: &Read<Member>,
-        decided: Result<Decision, Rejection>,
-    ) -> Option<Write> {
-        Some(Write {
-            decision: decided.ok()?,
-            order_revision: 0,
-            member_revision: read.revision,
-            left_revision: 0,
-            command: Some(command),
-        })
+    /// The member's participations in the campaigns they are active in. One that is not there yet was read too early.
+    fn active(&self, member: &Member, behind: u8) -> Result<Active, ReadAgain> {
+        let mut active = Active::default();
+        for campaign in &member.active_campaigns {
+            let read = self.store.participation(campaign, &member.member_id, behind);
+            active.rows.push(read.row.ok_or(ReadAgain)?);
+            active.revisions.push((campaign.clone(), read.revision));
+        }
+        Ok(active)
+    }
+
+    fn member(&self, programme: &Programme, member_id: &MemberId, event: &Event) -> Read<Member> {
+        let mut read = self.store.member(member_id, event.lag[1]);
+        if let Some(mutant) = self.mutant {
+            mutant.rows(programme, &mut Read::default(), &mut read, event.now);
+        }
+        read
     }
 
     fn decide_order(
@@ -230,13 +201,14 @@ impl World<'_> {
         }
         let mut left = Read::default();
         let mut history = None;
+        let mut active = None;
         for _ in 0..QUESTIONS_MAX {
             let rows = OrderRows {
                 order: order.row.clone(),
                 member: member.row.clone(),
                 left_member: left.row.clone(),
                 history,
-                participations: None,
+                participations: active.as_ref().map(|active: &Active| active.rows.clone()),
             };
             let verdict = reconcile_order(programme, rows, snapshot.clone(), event.now);
             match verdict {
@@ -245,15 +217,18 @@ impl World<'_> {
                         return Ok(None);
                     }
                     return Ok(Some(Write {
-                        decision,
                         order_revision: order.revision,
                         member_revision: member.revision,
                         left_revision: left.revision,
-                        command: None,
+                        participation_revisions: active.unwrap_or_default().revisions,
+                        ..Write::new(decision)
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
-                Ok(Verdict::NeedsParticipations(_)) => return Err(ReadAgain),
+                Ok(Verdict::NeedsParticipations(_)) => {
+                    let Some(row) = &member.row else { return Err(ReadAgain) };
+                    active = Some(self.active(row, left_lag)?);
+                }
                 Ok(Verdict::NeedsHistory(id)) => {
                     let read = self.store.history(&id, history_lag);
                     let ends = member.row.as_ref().map_or(0, |member| member.last_seq);
@@ -271,23 +246,9 @@ impl World<'_> {
     }
 }
 
-fn asked(key: u32) -> Asked {
-    Asked { request_id: RequestId::new(format!("r_{key}")), fingerprint: String::new() }
-}
-
-/// The request behind a redemption that was carried out.
-fn redeemed(key: u32, entry: &Entry) -> Request {
-    Request {
-        request_id: asked(key).request_id,
-        member_id: entry.member_id.clone(),
-        kind: RequestKind::Redemption,
-        fingerprint: String::new(),
-        state: RequestState::Confirmed,
-        rule: entry.rule.clone(),
-        points: entry.legs.redeemable.0,
-        worth_minor: 0,
-        seq: entry.seq,
-        hold_until: None,
-        created_at: entry.recorded_at,
-    }
+/// Participations as they were read.
+#[derive(Default)]
+struct Active {
+    rows: Vec<Participation>,
+    revisions: Vec<(RuleId, usize)>,
 }

@@ -105,10 +105,8 @@ fn audit(rows: &[Vec<Json>; TABLES.len()]) -> Result<(), String> {
 async fn read(engine: &Engine, orders: &[Json]) -> Result<Store, String> {
     let reader = Reader::new(engine);
     let mut store = Store::default();
-    let mut put = |decision: Decision| {
-        let write = Write { decision, order_revision: 0, member_revision: 0, left_revision: 0, command: None };
-        store.commit(write).map_err(|_| "two rows have one key".to_owned())
-    };
+    let mut put =
+        |decision: Decision| store.commit(Write::new(decision)).map_err(|_| "two rows have one key".to_owned());
     for row in orders {
         let order_id = OrderId::new(row["order_id"].as_str().unwrap_or_default());
         if order_id.as_str().contains("hostile") {

@@ -1,0 +1,147 @@
+//! Who was enrolled, which orders were credited their bonus, and when it ended (C1–C5, X13–X19).
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+use loyalty_domain::campaign::{BonusWhen, Campaign, CountOrders, Participation, ParticipationState, TierSnapshot};
+use loyalty_domain::ids::OrderId;
+use loyalty_domain::ledger::Entry;
+use loyalty_domain::order::Order;
+use loyalty_domain::programme::Programme;
+
+use super::{Judgement, Seen, claim, earns, settled, undone, was_paid};
+use crate::sim::scenario::{Scenario, What, member};
+use crate::sim::store::Store;
+
+/// Clocks differ by no more than this (F19).
+const SKEW_SECONDS: i64 = 600;
+
+pub(super) fn judge(scenario: &Scenario, store: &Store, seen: &BTreeMap<OrderId, Vec<Seen<'_>>>) -> Judgement {
+    for (participation, _) in store.participations() {
+        let history = store.history(&participation.member_id, 0);
+        let case = Case { scenario, store, seen, participation, history };
+        let key = format!("participation {}/{}", participation.campaign, participation.member_id);
+        case.judge().map_err(|what| format!("{key}: {what}"))?;
+    }
+    Ok(())
+}
+
+struct Case<'a> {
+    scenario: &'a Scenario,
+    store: &'a Store,
+    seen: &'a BTreeMap<OrderId, Vec<Seen<'a>>>,
+    participation: &'a Participation,
+    history: &'a [Entry],
+}
+
+impl Case<'_> {
+    fn judge(&self) -> Judgement {
+        self.judge_enrolment()?;
+        for order_id in &self.participation.orders {
+            let order = self.store.order(order_id, 0).row.ok_or("was used by an order that does not exist")?;
+            self.judge_bonus(&order).map_err(|what| format!("order {order_id}: {what}"))?;
+        }
+        let one_version = self.scenario.programmes.len() == 1;
+        if one_version { self.judge_end() } else { Ok(()) }
+    }
+
+    /// A run must have come to the member, while they were in a tier of the audience (C1, C2).
+    fn judge_enrolment(&self) -> Judgement {
+        let Participation { granted, enrolled_at, reserved_points, messages, .. } = *self.participation;
+        let runs = self.scenario.events.iter().filter(|event| match event.what {
+            What::Enrol { member: number } => member(number) == self.participation.member_id,
+            _ => false,
+        });
+        let came = |campaign: &&Campaign| {
+            let reserved = campaign.budget_points.map_or(0, |_| campaign.bonus.redeemable.0 * i64::from(granted));
+            campaign.participations == granted && reserved == reserved_points && !campaign.paused
+        };
+        let campaigns = runs.filter(|event| event.now <= enrolled_at);
+        let campaigns = campaigns.filter_map(|event| self.scenario.programme_at(event.now).campaigns.first());
+        claim(campaigns.filter(came).count() > 0, || "no run enrolled them so".to_owned())?;
+        claim(messages <= 2, || format!("was written to {messages} times"))?;
+        let before = self.history.iter().rev().find(|entry| entry.recorded_at < enrolled_at);
+        let held = before.map_or("member", |entry| entry.tier_after.as_str());
+        let then = self.history.iter().filter(|entry| entry.recorded_at == enrolled_at);
+        let mut tiers = then.map(|entry| entry.tier_after.as_str()).chain([held]);
+        claim(tiers.any(|tier| tier == "member"), || format!("was enrolled as {held}"))
+    }
+
+    /// An order that used a participation was placed after it began, came to a Member, and has the bonus as long as it
+    /// stands (X13, X16, X17, X46).
+    fn judge_bonus(&self, order: &Order) -> Judgement {
+        let credit = order.credit(&self.participation.campaign).ok_or("has no credit")?;
+        let programme = self.scenario.programme(&credit.terms.programme_version).ok_or("an unknown programme")?;
+        let campaign = programme.campaigns.first().ok_or("a programme without a campaign")?;
+        let late = campaign.count_orders == CountOrders::Any || order.facts.placed_at > self.participation.enrolled_at;
+        claim(late, || "was placed before they were enrolled".to_owned())?;
+        let keeps = programme.reversal.requires_paid && undone(&order.facts) && !was_paid(&order.facts);
+        let points = if self.stands(programme, campaign, order) {
+            (campaign.bonus.redeemable.0, campaign.bonus.qualifying.0)
+        } else {
+            (0, 0)
+        };
+        claim(keeps || settled(credit) == points, || format!("settled at {:?}, not {points:?}", settled(credit)))?;
+        // A bonus that waited was decided before it was posted.
+        if campaign.bonus_when == BonusWhen::Earned {
+            return Ok(());
+        }
+        let own = |entry: &&Entry| entry.order_id.as_ref() == Some(&order.order_id);
+        let first = self.history.iter().find(|entry| own(entry) && entry.rule == self.participation.campaign);
+        let Some(first) = first else { return Ok(()) };
+        let together = |entry: &&Entry| own(entry) && entry.recorded_at == first.recorded_at;
+        let judged_by = match campaign.tier_snapshot {
+            TierSnapshot::Before => self.history.iter().find(together).unwrap_or(first),
+            TierSnapshot::After => first,
+        };
+        let tier = judged_by.tier_before.as_str();
+        claim(tier == "member", || format!("was paid a bonus as {tier}"))
+    }
+
+    fn stands(&self, programme: &Programme, campaign: &Campaign, order: &Order) -> bool {
+        let barred = self.ever_undone(order) && programme.reversal.no_recredit_after_cancel;
+        let reached = match campaign.bonus_when {
+            BonusWhen::Placed => !undone(&order.facts),
+            BonusWhen::Earned => earns(&order.facts, programme.earning.earn_when),
+        };
+        reached && !barred
+    }
+
+    fn ever_undone(&self, order: &Order) -> bool {
+        self.seen.get(&order.order_id).is_some_and(|list| list.iter().any(|it| undone(&it.snapshot.facts)))
+    }
+
+    /// Promotion completes it, the last order exhausts it, and until then no order that counts goes without (C3, C4).
+    fn judge_end(&self) -> Judgement {
+        let Participation { state, granted, enrolled_at, .. } = *self.participation;
+        let above = |entry: &&Entry| entry.tier_after.as_str() != "member";
+        let promoted = self.history.iter().filter(|entry| entry.recorded_at > enrolled_at).any(|it| above(&it));
+        let at_once = self.history.iter().filter(|entry| entry.recorded_at >= enrolled_at).any(|it| above(&it));
+        match state {
+            ParticipationState::Active => claim(!promoted, || "goes on after a promotion".to_owned())?,
+            ParticipationState::Completed => return claim(at_once, || "is completed without one".to_owned()),
+            ParticipationState::Exhausted => {
+                return claim(self.participation.orders.len() == granted as usize, || "is exhausted early".to_owned());
+            }
+        }
+        let programme = &self.scenario.programmes[0].1;
+        let Some(campaign) = programme.campaigns.first().filter(|campaign| !campaign.paused) else { return Ok(()) };
+        let counts = |order: &&Order| {
+            let own = order.owner.as_ref().is_some_and(|owner| owner.member_id == self.participation.member_id);
+            let base = order.credit(&"base".into()).is_some_and(|base| !base.posted.is_zero());
+            let reached = match campaign.bonus_when {
+                BonusWhen::Placed => true,
+                BonusWhen::Earned => base && earns(&order.facts, programme.earning.earn_when),
+            };
+            let late = order.facts.placed_at > enrolled_at + Duration::seconds(SKEW_SECONDS);
+            let barred = programme.reversal.no_recredit_after_cancel && self.ever_undone(order);
+            own && reached
+                && late
+                && !barred
+                && !undone(&order.facts)
+                && order.credit(&self.participation.campaign).is_none()
+        };
+        let without = self.store.orders().map(|(order, _)| order).find(counts);
+        claim(without.is_none(), || format!("order {:?} goes without", without.map(|order| &order.order_id)))
+    }
+}
