@@ -1,4 +1,8 @@
-//! What the logs never say.
+//! What the logs never say. Alone in its process: which lines are written is settled for all threads together.
+
+#[expect(dead_code, reason = "one test needs a part of it")]
+#[path = "commands/support.rs"]
+mod support;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -6,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use loyalty_store::engine::Fault;
 use serde_json::json;
 
-use crate::support::{NAME, SECRET, Shop};
+use support::{NAME, SECRET, Shop};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
