@@ -6,8 +6,9 @@ use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, QueueMessage};
 use loyalty_domain::ids::MemberId;
-use loyalty_store::OrderEvent;
+use loyalty_domain::voucher::{Grant, Offer, Worth};
 use loyalty_store::engine::{Engine, Fault};
+use loyalty_store::{Code, Coder, OrderEvent};
 use member_api::MemberApi;
 use serde_json::{Value, json};
 
@@ -175,12 +176,58 @@ async fn a_member_whose_orders_have_not_earned_has_an_empty_history() {
     assert_eq!(shop.get("/members/{id}", &[]).await.1["orders_count"], 1);
 }
 
+#[tokio::test]
+async fn vouchers_are_shown_newest_first_as_they_stand_today() {
+    let mut shop = Shop::new();
+    shop.order("1", 50, "confirmed", NOW).await;
+    assert_eq!(shop.get("/members/{id}/vouchers", &[]).await, (200, json!({"vouchers": []})));
+    let key = shop.api.key.clone();
+    let coder = Coder::new(move |grant_id| {
+        let (code, voucher_id) = key.voucher(grant_id);
+        Code { code, voucher_id }
+    });
+    let books = shop.engine.books().with_coder(coder);
+    let worths = [
+        Worth::Percent { percent: 10, most_minor: Some(100_000) },
+        Worth::Amount { minor: 50_000 },
+        Worth::Gift { what: "Túi vải".into() },
+        Worth::GameTurn { turns: 2 },
+    ];
+    for (at, worth) in worths.into_iter().enumerate() {
+        let offer = Offer { id: "offer".into(), name: "Quà".into(), worth, valid_days: 30, order_min_minor: 0 };
+        let given_at = shop.now + chrono::TimeDelta::days(at as i64);
+        let programme = &shop.api.programmes.at(shop.now).programme;
+        let grant = Grant::new(&shop.member_id(), &format!("test/{at}"), &offer, programme.day(given_at));
+        assert!(books.give_voucher(&grant, given_at).await.unwrap());
+    }
+    shop.now += chrono::TimeDelta::days(30);
+    let (status, shown) = shop.get("/members/{id}/vouchers", &[]).await;
+    let vouchers = shown["vouchers"].as_array().unwrap();
+    let worths: Vec<_> = vouchers.iter().map(|voucher| voucher["worth"].clone()).collect();
+    let expected = [
+        json!({"kind": "game_turns", "turns": 2}),
+        json!({"kind": "gift", "what": "Túi vải"}),
+        json!({"kind": "amount", "amount": "50000"}),
+        json!({"kind": "percent", "percent": 10, "up_to": "100000"}),
+    ];
+    assert_eq!((status, &worths[..]), (200, &expected[..]));
+    let states: Vec<_> = vouchers.iter().map(|voucher| voucher["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["issued", "issued", "issued", "expired"], "nobody wrote it down, and yet it is over");
+    assert_eq!(
+        vouchers[3],
+        json!({"code": shop.api.key.voucher(&format!("{}/test/0/offer", shop.member_id())).0, "name": "Quà",
+            "worth": expected[3], "order_min": null, "currency": "VND", "state": "expired", "valid_from": "2026-11-23",
+            "valid_until": "2026-12-22", "issued_at": "2026-11-23T08:15:07+07:00", "used_at": null, "used_for": null})
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn refusals_say_what_to_do() {
     let shop = Shop::new();
     let kind = |slug: &str| format!("urn:loyalty:problem:{slug}");
     shop.refused("/members/{id}", &[], 404, &kind("unknown-member")).await;
     shop.refused("/members/{id}/history", &[], 404, &kind("unknown-member")).await;
+    shop.refused("/members/{id}/vouchers", &[], 404, &kind("unknown-member")).await;
     shop.refused("/members", &[("phone", "0901234567")], 404, &kind("unknown-member")).await;
     shop.refused("/members", &[], 400, &kind("bad-phone")).await;
     shop.refused("/members", &[("phone", "0901234567x")], 400, &kind("bad-phone")).await;

@@ -12,6 +12,7 @@ use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
 use crate::apply::ATTEMPTS_MAX;
 use crate::commit::{Condition, Failure, Write, pause};
 use crate::consumed::Consumed;
+use crate::item::of_one_writer;
 use crate::read::{readable, reading};
 use crate::records::{decode_voucher, encode_voucher};
 use crate::{Books, Consistency, StoreError, Stored, Table};
@@ -147,7 +148,7 @@ impl Books {
                 Ok(next) => next,
                 Err(refusal) => return Ok(Some(Err(refusal))),
             };
-            let item = encode_voucher(&next, revision + 1);
+            let item = of_one_writer(encode_voucher(&next, revision + 1));
             match self.put(&Write { table: Table::Vouchers, item, condition: Condition::Revision(revision) }).await {
                 Ok(()) => return Ok(Some(Ok(next))),
                 Err(Failure::Lost) => {}

@@ -1,7 +1,6 @@
 //! Commands as API Gateway hands them on, over the tables.
 
 mod events;
-mod logs;
 mod redemptions;
 mod signed;
 mod support;

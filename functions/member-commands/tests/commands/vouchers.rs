@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use loyalty_store::engine::Fault;
 use serde_json::json;
 
 use crate::support::Shop;
@@ -79,6 +80,19 @@ async fn of_twenty_tills_at_once_one_uses_it() {
     }
     answers.sort_unstable();
     assert_eq!((answers[0], &answers[1..]), (200, &[409; 19][..]));
+}
+
+/// The answer to the till's write is lost on its way: the SDK's own retry meets what was written, and knows it.
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_not_taken_for_another_tills_use() {
+    let (shop, code, _) = bought("k").await;
+    let mut lost = false;
+    shop.engine.inject(move |call| {
+        let first = call.operation == "PutItem" && !std::mem::replace(&mut lost, true);
+        if first { Fault::ResponseLost } else { Fault::None }
+    });
+    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), "").send().await.0, 200);
+    shop.refused(shop.post(&format!("/vouchers/{code}/use"), ""), 409, "voucher-used").await;
 }
 
 #[tokio::test]
