@@ -169,12 +169,8 @@ impl Book {
         let participations = self.participations.values();
         let participations = participations.map(|row| (Table::Participations, rows::participation(row, 1)));
         let requests = self.requests.values().map(|row| (Table::Requests, rows::request(row, 1)));
-        let mut budgets = BTreeMap::<&RuleId, i64>::new();
-        for participation in self.participations.values().filter(|row| row.reserved_points > 0) {
-            *budgets.entry(&participation.campaign).or_default() += participation.reserved_points;
-        }
-        let budgets = budgets.into_iter();
-        let budgets = budgets.map(|(campaign, points)| (Table::Participations, rows::budget(campaign, points)));
+        let budgets = rows::budgets(self.participations.values()).into_iter();
+        let budgets = budgets.map(|row| (Table::Participations, row));
         members.chain(orders).chain(entries).chain(budgets).chain(participations).chain(requests).collect()
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The store has its own writer, on purpose not this one: the verifier must accept what either writes.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use chrono::SecondsFormat;
@@ -146,14 +147,21 @@ pub fn participation(participation: &Participation, revision: u64) -> Row {
     ]))
 }
 
-/// The row of a campaign's budget.
-pub fn budget(campaign: &RuleId, reserved_points: i64) -> Row {
-    seal(row([
-        ("campaign", text(campaign.as_str())),
-        ("member_id", text("(budget)")),
-        ("revision", number(1)),
-        ("reserved_points", number(reserved_points)),
-    ]))
+/// The rows of the campaigns' budgets, as large as what was promised.
+pub fn budgets<'a>(participations: impl Iterator<Item = &'a Participation>) -> Vec<Row> {
+    let mut reserved = BTreeMap::<&RuleId, i64>::new();
+    for participation in participations.filter(|row| row.reserved_points > 0) {
+        *reserved.entry(&participation.campaign).or_default() += participation.reserved_points;
+    }
+    let budget = |(campaign, points): (&RuleId, i64)| {
+        seal(row([
+            ("campaign", text(campaign.as_str())),
+            ("member_id", text("(budget)")),
+            ("revision", number(1)),
+            ("reserved_points", number(points)),
+        ]))
+    };
+    reserved.into_iter().map(budget).collect()
 }
 
 /// A row of `requests`.

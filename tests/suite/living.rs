@@ -444,7 +444,7 @@ fn sd16_the_three_models_of_top_up() {
 #[test]
 fn a_behaviour_is_rewarded_as_often_as_allowed() {
     let review =
-        "[[behaviours]]\nid = \"write-review\"\nname = \"Đánh giá\"\npoints = 20\nmax_per_day = 1\nmax_per_month = 2\n";
+        "[[behaviours]]\nid = \"review\"\nname = \"Đánh giá\"\npoints = 20\nmax_per_day = 1\nmax_per_month = 2\n";
     let mut shop = Shop::with_old_order(preset("cnv-retail", review), 100_000);
     let mut reward = |key: &str, now| {
         let rows = BehaviourRows {
@@ -454,7 +454,7 @@ fn a_behaviour_is_rewarded_as_often_as_allowed() {
             participations: Vec::new(),
         };
         let behaved =
-            Behaved { asked: asked(key), behaviour: RuleId::from("write-review"), other_side: false, occurred_at: now };
+            Behaved { asked: asked(key), behaviour: RuleId::from("review"), other_side: false, occurred_at: now };
         let decided = behave(&shop.programme, rows, behaved, now);
         decided.map(|(_, decision)| {
             shop.book.apply(&decision);

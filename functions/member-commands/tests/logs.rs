@@ -39,7 +39,7 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
     let code = bought["voucher"]["code"].as_str().unwrap().to_owned();
     shop.redeem("canary-key", json!({"points": 1})).await;
     shop.adjust("canary-key", json!({"redeemable": 1, "reason": "chim-hoàng-yến", "operator": "Chị Yến"})).await;
-    let data = json!({"event_id": "canary-event", "behaviour": "write-review", "customer": {"phone": "0901234567", "name": NAME},
+    let data = json!({"event_id": "canary-event", "behaviour": "review", "customer": {"phone": "0901234567", "name": NAME},
         "occurred_at": "2026-11-23T08:00:00+07:00"});
     shop.event("behaviour", data.clone()).await;
     shop.post("/events", json!({"type": "behaviour", "data": data})).send().await;

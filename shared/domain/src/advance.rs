@@ -111,7 +111,7 @@ fn review(
     let takes = programme.review.reset_redeemable && member.redeemable_points() > 0;
     if verdict.reason != Reason::CycleEnded || member.balance.qualifying.0 != 0 || takes {
         let at = day_start(programme.zone, due);
-        let posting = Posting::new(EntryKind::Reset, RuleId::new("review"), verdict.reason, at);
+        let posting = Posting::new(EntryKind::Reset, RuleId::new("tier-review"), verdict.reason, at);
         Ledger::new(programme, member, entries).reset(posting, verdict.tier, programme.review.reset_redeemable)?;
     }
     member.tier_floor = member.tier.clone();

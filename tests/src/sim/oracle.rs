@@ -69,6 +69,9 @@ fn audit(store: &Store) -> Judgement {
     for (participation, revision) in store.participations() {
         audit.row(Table::Participations, &rows::participation(participation, revision as u64));
     }
+    for budget in rows::budgets(store.participations().map(|(participation, _)| participation)) {
+        audit.row(Table::Participations, &budget);
+    }
     for (request, revision) in store.requests() {
         audit.row(Table::Requests, &rows::request(request, revision as u64));
     }

@@ -16,24 +16,24 @@ fn event<'a>(shop: &'a Shop, kind: &str, data: Value) -> crate::support::Sending
 #[tokio::test]
 async fn a_behaviour_is_rewarded_once_and_registers_whoever_is_new() {
     let shop = Shop::new();
-    let (status, first) = shop.event("behaviour", behaviour("e1", "write-review", PHONE)).await;
+    let (status, first) = shop.event("behaviour", behaviour("e1", "review", PHONE)).await;
     let member_id = shop.member_id();
     let expected = json!({"type": "behaviour", "member_id": member_id.as_str(), "redeemable": 20, "qualifying": 0,
         "balance_after": {"redeemable": 20, "qualifying": 0}, "friend": null});
     assert_eq!((status, &first), (201, &expected));
     assert_eq!((&shop.member()["name"], &shop.member()["redeemable_points"]), (&json!(NAME), &json!(20)));
     let rows = shop.everything();
-    assert_eq!(shop.event("behaviour", behaviour("e1", "write-review", PHONE)).await, (200, expected));
+    assert_eq!(shop.event("behaviour", behaviour("e1", "review", PHONE)).await, (200, expected));
     assert!(shop.everything() == rows);
 
-    shop.refused(event(&shop, "behaviour", behaviour("e2", "write-review", PHONE)), 409, "limit-reached").await;
-    let for_another = behaviour("e1", "write-review", "0912345678");
+    shop.refused(event(&shop, "behaviour", behaviour("e2", "review", PHONE)), 409, "limit-reached").await;
+    let for_another = behaviour("e1", "review", "0912345678");
     shop.refused(event(&shop, "behaviour", for_another), 409, "key-used-otherwise").await;
     let detail =
         shop.refused(event(&shop, "behaviour", behaviour("e3", "dance", PHONE)), 422, "unknown-behaviour").await;
-    assert!(detail.contains("write-review, referral"), "{detail}");
+    assert!(detail.contains("review, referral"), "{detail}");
     shop.at("2026-11-23T17:00:00Z");
-    assert_eq!(shop.event("behaviour", behaviour("e2", "write-review", PHONE)).await.0, 201, "the next day");
+    assert_eq!(shop.event("behaviour", behaviour("e2", "review", PHONE)).await.0, 201, "the next day");
 }
 
 #[tokio::test]
@@ -98,10 +98,10 @@ async fn what_is_no_event_is_refused_by_name() {
     for data in [
         json!(null),
         json!({}),
-        json!({"event_id": "e", "behaviour": "write-review", "customer": {}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
-        json!({"event_id": "e", "behaviour": "write-review", "customer": {"phone": "1"}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
-        json!({"behaviour": "write-review", "customer": {"phone": PHONE}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
-        json!({"event_id": "e", "behaviour": "write-review", "customer": {"phone": PHONE}, "occurred_at": "2026-11-23"}),
+        json!({"event_id": "e", "behaviour": "review", "customer": {}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
+        json!({"event_id": "e", "behaviour": "review", "customer": {"phone": "1"}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
+        json!({"behaviour": "review", "customer": {"phone": PHONE}, "occurred_at": "2026-11-23T08:00:00+07:00"}),
+        json!({"event_id": "e", "behaviour": "review", "customer": {"phone": PHONE}, "occurred_at": "2026-11-23"}),
     ] {
         shop.refused(event(&shop, "behaviour", data), 400, "unreadable").await;
     }

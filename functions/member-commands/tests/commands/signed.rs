@@ -51,7 +51,7 @@ async fn what_is_not_signed_is_not_believed() {
     let shop = Shop::with_points(100).await;
     let now = shop.now().timestamp();
     let body = json!({"redeemable": 50, "reason": "r", "operator": "o"});
-    let event = json!({"type": "behaviour", "data": {"event_id": "e", "behaviour": "write-review",
+    let event = json!({"type": "behaviour", "data": {"event_id": "e", "behaviour": "review",
         "customer": {"phone": "0901234567"}, "occurred_at": "2026-11-23T08:00:00+07:00"}});
     for (path, body) in [("/members/{id}/adjustments", body), ("/events", event)] {
         let send = || shop.post(path, &body).key("k");

@@ -45,7 +45,7 @@ min_order = 30000
 max_percent = 50
 
 [[behaviours]]
-id = "write-review"
+id = "review"
 name = "Đánh giá"
 points = 20
 max_per_day = 1

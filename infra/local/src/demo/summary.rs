@@ -23,9 +23,11 @@ pub struct Sheets {
 }
 
 impl Sheets {
-    /// The qualifying points of all members.
-    pub fn qualifying_points(&self) -> i64 {
-        self.members.iter().map(|row| number(row, "qualifying_points")).sum()
+    /// The qualifying points that the orders themselves have settled at: without what campaigns gave and reviews took,
+    /// and without what a reversal no longer took because its cycle was over (X21).
+    pub fn points_of_orders(&self) -> i64 {
+        let own = self.history.iter().filter(|row| text(row, "rule") == "base");
+        own.map(|row| number(row, "qualifying") - written_off(row)).sum()
     }
 }
 
@@ -126,14 +128,21 @@ fn print_cost(story: &Story, before: &Json, after: &Json) {
 /// Holds the books against what the purchases must come to: the points of the goods each order is worth in the end,
 /// rounded down order by order. Returns whether they agree.
 pub fn print_arithmetic(sheets: &Sheets, story: &Story) -> bool {
-    let (actual, expected) = (sheets.qualifying_points(), story.points_in_the_end());
+    let (actual, expected) = (sheets.points_of_orders(), story.points_in_the_end());
     let verdict = if expected == actual { "as computed" } else { "NOT what was computed" };
     println!(
-        "arithmetic: {} qualifying points in the books, {} computed: {verdict}",
+        "arithmetic: {} qualifying points of orders in the books, {} computed: {verdict}",
         grouped(actual),
         grouped(expected)
     );
     expected == actual
+}
+
+fn written_off(row: &Row) -> i64 {
+    match row.get("written_off") {
+        Some(Value::M(legs)) => number(legs, "qualifying"),
+        _ => 0,
+    }
 }
 
 fn text(row: &Row, name: &str) -> String {

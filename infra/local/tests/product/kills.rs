@@ -65,7 +65,7 @@ async fn functions_killed_at_any_moment_lose_nothing_and_credit_nothing_twice() 
     assert!(report.clean(), "after {rounds} rounds: {:#?}", report.findings);
     assert_eq!(report.counts.orders, story.orders as u64);
     let sheets = summary::read(&client, &tables).await.expect("read");
-    assert_eq!(sheets.qualifying_points(), story.points_in_the_end());
+    assert_eq!(sheets.points_of_orders(), story.points_in_the_end());
     stack.stop().await;
 }
 

@@ -23,7 +23,7 @@ const DAYS_MAX: u32 = 3660;
 const LIST_MAX: usize = 50;
 const HOLD_MINUTES_MAX: u32 = 7 * 24 * 60;
 /// Ids with a meaning of their own on entries.
-const TAKEN: [&str; 8] = ["base", "welcome", "expiry", "review", "hold", "points", "adjustment", "topup"];
+const TAKEN: [&str; 8] = ["base", "welcome", "expiry", "tier-review", "hold", "points", "adjustment", "topup"];
 
 words!(
     /// X6.

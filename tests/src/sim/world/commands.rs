@@ -46,7 +46,7 @@ impl World<'_> {
         if let Some(mutant) = self.mutant {
             mutant.participation(&mut known);
         }
-        let enrolment = enrol(programme, campaign, row, known.row, event.now).map(|enrolment| enrolment.decision);
+        let enrolment = enrol(programme, campaign, row, known.row, 0, event.now).map(|enrolment| enrolment.decision);
         let participation_revisions = vec![(campaign.id.clone(), known.revision)];
         Ok(write(enrolment, Write { member_revision: read.revision, participation_revisions, ..nothing() }))
     }
