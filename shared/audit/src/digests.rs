@@ -81,7 +81,8 @@ mod tests {
             together.rows(&rows);
             let report = together.finish();
             assert_eq!(report, one_by_one.finish());
-            assert_eq!(report.findings.len(), (0..count).filter(|at| at % 7 < 2).count());
+            // None of them can be read, and some have a wrong digest on top of that.
+            assert_eq!(report.findings.len(), count + (0..count).filter(|at| at % 7 < 2).count());
         }
     }
 }

@@ -42,7 +42,11 @@ fn the_products_template_is_understood() {
     assert_eq!(url, "http://127.0.0.1:1/000000000000/loyalty-Orders");
     assert_eq!(webhook.environment["WEBHOOK_SECRET_SHOPIFY"], None, "a secret is not resolved");
     assert_eq!(template.stream_sources[0].table, "loyalty-points-history");
-    assert_eq!(template.dead_letter_queues(), ["loyalty-LedgerStreamDeadLetters", "loyalty-OrdersDeadLetters"]);
+    let dead_letters = ["LedgerStreamDeadLetters", "OrdersDeadLetters", "RunsDeadLetters", "TierEventsDeadLetters"];
+    assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));
+    let mut schedules: Vec<&str> = template.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+    schedules.sort_unstable();
+    assert_eq!(schedules, ["daily", "weekly-campaign", "yearly"]);
 }
 
 /// Reads a template with one change and returns the refusal.
