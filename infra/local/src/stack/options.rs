@@ -41,6 +41,8 @@ pub struct Options {
     pub executables: BTreeMap<String, PathBuf>,
     /// Variables for every function, on top of the template's.
     pub environment: BTreeMap<String, String>,
+    /// Whether the template's schedules fire.
+    pub schedules: bool,
 }
 
 /// SQS's longest delay.
@@ -62,6 +64,7 @@ impl Options {
             workspace: workspace.to_owned(),
             executables: BTreeMap::new(),
             environment: BTreeMap::new(),
+            schedules: true,
         }
     }
 

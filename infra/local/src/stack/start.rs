@@ -70,7 +70,8 @@ pub async fn start(options: Options) -> Result<Stack> {
     let secrets = Secrets::from_lookup(|name| std::env::var(name).ok());
     let functions = functions(&options, &template, &data, &secrets, &engine, services_address, &executables)?;
     let (bus, rule_outlets) = Bus::new(&template.buses, &template.rules, &store, &clock)?;
-    let (scheduler, schedule_outlets) = Scheduler::new(&template.schedules, &store, &clock)?;
+    let schedules = if options.schedules { template.schedules.as_slice() } else { &[] };
+    let (scheduler, schedule_outlets) = Scheduler::new(schedules, &store, &clock)?;
     let outlets = [rule_outlets, schedule_outlets].concat();
     let mut queues = template.queues.clone();
     queues.extend(outlets.iter().map(|outlet| outlet.queue.clone()));
