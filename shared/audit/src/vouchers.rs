@@ -130,8 +130,8 @@ fn prove_worth(row: &Row) -> Read<()> {
         let most = number_if_any(percent, "most_minor")?;
         return if within && most.is_none_or(|most| most > 0) { Ok(()) } else { Err("`worth` is no part".to_owned()) };
     }
-    let amounts = ["amount_minor", "game_turns"].into_iter().filter(|name| worth.contains_key(*name));
-    let things = ["gift", "combo"].into_iter().filter(|name| worth.contains_key(*name));
+    let amounts = ["amount_minor", "game_turns"].into_iter().filter(|name| worth.contains_key(name));
+    let things = ["gift", "combo"].into_iter().filter(|name| worth.contains_key(name));
     let mut known = 0;
     for name in amounts {
         count(worth, name, 1)?;
