@@ -73,17 +73,20 @@ impl CustomerTierChanged {
         let mut vouchers = Vec::new();
         for grant in grants(programme, &member_id, &tier, &changed) {
             self.books.give_voucher(&grant, changed.recorded_at).await?;
-            let voucher = self.books.voucher_of(&grant, changed.recorded_at);
-            vouchers.push(format!("{} ({})", grant.offer.name, voucher.code));
+            vouchers.push(self.books.voucher_of(&grant, changed.recorded_at));
         }
         // As the member was right after the entry, whatever has happened since.
         let mut member = stored.row;
         member.tier = tier;
         member.balance.qualifying.0 = changed.qualifying;
-        let given = vouchers.len();
-        let message = tier_reached(&member, changed.seq, vouchers, programme, changed.recorded_at);
+        let message = tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at);
         self.outbox.put(&[message]).await.map_err(|(_, error)| TierError::Message(error))?;
-        tracing::info!(member_id = member_id.as_str(), tier = member.tier.as_str(), given, "a new tier is told");
+        tracing::info!(
+            member_id = member_id.as_str(),
+            tier = member.tier.as_str(),
+            given = vouchers.len(),
+            "a new tier is told"
+        );
         Ok(())
     }
 }

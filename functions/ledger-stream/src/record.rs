@@ -5,8 +5,8 @@
 
 use aws_lambda_events::dynamodb::EventRecord;
 use chrono::{DateTime, NaiveDate, Utc};
-use loyalty_contract::events::{Kind, Points, Why};
-use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
+use loyalty_contract::events::{Kind, ParticipationWord, Points, Why};
+use loyalty_domain::campaign::ParticipationNote;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::points::Legs;
@@ -19,8 +19,6 @@ pub enum RecordError {
     NoImage,
     #[error("an attribute is missing or not of the kind it should be")]
     Attribute(#[from] serde_dynamo::Error),
-    #[error("`{0}` is no state of a participation")]
-    State(String),
     #[error("`{0}` is no expiry: a day or `never`")]
     Expiry(String),
 }
@@ -55,7 +53,7 @@ struct ImageNote {
     campaign: String,
     granted: u32,
     used: u32,
-    state: String,
+    state: ParticipationWord,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +99,7 @@ pub fn entry_of(record: EventRecord) -> Result<Option<Entry>, RecordError> {
         request_id: None,
         note: None,
         wallet: None,
-        participations: image.participations.into_iter().map(note).collect::<Result<_, _>>()?,
+        participations: image.participations.into_iter().map(note).collect(),
         explanation: None,
         programme_version: image.programme_version.as_str().into(),
         occurred_at: image.occurred_at,
@@ -109,14 +107,8 @@ pub fn entry_of(record: EventRecord) -> Result<Option<Entry>, RecordError> {
     }))
 }
 
-fn note(ImageNote { campaign, granted, used, state }: ImageNote) -> Result<ParticipationNote, RecordError> {
-    let state = match state.as_str() {
-        "active" => ParticipationState::Active,
-        "completed" => ParticipationState::Completed,
-        "exhausted" => ParticipationState::Exhausted,
-        _ => return Err(RecordError::State(state)),
-    };
-    Ok(ParticipationNote { campaign: campaign.as_str().into(), granted, used, state })
+fn note(ImageNote { campaign, granted, used, state }: ImageNote) -> ParticipationNote {
+    ParticipationNote { campaign: campaign.as_str().into(), granted, used, state: state.into() }
 }
 
 fn legs(points: Points) -> Legs {

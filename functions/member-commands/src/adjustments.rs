@@ -11,7 +11,7 @@ use loyalty_domain::request::Asked;
 use loyalty_store::{Concerns, Loaded};
 
 use crate::request::Request;
-use crate::{Answered, MemberCommands, done, no_member, problem};
+use crate::{Answered, MemberCommands, done, no_member, posted_by, problem};
 
 impl MemberCommands {
     pub(crate) async fn adjust(&self, request: &Request<'_>, member_id: MemberId) -> Answered {
@@ -34,7 +34,7 @@ impl MemberCommands {
             let known = loaded.request.as_ref();
             let (request, decision) = adjust(programme, member, known, loaded.participations, adjustment.clone(), now)?;
             let new = decision.outcome == Outcome::Posted;
-            let posted = decision.entries.iter().chain(&loaded.entry).find(|entry| entry.seq == request.seq).cloned();
+            let posted = posted_by(&request, &decision, loaded.entry.as_ref()).cloned();
             Ok((posted.map(|entry| (request, entry, new)), decision))
         };
         let adjusted = self.books.command(programme, &concerns, decide).await;

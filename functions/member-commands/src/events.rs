@@ -19,7 +19,7 @@ use loyalty_domain::topup::{top_up, voucher_brought};
 use loyalty_store::{Concerns, Loaded};
 
 use crate::request::Request;
-use crate::{Answered, MemberCommands, done, problem};
+use crate::{Answered, MemberCommands, done, posted_by, problem};
 
 /// Whom an event names.
 #[derive(Clone)]
@@ -103,8 +103,8 @@ impl MemberCommands {
             let rows = BehaviourRows { member, known: known.as_ref(), history: &history, participations };
             let (request, decision) = behave(programme, rows, behaved.clone(), now)?;
             let new = decision.outcome == Outcome::Posted;
-            let posted = decision.entries.iter().chain(&entry).find(|entry| entry.seq == request.seq);
-            let rewarded = posted.map(|entry| Rewarded::new(&request.member_id, entry.legs, entry.balance_after));
+            let rewarded = posted_by(&request, &decision, entry.as_ref())
+                .map(|entry| Rewarded::new(&request.member_id, entry.legs, entry.balance_after));
             let decision = if mode == Mode::Do { decision } else { Decision::nothing(Outcome::Duplicate) };
             Ok((rewarded.map(|rewarded| (rewarded, new)), decision))
         };
@@ -121,8 +121,7 @@ impl MemberCommands {
             let (request, decision) =
                 top_up(programme, member, loaded.request.as_ref(), asked.clone(), amount_minor, now)?;
             let new = decision.outcome == Outcome::Posted;
-            let posted = decision.entries.iter().chain(&loaded.entry).find(|entry| entry.seq == request.seq);
-            let wallet = posted.and_then(|entry| entry.wallet);
+            let wallet = posted_by(&request, &decision, loaded.entry.as_ref()).and_then(|entry| entry.wallet);
             let grant = decision.grants.first().cloned();
             Ok(((request, wallet, grant, new), decision))
         };

@@ -17,7 +17,9 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::problem::Problem;
 use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::decision::Decision;
 use loyalty_domain::ids::MemberId;
+use loyalty_domain::ledger::Entry;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_runtime::config::{ConfigError, Environment};
@@ -113,4 +115,13 @@ fn done<T: serde::Serialize>(new: bool, body: &T) -> ApiGatewayV2httpResponse {
 fn no_member(_: &MemberId) -> Problem {
     let detail = "Nobody is known by this id. Find a member by phone with GET /members?phone=0901234567.";
     Problem::new(404, "unknown-member", "Unknown member", detail)
+}
+
+/// The entry that a request posted: with this decision, or, for a repeated one, when it first came.
+fn posted_by<'a>(
+    request: &loyalty_domain::request::Request,
+    decision: &'a Decision,
+    known: Option<&'a Entry>,
+) -> Option<&'a Entry> {
+    decision.entries.iter().chain(known).find(|entry| entry.seq == request.seq)
 }

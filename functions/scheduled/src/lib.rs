@@ -246,15 +246,11 @@ impl Scheduled {
 
     fn told(&self, programme: &Programme, day: &Day, at: Instant) -> Vec<Message> {
         let Some(member) = &day.decision.member else { return Vec::new() };
-        let vouchers = |on| {
+        let vouchers = |on| -> Vec<Voucher> {
             let of_day = day.decision.grants.iter().filter(|grant| grant.valid_from == on);
-            of_day.map(|grant| self.shown(&self.books.voucher_of(grant, at))).collect()
+            of_day.map(|grant| self.books.voucher_of(grant, at)).collect()
         };
-        day.notices.iter().map(|due| notice(member, due, vouchers(due.on), programme, at)).collect()
-    }
-
-    fn shown(&self, voucher: &Voucher) -> String {
-        format!("{} ({})", voucher.grant.offer.name, voucher.code)
+        day.notices.iter().map(|due| notice(member, due, &vouchers(due.on), programme, at)).collect()
     }
 
     /// Reminds of a voucher, once, while it is unused and its tier is still held (N4, X35); and writes down when it is

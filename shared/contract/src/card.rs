@@ -4,7 +4,7 @@
 //! Amounts are decimal strings of the major unit, times carry the programme's offset.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset};
-use loyalty_domain::campaign::{self, ParticipationState};
+use loyalty_domain::campaign;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
@@ -15,7 +15,7 @@ use loyalty_domain::time::Instant;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::events::Kind;
+use crate::events::{Kind, ParticipationWord};
 
 /// `GET /members/{member_id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -123,17 +123,12 @@ impl Card {
 
 impl Participation {
     fn of(participation: &campaign::Participation) -> Self {
-        let state = match participation.state {
-            ParticipationState::Active => "active",
-            ParticipationState::Completed => "completed",
-            ParticipationState::Exhausted => "exhausted",
-        };
         Self {
             campaign: participation.campaign.to_string(),
             granted: participation.granted,
             used: participation.used(),
             remaining: participation.remaining(),
-            state: state.to_owned(),
+            state: ParticipationWord::from(participation.state).word().to_owned(),
         }
     }
 }

@@ -389,6 +389,18 @@ words! {
     }
 }
 
+words! {
+    /// How a participation in a campaign stands.
+    ParticipationWord of ParticipationState {
+        /// Orders may still be credited.
+        Active = "active",
+        /// The member was promoted.
+        Completed = "completed",
+        /// Every participation is used, and the member was not promoted.
+        Exhausted = "exhausted",
+    }
+}
+
 /// The JSON Schema of every event's detail, by file name.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![

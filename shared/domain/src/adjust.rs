@@ -8,7 +8,7 @@ use crate::ledger::{EntryKind, Ledger, Note, Posting, Reason, takeable};
 use crate::member::Member;
 use crate::points::Legs;
 use crate::programme::Programme;
-use crate::request::{Asked, Request, RequestKind, RequestState};
+use crate::request::{Asked, Request, RequestKind};
 use crate::time::Instant;
 
 /// What an operator asks for.
@@ -44,9 +44,8 @@ pub fn adjust(
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
     let rule = RuleId::new("adjustment");
-    let mut posting = Posting::new(EntryKind::Adjustment, rule.clone(), Reason::AdjustedByOperator, now);
-    posting.request_id = Some(asked.request_id.clone());
-    posting.note = Some(note);
+    let posting = Posting::new(EntryKind::Adjustment, rule.clone(), Reason::AdjustedByOperator, now);
+    let posting = Posting { note: Some(note), ..posting.asked_by(&asked) };
     if takes {
         let wanted = legs.redeemable.0.saturating_neg();
         let available = member.balance.redeemable.0;
@@ -63,19 +62,7 @@ pub fn adjust(
         Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
     }
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
-    let request = Request {
-        request_id: asked.request_id,
-        member_id: member.member_id.clone(),
-        kind: RequestKind::Adjustment,
-        fingerprint: asked.fingerprint,
-        state: RequestState::Confirmed,
-        rule,
-        points: legs.redeemable.0,
-        worth_minor: 0,
-        seq: member.last_seq,
-        hold_until: None,
-        created_at: member.as_of,
-    };
+    let request = Request { points: legs.redeemable.0, ..asked.accepted(RequestKind::Adjustment, rule, &member) };
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }

@@ -8,7 +8,7 @@ use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
 use crate::member::Member;
 use crate::points::Legs;
 use crate::programme::Programme;
-use crate::request::{Asked, Request, RequestKind, RequestState};
+use crate::request::{Asked, Request, RequestKind};
 use crate::time::{Instant, month_start, week_start};
 
 /// A behaviour the programme rewards.
@@ -84,24 +84,13 @@ pub fn behave(
     if rule.limits.iter().any(|limit| reached(programme, *limit, &member, rule, history)) {
         return Err(Rejection::LimitReached);
     }
-    let mut posting = Posting::new(EntryKind::Behaviour, rule.id.clone(), Reason::BehaviourRewarded, occurred_at);
-    posting.request_id = Some(asked.request_id.clone());
+    let posting = Posting::new(EntryKind::Behaviour, rule.id.clone(), Reason::BehaviourRewarded, occurred_at);
+    let posting = posting.asked_by(&asked);
     let expiry = programme.expiry.of(programme.day(member.as_of));
     Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
-    let request = Request {
-        request_id: asked.request_id,
-        member_id: member.member_id.clone(),
-        kind: RequestKind::Behaviour,
-        fingerprint: asked.fingerprint,
-        state: RequestState::Confirmed,
-        rule: rule.id.clone(),
-        points: legs.redeemable.0,
-        worth_minor: 0,
-        seq: member.last_seq,
-        hold_until: None,
-        created_at: member.as_of,
-    };
+    let accepted = asked.accepted(RequestKind::Behaviour, rule.id.clone(), &member);
+    let request = Request { points: legs.redeemable.0, ..accepted };
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }

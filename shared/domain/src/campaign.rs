@@ -12,7 +12,7 @@ use crate::member::Member;
 use crate::order::Order;
 use crate::points::{Legs, Overflow};
 use crate::programme::Programme;
-use crate::standing::{next_tier, orders_to_next};
+use crate::standing::orders_to_next;
 use crate::time::{Instant, days_between};
 
 /// A campaign of the programme.
@@ -246,17 +246,13 @@ pub struct Enrolment {
     pub invitation: Option<Invitation>,
 }
 
-/// The variables of a campaign's weekly message (C9, C10, X33).
+/// What a campaign's weekly message says beside where the member stands (C9, C10, X33).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
     pub campaign: RuleId,
-    pub granted: u32,
     pub remaining: u32,
     /// Redeemable points one order brings.
     pub bonus_points: i64,
-    pub next_tier: TierId,
-    /// Qualifying points still missing.
-    pub points_to_next: i64,
     /// Orders of the member's usual size still missing; `None` where nothing says how large they are.
     pub orders_to_next: Option<i64>,
 }
@@ -316,7 +312,6 @@ pub fn enrol(
     }
     let moved = new || !entries.is_empty();
     let decision = Decision {
-        outcome: Outcome::Posted,
         reserved_points: if new { participation.reserved_points } else { 0 },
         member: moved.then_some(member),
         participations: vec![participation],
@@ -356,14 +351,12 @@ fn invitation(
     member: &Member,
     participation: &Participation,
 ) -> Option<Invitation> {
-    let next = next_tier(programme, &member.tier, member.balance.qualifying.0)?;
+    // At the top of the ladder there is nothing to invite to.
+    programme.tiers.above(&member.tier)?;
     Some(Invitation {
         campaign: campaign.id.clone(),
-        granted: participation.granted,
         remaining: participation.remaining(),
         bonus_points: campaign.bonus.redeemable.0,
-        next_tier: next.tier.id.clone(),
-        points_to_next: next.points_needed,
         orders_to_next: orders_to_next(programme, member),
     })
 }

@@ -10,6 +10,7 @@ use crate::member::Member;
 use crate::order::{OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
 use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes};
+use crate::request::Asked;
 use crate::time::Instant;
 
 /// What kind of movement an entry is.
@@ -163,6 +164,12 @@ impl Posting {
             explanation: None,
             occurred_at,
         }
+    }
+
+    /// The same, asked for by a command.
+    #[must_use]
+    pub fn asked_by(self, asked: &Asked) -> Self {
+        Self { request_id: Some(asked.request_id.clone()), ..self }
     }
 }
 

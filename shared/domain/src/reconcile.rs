@@ -109,6 +109,7 @@ pub fn reconcile_order(
         known => known.unwrap_or_default(),
     };
     let mut next = participations.clone();
+    let credits = order.credits.len();
     for campaign in joinable {
         let tier = match campaign.tier_snapshot {
             TierSnapshot::Before => &tier_before,
@@ -125,7 +126,8 @@ pub fn reconcile_order(
             order.credits.push(Credit::new(campaign.id.clone(), terms));
         }
     }
-    if let Posted::NeedsHistory = post_dues(programme, &mut order, &mut member, &mut entries, history)? {
+    let joined = order.credits.len() > credits;
+    if joined && let Posted::NeedsHistory = post_dues(programme, &mut order, &mut member, &mut entries, history)? {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
     let participations = settle(programme, &mut member, &mut entries, &participations, next);

@@ -99,8 +99,7 @@ pub fn redeem(
     }
     let Redemption { asked, reward, hold, .. } = redemption;
     let rule = reward.unwrap_or_else(|| RuleId::new("points"));
-    let mut posting = Posting::new(EntryKind::Redemption, rule.clone(), Reason::PointsSpent, now);
-    posting.request_id = Some(asked.request_id.clone());
+    let posting = Posting::new(EntryKind::Redemption, rule.clone(), Reason::PointsSpent, now).asked_by(&asked);
     let legs = Legs::new(price.points.saturating_neg(), 0);
     Ledger::new(programme, &mut member, &mut entries).debit(posting, legs, Legs::ZERO, None)?;
     let hold_until = hold.then(|| plus_minutes(member.as_of, programme.hold_minutes));
@@ -109,17 +108,11 @@ pub fn redeem(
         member.holds.push(Hold { request_id, seq, lots, until });
     }
     let request = Request {
-        request_id: asked.request_id,
-        member_id: member.member_id.clone(),
-        kind: RequestKind::Redemption,
-        fingerprint: asked.fingerprint,
         state: if hold { RequestState::Held } else { RequestState::Confirmed },
-        rule,
         points: legs.redeemable.0,
         worth_minor: price.worth_minor,
-        seq: member.last_seq,
         hold_until,
-        created_at: member.as_of,
+        ..asked.accepted(RequestKind::Redemption, rule, &member)
     };
     let voucher = if hold { None } else { voucher_bought(programme, &request, programme.day(member.as_of)) };
     let grants = voucher.into_iter().collect();

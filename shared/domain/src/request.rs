@@ -5,6 +5,7 @@
 
 use crate::decision::Rejection;
 use crate::ids::{MemberId, RequestId, RuleId};
+use crate::member::Member;
 use crate::time::Instant;
 
 /// One accepted command: one row of `requests`.
@@ -65,6 +66,24 @@ impl Asked {
             None => Ok(None),
             Some(request) if request.fingerprint == self.fingerprint => Ok(Some(request.clone())),
             Some(_) => Err(Rejection::KeyUsedOtherwise),
+        }
+    }
+
+    /// The request as it is written once the member's last entry has been posted for it: final, moving no points and
+    /// worth nothing unless the caller says otherwise.
+    pub(crate) fn accepted(self, kind: RequestKind, rule: RuleId, member: &Member) -> Request {
+        Request {
+            request_id: self.request_id,
+            member_id: member.member_id.clone(),
+            kind,
+            fingerprint: self.fingerprint,
+            state: RequestState::Confirmed,
+            rule,
+            points: 0,
+            worth_minor: 0,
+            seq: member.last_seq,
+            hold_until: None,
+            created_at: member.as_of,
         }
     }
 }

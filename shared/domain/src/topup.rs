@@ -8,7 +8,7 @@ use crate::ids::RuleId;
 use crate::ledger::{EntryKind, Ledger, Posting, Reason};
 use crate::member::Member;
 use crate::programme::Programme;
-use crate::request::{Asked, Request, RequestKind, RequestState};
+use crate::request::{Asked, Request, RequestKind};
 use crate::time::Instant;
 use crate::voucher::{Grant, Offer};
 
@@ -57,22 +57,9 @@ pub fn top_up(
     };
     let moved_minor = amount_minor.checked_add(added).ok_or(crate::points::Overflow)?;
     let rule = RuleId::new("topup");
-    let mut posting = Posting::new(EntryKind::Topup, rule.clone(), Reason::WalletToppedUp, now);
-    posting.request_id = Some(asked.request_id.clone());
+    let posting = Posting::new(EntryKind::Topup, rule.clone(), Reason::WalletToppedUp, now).asked_by(&asked);
     Ledger::new(programme, &mut member, &mut entries).top_up(posting, moved_minor)?;
-    let request = Request {
-        request_id: asked.request_id,
-        member_id: member.member_id.clone(),
-        kind: RequestKind::Topup,
-        fingerprint: asked.fingerprint,
-        state: RequestState::Confirmed,
-        rule,
-        points: 0,
-        worth_minor: moved_minor,
-        seq: member.last_seq,
-        hold_until: None,
-        created_at: member.as_of,
-    };
+    let request = Request { worth_minor: moved_minor, ..asked.accepted(RequestKind::Topup, rule, &member) };
     let grant = voucher_brought(programme, &request, amount_minor, programme.day(member.as_of));
     let decision = Decision {
         request: Some(request.clone()),

@@ -101,8 +101,8 @@ pub fn invitation(member: &Member, invitation: &Invitation, programme: &Programm
     told(member, programme, Template::CampaignInvitation, &key, own, run)
 }
 
-/// What a day's run tells a member. `vouchers` are the names and codes of what the day gives.
-pub fn notice(member: &Member, notice: &Notice, vouchers: Vec<String>, programme: &Programme, now: Instant) -> Message {
+/// What a day's run tells a member. `vouchers` are those that the day gives.
+pub fn notice(member: &Member, notice: &Notice, vouchers: &[Voucher], programme: &Programme, now: Instant) -> Message {
     let key = notice.on.to_string();
     let date = |day: chrono::NaiveDate| Some(Value::Text(day.to_string()));
     match notice.about {
@@ -120,7 +120,7 @@ pub fn notice(member: &Member, notice: &Notice, vouchers: Vec<String>, programme
 }
 
 /// The congratulation on a tier, and what it brings (N2, N6). `seq` is the entry that reached it.
-pub fn tier_reached(member: &Member, seq: u64, vouchers: Vec<String>, programme: &Programme, now: Instant) -> Message {
+pub fn tier_reached(member: &Member, seq: u64, vouchers: &[Voucher], programme: &Programme, now: Instant) -> Message {
     let mut message = told(member, programme, Template::TierReached, &seq.to_string(), given(vouchers), now);
     message.seq = Some(seq);
     message
@@ -149,8 +149,11 @@ fn told(
     message(message_id, &member.member_id, template, variables, now)
 }
 
-fn given(vouchers: Vec<String>) -> Vec<Given> {
-    vec![("vouchers", (!vouchers.is_empty()).then_some(Value::List(vouchers)))]
+/// The vouchers by name, each with the code that the member shows for it.
+fn given(vouchers: &[Voucher]) -> Vec<Given> {
+    let shown = |voucher: &Voucher| format!("{} ({})", voucher.grant.offer.name, voucher.code);
+    let shown = (!vouchers.is_empty()).then(|| Value::List(vouchers.iter().map(shown).collect()));
+    vec![("vouchers", shown)]
 }
 
 fn bonus(entry: &Entry) -> Vec<Given> {

@@ -156,7 +156,7 @@ impl Books {
         }
         let active = loaded.member.as_ref().map(|member| member.active_campaigns.clone()).unwrap_or_default();
         for campaign in active.iter().chain(concerns.campaign.iter().filter(|asked| !active.contains(asked))) {
-            let Some(slot) = self.participation(campaign, member_id).await? else { continue };
+            let Some(slot) = self.participation(campaign, member_id, Consistency::Strong).await? else { continue };
             revisions.participations.push((campaign.clone(), slot.revision));
             if concerns.campaign.as_ref() == Some(campaign) {
                 loaded.participation.clone_from(&slot.row);
@@ -172,18 +172,21 @@ impl Books {
         Ok(stored.transpose()?.map(Slot::from))
     }
 
-    async fn participation(
+    /// A member's participation in a campaign, if there is one.
+    pub(crate) async fn participation(
         &self,
         campaign: &RuleId,
         member_id: &MemberId,
+        consistency: Consistency,
     ) -> Result<Option<Slot<Participation>>, StoreError> {
         let (key, sort) = (campaign.as_str(), Some(member_id.as_str()));
-        let item = self.get(Table::Participations, key, sort, Consistency::Strong).await?;
+        let item = self.get(Table::Participations, key, sort, consistency).await?;
         let stored = item.map(|item| readable(Table::Participations, key, decode_participation(item)));
         Ok(stored.transpose()?.map(Slot::from))
     }
 
-    /// A member's participations in the given campaigns, those that exist.
+    /// A member's participations in the given campaigns, those that exist. Eventually consistent: they are shown, and
+    /// nothing is decided on them.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
@@ -194,7 +197,9 @@ impl Books {
     ) -> Result<Vec<Participation>, StoreError> {
         let mut found = Vec::new();
         for campaign in campaigns {
-            found.extend(self.participation(campaign, member_id).await?.and_then(|slot| slot.row));
+            found.extend(
+                self.participation(campaign, member_id, Consistency::Eventual).await?.and_then(|slot| slot.row),
+            );
         }
         Ok(found)
     }

@@ -13,7 +13,7 @@ use crate::commit::pause;
 use crate::consumed::Consumed;
 use crate::item::Item;
 use crate::read::{readable, reading};
-use crate::records::{decode_member, decode_order, decode_participation};
+use crate::records::{decode_member, decode_order};
 use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// Keys in one BatchGetItem.
@@ -163,11 +163,8 @@ impl Books {
             if rows.participations.contains_key(&key) {
                 continue;
             }
-            let item =
-                self.get(Table::Participations, campaign.as_str(), Some(member_id.as_str()), consistency).await?;
-            let Some(item) = item else { return Ok(false) };
-            let stored = readable(Table::Participations, member_id.as_str(), decode_participation(item))?;
-            rows.participations.insert(key, stored.into());
+            let Some(slot) = self.participation(campaign, member_id, consistency).await? else { return Ok(false) };
+            rows.participations.insert(key, slot);
         }
         Ok(true)
     }

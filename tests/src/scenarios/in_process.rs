@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, TimeZone, Utc, Weekday};
+use loyalty_contract::events::ParticipationWord;
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
 use loyalty_contract::webhook::{self, settings::SourceSettings};
-use loyalty_domain::campaign::{Participation, ParticipationState, enrol};
+use loyalty_domain::campaign::{Participation, enrol};
 use loyalty_domain::daily::run_day;
 use loyalty_domain::decision::{Decision, Verdict};
 use loyalty_domain::ids::{MemberId, OrderId, RuleId};
@@ -167,11 +168,7 @@ impl Player for InProcess {
 }
 
 fn part(participation: &Participation) -> (String, i64, i64, String) {
-    let state = match participation.state {
-        ParticipationState::Active => "active",
-        ParticipationState::Completed => "completed",
-        ParticipationState::Exhausted => "exhausted",
-    };
+    let state = ParticipationWord::from(participation.state).word();
     let (used, granted) = (i64::from(participation.used()), i64::from(participation.granted));
     (participation.campaign.to_string(), used, granted, state.to_owned())
 }

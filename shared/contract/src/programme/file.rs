@@ -226,40 +226,24 @@ pub fn negative_balance(text: &str) -> Option<domain::NegativeBalance> {
 
 /// The domain's value of each word.
 macro_rules! to_domain {
-    ($($name:ident { $($word:ident => $value:ident),+ $(,)? })+) => {
-        $(impl From<$name> for domain::$name {
+    ($($name:ident as $domain:ty { $($word:ident => $value:ident),+ $(,)? })+) => {
+        $(impl From<$name> for $domain {
             fn from(word: $name) -> Self {
                 match word { $($name::$word => Self::$value),+ }
             }
         })+
     };
 }
+pub(super) use to_domain;
 
 to_domain! {
-    TierMultiplier { None => RedeemableOnly, Same => Both }
-    Basis { DueMinusShipping => DueMinusShipping, Paid => Paid, Items => Items }
-    EarnWhen { DeliveredAndPaid => DeliveredAndPaid, Delivered => Delivered, Placed => Placed }
-    RoundStage { End => End, BaseThenEnd => BaseThenEnd }
-    ReversalDemotes { ToFloor => ToFloor, Never => Never, ByBalance => ByBalance }
-    WelcomeWhen { Immediate => Immediate, PendingUntilFirstDelivery => PendingUntilFirstDelivery }
-    RoundTo { MonthEnd => MonthEnd, Day => Day, QuarterEnd => QuarterEnd, YearEnd => YearEnd }
-}
-
-impl From<Round> for loyalty_domain::points::Rounding {
-    fn from(word: Round) -> Self {
-        match word {
-            Round::Floor => Self::Floor,
-            Round::HalfUp => Self::HalfUp,
-            Round::Ceil => Self::Ceil,
-        }
-    }
-}
-
-impl From<Refund> for domain::RefundRule {
-    fn from(word: Refund) -> Self {
-        match word {
-            Refund::AmountProrata => Self::AmountProrata,
-            Refund::LineExact => Self::LineExact,
-        }
-    }
+    TierMultiplier as domain::TierMultiplier { None => RedeemableOnly, Same => Both }
+    Basis as domain::Basis { DueMinusShipping => DueMinusShipping, Paid => Paid, Items => Items }
+    EarnWhen as domain::EarnWhen { DeliveredAndPaid => DeliveredAndPaid, Delivered => Delivered, Placed => Placed }
+    RoundStage as domain::RoundStage { End => End, BaseThenEnd => BaseThenEnd }
+    ReversalDemotes as domain::ReversalDemotes { ToFloor => ToFloor, Never => Never, ByBalance => ByBalance }
+    WelcomeWhen as domain::WelcomeWhen { Immediate => Immediate, PendingUntilFirstDelivery => PendingUntilFirstDelivery }
+    RoundTo as domain::RoundTo { MonthEnd => MonthEnd, Day => Day, QuarterEnd => QuarterEnd, YearEnd => YearEnd }
+    Round as loyalty_domain::points::Rounding { Floor => Floor, HalfUp => HalfUp, Ceil => Ceil }
+    Refund as domain::RefundRule { AmountProrata => AmountProrata, LineExact => LineExact }
 }

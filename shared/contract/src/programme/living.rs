@@ -13,7 +13,7 @@ use loyalty_domain::topup as topups;
 use loyalty_domain::voucher as vouchers;
 use serde::{Deserialize, Serialize};
 
-use super::file::words;
+use super::file::{to_domain, words};
 use super::numbers::Exact;
 use super::resolve::{Problems, is_id};
 
@@ -53,6 +53,17 @@ words!(
     /// X17.
     TierSnapshot { Before, After }
 );
+
+to_domain! {
+    Downgrade as domain::Downgrade {
+        OneLevel => OneLevel, BalanceBased => BalanceBased, ToBase => ToBase, None => None
+    }
+    Anchor as domain::Anchor { Activation => Activation, TierStart => TierStart }
+    Notify as domain::NotifyTier { Upgrade => Upgrade, Both => Both, None => None }
+    BonusWhen as campaigns::BonusWhen { Placed => Placed, Earned => Earned }
+    CountOrders as campaigns::CountOrders { AfterEnrolment => AfterEnrolment, Any => Any }
+    TierSnapshot as campaigns::TierSnapshot { Before => Before, After => After }
+}
 
 /// How a tier is kept.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -236,17 +247,9 @@ pub struct Topup {
 pub fn review(section: &Review, found: &mut Problems) -> domain::ReviewRules {
     found.require(section.grace_days <= DAYS_MAX, "review.grace_days", "at most 3660");
     domain::ReviewRules {
-        downgrade: match section.downgrade {
-            Downgrade::OneLevel => domain::Downgrade::OneLevel,
-            Downgrade::BalanceBased => domain::Downgrade::BalanceBased,
-            Downgrade::ToBase => domain::Downgrade::ToBase,
-            Downgrade::None => domain::Downgrade::None,
-        },
+        downgrade: section.downgrade.into(),
         grace_days: section.grace_days,
-        anchor: match section.anchor {
-            Anchor::Activation => domain::Anchor::Activation,
-            Anchor::TierStart => domain::Anchor::TierStart,
-        },
+        anchor: section.anchor.into(),
         reset_redeemable: section.reset_reward_points,
     }
 }
@@ -260,11 +263,7 @@ pub fn notices(section: &Notices, found: &mut Problems) -> domain::Notices {
         expiring_days: days(section.points_expiring_days, "notices.points_expiring_days"),
         keep_tier_days: days(section.keep_tier_days, "notices.keep_tier_days"),
         voucher_days: days(section.voucher_reminder_days, "notices.voucher_reminder_days"),
-        tier_changed: match section.tier_changed {
-            Notify::Upgrade => domain::NotifyTier::Upgrade,
-            Notify::Both => domain::NotifyTier::Both,
-            Notify::None => domain::NotifyTier::None,
-        },
+        tier_changed: section.tier_changed.into(),
     }
 }
 
@@ -360,18 +359,9 @@ impl Context<'_> {
             until,
             participations: section.max_credits,
             bonus: legs,
-            bonus_when: match section.bonus_when {
-                BonusWhen::Placed => campaigns::BonusWhen::Placed,
-                BonusWhen::Earned => campaigns::BonusWhen::Earned,
-            },
-            count_orders: match section.count_orders {
-                CountOrders::AfterEnrolment => campaigns::CountOrders::AfterEnrolment,
-                CountOrders::Any => campaigns::CountOrders::Any,
-            },
-            tier_snapshot: match section.tier_snapshot {
-                TierSnapshot::Before => campaigns::TierSnapshot::Before,
-                TierSnapshot::After => campaigns::TierSnapshot::After,
-            },
+            bonus_when: section.bonus_when.into(),
+            count_orders: section.count_orders.into(),
+            tier_snapshot: section.tier_snapshot.into(),
             budget_points: section.budget_points,
             messages_max: section.max_messages,
             paused: section.paused,
