@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use loyalty_audit::{Audit, Report, Table};
 use loyalty_domain::campaign::Participation;
 use loyalty_domain::decision::{Decision, Outcome, Rejection, Verdict};
-use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
+use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId, VoucherId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
@@ -15,6 +15,7 @@ use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
 use loyalty_domain::redeem::{Redemption, redeem, undo};
 use loyalty_domain::request::{Asked, Request};
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::Voucher;
 
 use crate::rows;
 
@@ -26,10 +27,11 @@ pub struct Book {
     pub histories: BTreeMap<MemberId, Vec<Entry>>,
     pub participations: BTreeMap<(RuleId, MemberId), Participation>,
     pub requests: BTreeMap<RequestId, Request>,
+    pub vouchers: BTreeMap<VoucherId, Voucher>,
 }
 
 /// How often a verdict may ask for more rows.
-const QUESTIONS_MAX: usize = 4;
+const QUESTIONS_MAX: usize = 5;
 
 impl Book {
     /// A book with one member in it.
@@ -61,7 +63,7 @@ impl Book {
         let order = self.orders.get(&snapshot.order_id).cloned();
         let member_id = member_of(order.as_ref(), snapshot).cloned();
         let member = member_id.and_then(|id| self.members.get(&id).cloned());
-        let (mut left_member, mut history, mut participations) = (None, None, None);
+        let (mut left_member, mut history, mut participations, mut vouchers) = (None, None, None, None);
         for _ in 0..QUESTIONS_MAX {
             let rows = OrderRows {
                 order: order.clone(),
@@ -69,6 +71,7 @@ impl Book {
                 left_member: left_member.clone(),
                 history: history.as_deref(),
                 participations: participations.clone(),
+                vouchers: vouchers.clone(),
             };
             match reconcile_order(programme, rows, snapshot.clone(), now)? {
                 Verdict::Decided(decision) => {
@@ -76,6 +79,9 @@ impl Book {
                     return Ok(decision);
                 }
                 Verdict::NeedsMember(id) => left_member = self.members.get(&id).cloned(),
+                Verdict::NeedsVouchers(ids) => {
+                    vouchers = Some(ids.iter().filter_map(|id| self.vouchers.get(id).cloned()).collect());
+                }
                 Verdict::NeedsParticipations(id) => participations = Some(self.active(&id)),
                 Verdict::NeedsHistory(id) => history = Some(self.histories.get(&id).cloned().unwrap_or_default()),
             }
@@ -136,6 +142,9 @@ impl Book {
             let key = (participation.campaign.clone(), participation.member_id.clone());
             self.participations.insert(key, participation.clone());
         }
+        for voucher in &decision.vouchers {
+            self.vouchers.insert(voucher.voucher_id.clone(), voucher.clone());
+        }
         if let Some(request) = &decision.request {
             self.requests.insert(request.request_id.clone(), request.clone());
         }
@@ -171,7 +180,9 @@ impl Book {
         let requests = self.requests.values().map(|row| (Table::Requests, rows::request(row, 1)));
         let budgets = rows::budgets(self.participations.values()).into_iter();
         let budgets = budgets.map(|row| (Table::Participations, row));
-        members.chain(orders).chain(entries).chain(budgets).chain(participations).chain(requests).collect()
+        let vouchers = self.vouchers.values().map(|row| (Table::Vouchers, rows::voucher(row, 1)));
+        let more = participations.chain(requests).chain(vouchers);
+        members.chain(orders).chain(entries).chain(budgets).chain(more).collect()
     }
 
     /// Proves the book by the independent verifier.

@@ -111,8 +111,10 @@ pub fn delivered(order_id: &str, net_minor: i64, updated_at: Instant) -> OrderSn
             items_minor: None,
             currency: Currency::VND,
             placed_at: updated_at,
+            wallet_minor: 0,
         },
         member_id: Some(MemberId::from("m_test")),
+        vouchers: Vec::new(),
         profile: Profile::default(),
     }
 }

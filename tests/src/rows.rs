@@ -73,6 +73,14 @@ fn expiry(expiry: Expiry) -> Value {
     }
 }
 
+fn lot_by_day(lot: &Lot) -> (String, Value) {
+    let day = match lot.expiry {
+        Expiry::On(day) => day.to_string(),
+        Expiry::Never => "never".to_owned(),
+    };
+    (day, number(lot.points))
+}
+
 fn lots(lots: &[Lot]) -> Value {
     let lot = |lot: &Lot| Value::M(row([("expires_on", expiry(lot.expiry)), ("points", number(lot.points))]));
     Value::L(lots.iter().map(lot).collect())
@@ -95,7 +103,7 @@ pub fn member(member: &Member, revision: u64) -> Row {
         ("as_of", time(member.as_of)),
         ("redeemable_points", number(member.balance.redeemable.0)),
         ("qualifying_points", number(member.balance.qualifying.0)),
-        ("lots", lots(member.lots.as_slice())),
+        ("lots", Value::M(member.lots.as_slice().iter().map(lot_by_day).collect())),
         ("pending_points", number(member.pending_points)),
         ("spent_minor", number(member.spent_minor)),
         ("currency", text("VND")),
@@ -105,6 +113,8 @@ pub fn member(member: &Member, revision: u64) -> Row {
         ("tier_floor", text(member.tier_floor.as_str())),
         ("cycle_start", text(member.cycle_start.to_string())),
     ]);
+    put(&mut row, "cycle_spent_minor", number(member.cycle.spent_minor));
+    put(&mut row, "cycle_orders", number(member.cycle.orders));
     put(&mut row, "review_on", text(member.review_on.to_string()));
     put(&mut row, "noticed_to", text(member.noticed_to.to_string()));
     put(&mut row, "in_grace", Value::Bool(member.in_grace));
@@ -295,6 +305,8 @@ pub fn order(order: &Order, revision: u64) -> Row {
         ("counted", Value::Bool(order.counted)),
         ("ever_undone", Value::Bool(order.ever_undone)),
         ("pending_points", number(order.pending_points)),
+        ("wallet_minor", number(order.wallet_minor)),
+        ("vouchers", Value::L(order.vouchers.iter().map(|voucher| text(voucher.as_str())).collect())),
     ]);
     if let Some(owner) = &order.owner {
         put(&mut row, "member_id", text(owner.member_id.as_str()));
@@ -326,6 +338,7 @@ fn facts(facts: &OrderFacts) -> Value {
         ("refunded_minor", number(facts.refunded_minor)),
         ("currency", text(facts.currency.code())),
         ("placed_at", time(facts.placed_at)),
+        ("wallet_minor", number(facts.wallet_minor)),
     ]);
     if let Some(lines) = facts.refunded_lines_minor {
         put(&mut row, "refunded_lines_minor", number(lines));

@@ -20,14 +20,19 @@ use loyalty_domain::topup::top_up;
 use loyalty_tests::book::Book;
 use loyalty_tests::build::{at, cnv_miniapp, delivered, member_in};
 
-fn preset(name: &str, more: &str) -> Programme {
+/// A preset, with whole lists replaced by those in `more`.
+pub fn preset(name: &str, more: &str) -> Programme {
     let path = format!("{}/../infra/programmes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-    let text = format!("{}\n{more}", std::fs::read_to_string(path).unwrap());
+    let mut text = std::fs::read_to_string(path).unwrap();
+    if !more.is_empty() {
+        let change = more.replace("[[", "[[changes.");
+        text = format!("{text}\n[[changes]]\neffective_from = \"2000-01-01\"\n{change}");
+    }
     ProgrammeFile::parse(&text).unwrap().at(monday()).programme.clone()
 }
 
 /// Monday 08:00 in Ho Chi Minh City.
-fn monday() -> Instant {
+pub fn monday() -> Instant {
     at("2026-11-23T08:00:00+07:00")
 }
 
@@ -338,9 +343,9 @@ fn sd14_points_are_good_until_the_end_of_the_month_a_year_later() {
     let mut shop = Shop { programme: preset("cnv-retail", ""), book: Book::default() };
     let earned = at("2026-01-15T10:00:00+07:00");
     shop.deliver(&order("A", 4_000_000, OrderStatus::Delivered, PaymentStatus::Paid, earned));
-    assert_eq!(shop.run_day(at("2026-12-31T00:05:00+07:00")), []);
-    let told = shop.run_day(at("2027-01-01T00:05:00+07:00"));
     let about = About::PointsExpiring { points: 400, last_day: day("2027-01-31") };
+    assert!(!shop.run_day(at("2026-12-31T00:05:00+07:00")).contains(&about), "a day early");
+    let told = shop.run_day(at("2027-01-01T00:05:00+07:00"));
     assert!(told.contains(&about), "30 days before the last valid day: {told:?}");
     assert_eq!(shop.run_day(at("2027-01-01T00:05:00+07:00")), [], "told once");
     shop.run_day(at("2027-01-31T23:59:00+07:00"));
@@ -487,11 +492,7 @@ fn an_adjustment_says_who_and_why_and_never_moves_nothing() {
 
 #[test]
 fn a_birthday_comes_once_a_year_and_on_the_28th_without_a_29th() {
-    let more = "birthday = [{ id = \"birthday-5\", name = \"Voucher 5%\", percent = 5 }]\n";
-    let text = std::fs::read_to_string(format!("{}/../infra/programmes/cnv-retail.toml", env!("CARGO_MANIFEST_DIR")));
-    let text = text.unwrap().replace("id = \"member\"\nname", &format!("id = \"member\"\n{more}name"));
-    let programme = ProgrammeFile::parse(&text).unwrap().at(monday()).programme.clone();
-    let mut shop = Shop::with_old_order(programme, 100_000);
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
     let mut member = shop.book.member().clone();
     member.profile.birthday = Some(day("2000-02-29"));
     shop.book = Book { members: [(member.member_id.clone(), member)].into(), ..shop.book };

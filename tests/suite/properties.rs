@@ -305,8 +305,10 @@ proptest! {
                 items_minor: Some(figures[4]),
                 currency: Currency::VND,
                 placed_at: times[1],
+                wallet_minor: 0,
             },
             member_id: Some(MemberId::from("m_test")),
+            vouchers: Vec::new(),
             profile: Profile::default(),
         };
         let first = reconcile_order(&programme, OrderRows::default(), snapshot.clone(), times[2]);
@@ -333,7 +335,7 @@ proptest! {
         next.facts.status = OrderStatus::Cancelled;
         next.facts.due_minor = figures[12];
         next.facts.updated_at = times[4];
-        let rows = OrderRows { order: Some(order), member: Some(member.clone()), left_member: None, history: Some(&[]), participations: Some(Vec::new()) };
+        let rows = OrderRows { order: Some(order), member: Some(member.clone()), left_member: None, history: Some(&[]), participations: Some(Vec::new()), vouchers: None };
         let _ = reconcile_order(&programme, rows, next, times[3]);
         let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
         let redemption = Redemption { asked, reward: None, points: Some(figures[0]), order_minor: None, hold: true };

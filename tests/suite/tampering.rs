@@ -39,6 +39,8 @@ const UNTOLD: &[&str] = &[
     "points-history facts items_minor",
     "points-history facts currency",
     "points-history facts placed_at",
+    // A shop without a wallet here may have one of its own.
+    "points-history facts wallet_minor",
     "points-history facts updated_at",
     "points-history facts status",
     "points-history facts payment_status",
@@ -53,6 +55,7 @@ const UNTOLD: &[&str] = &[
     "orders facts refunded_lines_minor",
     "orders facts items_minor",
     "orders facts placed_at",
+    "orders facts wallet_minor",
     "orders facts updated_at",
     "orders facts status",
     "orders facts payment_status",

@@ -48,6 +48,15 @@ fn rejected(programme: &Programme, rejection: &Rejection) -> Problem {
             tracing::error!(error = chain(rejection), "a command cannot be decided");
             (503, "not-configured", "Not ready", "The programme is not set up as it should be.".to_owned())
         }
+        Rejection::TiersAreOurs => {
+            let detail =
+                "This programme decides tiers itself: change the points, or set tier_authority to \"outside\".";
+            (409, "tiers-are-ours", "Tiers are decided here", detail.to_owned())
+        }
+        Rejection::UnknownTier(_) => {
+            let known = list(programme.tiers.as_slice().iter().map(|tier| tier.id.as_str()));
+            (422, "unknown-tier", "Unknown tier", format!("The programme has the tiers {known}."))
+        }
         Rejection::NothingToSpend => {
             let detail = "Say how many points to spend: a whole number above zero.";
             (422, "nothing-to-spend", "Nothing to spend", detail.to_owned())

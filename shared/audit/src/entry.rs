@@ -26,6 +26,9 @@ pub(crate) enum Kind {
     Reset,
     Adjustment,
     Topup,
+    Payment,
+    /// The tier changed, and nothing else.
+    Tier,
 }
 
 /// One row of the history, read.
@@ -73,7 +76,7 @@ impl<'a> Entry<'a> {
         let of_an_order = matches!(kind, Kind::Accrual | Kind::Bonus | Kind::Welcome)
             || (kind == Kind::Reversal && order_id.is_some());
         let explained = if of_an_order || row.contains_key("terms") { Some(Explained::read(row)?) } else { None };
-        if explained.is_some() != order_id.is_some() {
+        if explained.is_some() != order_id.is_some() && !matches!(kind, Kind::Tier | Kind::Payment) {
             return Err("`order_id`, `terms` and `facts` go together".to_owned());
         }
         let note = map_if_any(row, "note")?;
@@ -135,7 +138,7 @@ impl<'a> Entry<'a> {
             Kind::Redemption | Kind::Expiration => legs.redeemable < 0 && legs.qualifying == 0,
             Kind::Reset => legs.redeemable <= 0 && self.balance_after.qualifying == 0,
             Kind::Adjustment => legs.any_below_zero() != legs.any_above_zero(),
-            Kind::Topup => legs == Legs::ZERO,
+            Kind::Topup | Kind::Payment | Kind::Tier => legs == Legs::ZERO,
         };
         if !right {
             wrong.push(format!("moves {legs}, which its kind does not"));
@@ -150,7 +153,8 @@ impl<'a> Entry<'a> {
             wrong.push(format!("writes off {written_off}, which its kind does not"));
         }
         // A review that decides about a tier says so even where no point is left to take (T9, T10).
-        let may_be_empty = self.kind == Kind::Topup || (self.kind == Kind::Reset && self.reason != CYCLE_ENDED);
+        let may_be_empty = matches!(self.kind, Kind::Topup | Kind::Payment | Kind::Tier)
+            || (self.kind == Kind::Reset && self.reason != CYCLE_ENDED);
         if legs == Legs::ZERO && written_off == Legs::ZERO && !may_be_empty {
             wrong.push("moves nothing".to_owned());
         }
@@ -166,9 +170,12 @@ impl<'a> Entry<'a> {
         if self.kind == Kind::Reset && self.reason != "tier_missed" && moves_tier {
             wrong.push("loses a tier that its reason keeps".to_owned());
         }
+        if self.kind == Kind::Tier && !moves_tier {
+            wrong.push("changes no tier".to_owned());
+        }
     }
 
-    /// What somebody asked for names the request; what an operator did names them; money moves by top-ups only (B2).
+    /// What somebody asked for names the request; what an operator did names them; money moves by top-ups and by orders (B2).
     fn prove_origin(&self, wrong: &mut Vec<String>) {
         let asked = self.kind.is_asked_for() || self.kind == Kind::Restoration;
         if self.request_id.is_some() != asked {
@@ -180,6 +187,13 @@ impl<'a> Entry<'a> {
         match (self.kind, self.wallet) {
             (Kind::Topup, Some(wallet)) if wallet.moved_minor > 0 => {}
             (Kind::Topup, _) => wrong.push("tops nothing up".to_owned()),
+            (Kind::Payment, Some(wallet)) if self.order_id.is_some() => {
+                let spent = self.reason == "wallet_spent";
+                if wallet.moved_minor == 0 || spent != (wallet.moved_minor < 0) {
+                    wrong.push("moves the wallet another way than its reason says".to_owned());
+                }
+            }
+            (Kind::Payment, _) => wrong.push("pays nothing".to_owned()),
             (_, Some(_)) => wrong.push("moves the wallet, which its kind does not".to_owned()),
             (_, None) => {}
         }
@@ -246,6 +260,8 @@ fn reasons(kind: Kind) -> &'static [&'static str] {
         Kind::Reset => &["tier_kept", "tier_missed", CYCLE_ENDED],
         Kind::Adjustment => &["adjusted_by_operator"],
         Kind::Topup => &["wallet_topped_up"],
+        Kind::Payment => &["wallet_spent", "wallet_returned"],
+        Kind::Tier => &["tier_reached", "tier_undone", "tier_told"],
     }
 }
 
@@ -262,6 +278,8 @@ fn kind(word: &str) -> Read<Kind> {
         "reset" => Kind::Reset,
         "adjustment" => Kind::Adjustment,
         "topup" => Kind::Topup,
+        "payment" => Kind::Payment,
+        "tier" => Kind::Tier,
         _ => return Err(format!("`kind` is {word:?}")),
     })
 }

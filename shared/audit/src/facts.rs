@@ -41,6 +41,8 @@ pub(crate) struct Facts<'a> {
     pub items_minor: Option<i128>,
     pub currency: &'a str,
     pub placed_at: DateTime<Utc>,
+    /// Paid with the wallet.
+    pub wallet_minor: i128,
 }
 
 impl<'a> Facts<'a> {
@@ -56,6 +58,7 @@ impl<'a> Facts<'a> {
             items_minor: number_if_any(row, "items_minor")?,
             currency: text(row, "currency")?,
             placed_at: instant(row, "placed_at")?,
+            wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
         };
         Ok(facts)
     }

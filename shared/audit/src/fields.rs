@@ -204,10 +204,23 @@ pub(crate) fn day(row: &Row, name: &str) -> Read<NaiveDate> {
 
 #[inline(always)]
 pub(crate) fn expiry(row: &Row, name: &str) -> Read<Expiry> {
-    match text(row, name)? {
+    expiry_of(text(row, name)?, name)
+}
+
+fn expiry_of(text: &str, name: &str) -> Read<Expiry> {
+    match text {
         "never" => Ok(Expiry::Never),
         text => plain_day(text).map(Expiry::On).ok_or_else(|| wrong(name, "a date or \"never\"")),
     }
+}
+
+/// Open lots, each an attribute named by its last valid day, in the order they are used.
+pub(crate) fn lots_by_day(row: &Row, name: &str) -> Read<Vec<Lot>> {
+    let days = map(row, name)?;
+    let lot = |day: &str| -> Read<Lot> { Ok(Lot { expiry: expiry_of(day, name)?, points: number(days, day)? }) };
+    let mut lots = days.iter().map(|(day, _)| lot(day)).collect::<Read<Vec<_>>>()?;
+    lots.sort_by_key(|lot| lot.expiry);
+    Ok(lots)
 }
 
 pub(crate) fn lots(row: &Row, name: &str) -> Read<Vec<Lot>> {

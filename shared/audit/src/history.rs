@@ -65,6 +65,9 @@ impl Histories {
         };
         let mut wrong = Vec::new();
         history.play(&entry, &mut wrong);
+        if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
+            orders.pay(order_id, wallet.moved_minor);
+        }
         if let Some(explained) = &entry.explained {
             prove_order_entry(&entry, explained, orders, history, &mut wrong);
         }
@@ -248,7 +251,7 @@ impl History {
         }
     }
 
-    /// The wallet is the running sum of the top-ups (B2).
+    /// The wallet is the running sum of top-ups and payments (B2).
     fn move_wallet(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
         let Some(wallet) = entry.wallet else { return };
         let after = self.wallet_minor + wallet.moved_minor;

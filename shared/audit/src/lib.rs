@@ -42,8 +42,10 @@ pub use report::{Counts, Finding, Report};
 pub use row::Row;
 pub use value::Value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::thread;
+
+use chrono::NaiveDate;
 
 use digests::Digests;
 use history::Histories;
@@ -190,11 +192,13 @@ fn key_of(table: Table, row: &Row) -> String {
 }
 
 /// What the orders of one member add up to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct MemberSums {
     orders_count: i128,
     spent_minor: i128,
     pending_points: i128,
+    /// Spent, and orders on which anything was, by the cycle that their own points count in.
+    cycles: BTreeMap<NaiveDate, (i128, i128)>,
 }
 
 type SumsByMember = HashMap<String, MemberSums>;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use crate::Row;
 use crate::cycles::begins;
 use crate::fields::{
-    Expiry, Legs, Lot, Problem, Read, count, day, flag_if_any, instant, list, lots, number, number_if_any, text,
+    Expiry, Legs, Lot, Problem, Read, count, day, flag_if_any, instant, list, lots_by_day, number, number_if_any, text,
     text_if_any,
 };
 use crate::history::{Histories, History};
@@ -32,6 +32,8 @@ struct Member {
     tier_since: DateTime<Utc>,
     tier_floor: String,
     cycle_start: NaiveDate,
+    /// Spent in the current cycle, and orders of it.
+    cycle: (i128, i128),
     review_on: NaiveDate,
     noticed_to: NaiveDate,
     /// Where the index of what is due finds the row.
@@ -86,7 +88,8 @@ impl Members {
     pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember, findings: &mut Findings) {
         for (member_id, member) in &self.by_id {
             let mut wrong = Vec::new();
-            member.prove_orders(sums.get(member_id).copied().unwrap_or_default(), &mut wrong);
+            let none = MemberSums::default();
+            member.prove_orders(sums.get(member_id).unwrap_or(&none), &mut wrong);
             if let Some(first) = member.first_order.as_ref().filter(|first| !orders.has(first)) {
                 wrong.push(format!("its first order {first} does not exist"));
             }
@@ -117,7 +120,7 @@ impl Member {
                 redeemable: number(row, "redeemable_points")?,
                 qualifying: number(row, "qualifying_points")?,
             },
-            lots: lots(row, "lots")?,
+            lots: lots_by_day(row, "lots")?,
             pending_points: number(row, "pending_points")?,
             spent_minor: number(row, "spent_minor")?,
             orders_count: number(row, "orders_count")?,
@@ -125,6 +128,10 @@ impl Member {
             tier_since: instant(row, "tier_since")?,
             tier_floor: text(row, "tier_floor")?.to_owned(),
             cycle_start: day(row, "cycle_start")?,
+            cycle: (
+                number_if_any(row, "cycle_spent_minor")?.unwrap_or(0),
+                number_if_any(row, "cycle_orders")?.unwrap_or(0),
+            ),
             review_on: day(row, "review_on")?,
             noticed_to: day(row, "noticed_to")?,
             due_on: if row.contains_key("due_on") { Some(day(row, "due_on")?) } else { None },
@@ -135,8 +142,11 @@ impl Member {
         })
     }
 
-    fn prove_orders(&self, orders: MemberSums, wrong: &mut Vec<String>) {
+    fn prove_orders(&self, orders: &MemberSums, wrong: &mut Vec<String>) {
+        let cycle = orders.cycles.get(&self.cycle_start).copied().unwrap_or_default();
         let figures = [
+            ("cycle_spent_minor", self.cycle.0, cycle.0),
+            ("cycle_orders", self.cycle.1, cycle.1),
             ("orders_count", self.orders_count, orders.orders_count),
             ("spent_minor", self.spent_minor, orders.spent_minor),
             ("pending_points", self.pending_points, orders.pending_points),

@@ -112,7 +112,12 @@ struct OrderRow {
     member_id: Option<String>,
     counted: bool,
     spent_minor: i128,
+    /// The cycle in which its own points count.
+    cycle_start: Option<NaiveDate>,
     pending_points: i128,
+    /// Taken from the wallet, minor units.
+    wallet_minor: i128,
+    vouchers: Vec<String>,
     updated_at: DateTime<Utc>,
     credits: Vec<CreditRow>,
 }
@@ -121,6 +126,8 @@ struct OrderRow {
 struct OrderBooks {
     row: Option<OrderRow>,
     sums: Vec<CreditSum>,
+    /// What its entries moved the wallet by, minor units.
+    paid_minor: i128,
 }
 
 /// All orders: their rows, and what the histories say of them.
@@ -161,6 +168,17 @@ impl Orders {
         sums[at].post(posting, pinned, wrong)
     }
 
+    /// Counts what an order's entry moved the wallet by.
+    pub fn pay(&mut self, order_id: &str, moved_minor: i128) {
+        self.by_id.entry(order_id.to_owned()).or_default().paid_minor += moved_minor;
+    }
+
+    /// The vouchers that an order says it used.
+    pub fn vouchers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let rows = self.by_id.iter().filter_map(|(order_id, books)| Some((order_id, books.row.as_ref()?)));
+        rows.flat_map(|(order_id, row)| row.vouchers.iter().map(|voucher| (order_id.as_str(), voucher.as_str())))
+    }
+
     /// What campaigns credited to orders of members.
     pub fn campaign_credits(&self) -> impl Iterator<Item = CampaignCredit<'_>> {
         self.by_id.iter().flat_map(|(order_id, books)| {
@@ -192,6 +210,10 @@ impl Orders {
                 Some(row) => {
                     row.prove(&books.sums, members, &mut wrong);
                     row.add_to(&mut sums);
+                    if row.wallet_minor != -books.paid_minor {
+                        let (stated, found) = (row.wallet_minor, -books.paid_minor);
+                        wrong.push(format!("took {stated} from the wallet, but its entries took {found}"));
+                    }
                 }
                 None => wrong.push("has entries but no row".to_owned()),
             }
@@ -293,12 +315,16 @@ impl OrderRow {
         let ever_undone = flag(row, "ever_undone")?;
         let mut pending_points = 0;
         let mut spends = false;
+        let mut cycle_start = None;
         let mut credits = Vec::new();
         for credit in list(row, "credits")? {
             let Value::M(credit) = credit else { return Err("`credits` is not a list of credits".to_owned()) };
             let terms = Terms::read(map(credit, "terms")?)?;
             let credit = CreditRow::read(credit, &terms, &facts, ever_undone)?;
             pending_points += terms.pending(&facts, ever_undone);
+            if credit.rule == BASE {
+                cycle_start = Some(terms.cycle_start);
+            }
             spends |= credit.rule == BASE && terms.counts_spent(&facts, ever_undone);
             if credits.iter().any(|known: &CreditRow| known.rule == credit.rule) {
                 wrong.push(format!("has two credits of {}", credit.rule));
@@ -310,6 +336,9 @@ impl OrderRow {
             counted: flag(row, "counted")?,
             spent_minor: number(row, "spent_minor")?,
             pending_points,
+            cycle_start,
+            wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
+            vouchers: vouchers(row)?,
             updated_at: facts.updated_at,
             credits,
         };
@@ -319,6 +348,9 @@ impl OrderRow {
         }
         if number_if_any(row, "pending_points")?.unwrap_or(0) != pending_points {
             wrong.push(format!("pending_points is not the {pending_points} that its credits promise"));
+        }
+        if order.wallet_minor != 0 && (facts.undone() || order.wallet_minor != facts.wallet_minor) {
+            wrong.push("took from the wallet what its facts do not say".to_owned());
         }
         let spent = if spends { facts.spent_minor() } else { 0 };
         if order.spent_minor != spent {
@@ -362,6 +394,10 @@ impl OrderRow {
         sum.orders_count += i128::from(self.counted);
         sum.spent_minor += self.spent_minor;
         sum.pending_points += self.pending_points;
+        if let Some(cycle_start) = self.cycle_start.filter(|_| self.spent_minor > 0) {
+            let cycle = sum.cycles.entry(cycle_start).or_default();
+            *cycle = (cycle.0 + self.spent_minor, cycle.1 + 1);
+        }
     }
 }
 
@@ -442,6 +478,14 @@ impl CreditRow {
 }
 
 /// The last valid day may be over: anywhere on Earth it is at most one day later than in UTC.
+fn vouchers(row: &Row) -> Read<Vec<String>> {
+    let voucher = |value: &Value| match value {
+        Value::S(voucher_id) => Ok(voucher_id.clone()),
+        _ => Err("`vouchers` is not a list of vouchers".to_owned()),
+    };
+    list(row, "vouchers")?.iter().map(voucher).collect()
+}
+
 pub(crate) fn passed(expiry: Expiry, at: DateTime<Utc>) -> bool {
     let latest_today = at.date_naive().checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
     matches!(expiry, Expiry::On(day) if day < latest_today)

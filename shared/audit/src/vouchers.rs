@@ -1,7 +1,7 @@
 //! Vouchers: each says itself whether it was used and until when it can be; its member and the order it was used for
 //! exist.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
@@ -17,6 +17,13 @@ struct Voucher {
     key: String,
     member_id: String,
     used_for: Option<String>,
+}
+
+impl Voucher {
+    /// Its id, and the order it was used for.
+    fn used(&self) -> Option<(&str, &str)> {
+        Some((&self.key, self.used_for.as_deref()?))
+    }
 }
 
 /// All rows of `vouchers`.
@@ -61,6 +68,11 @@ impl Vouchers {
     }
 
     pub fn finish(&self, members: &Members, orders: &Orders, findings: &mut Findings) {
+        let used: HashMap<&str, &str> = self.rows.iter().filter_map(Voucher::used).collect();
+        for (order_id, voucher_id) in orders.vouchers().filter(|(order_id, id)| used.get(id) != Some(order_id)) {
+            let what = format!("says that it used {voucher_id}, which says otherwise");
+            findings.add(Table::Orders, order_id.to_owned(), what);
+        }
         for Voucher { key, member_id, used_for } in &self.rows {
             if !members.has(member_id) {
                 findings.add(Table::Vouchers, key.clone(), format!("its member {member_id} does not exist"));

@@ -10,7 +10,7 @@ use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::{Programme, Tier};
-use loyalty_domain::standing::{keep_until, next_tier};
+use loyalty_domain::standing::{keep_until, next_of_member};
 use loyalty_domain::time::Instant;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub struct Card {
     pub spent: String,
     pub currency: String,
     pub orders_count: i64,
+    /// What top-ups have left in the wallet; absent where there never was any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<String>,
     /// `null` at the top.
     pub next_tier: Option<NextTier>,
     pub benefits: Vec<String>,
@@ -57,8 +60,15 @@ pub struct NextTier {
     pub id: String,
     pub name: String,
     pub points_needed: i64,
-    /// What is to be spent for them at today's rate; `null` when spending does not lead there.
+    /// What is to be spent for them at today's rate, or as the tier's rules say; `null` when spending does not lead there.
     pub spend_needed: Option<String>,
+    /// Orders, rewarded behaviours and days of membership that the tier's rules still ask for (T17).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders_needed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behaviours_needed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days_needed: Option<i64>,
     pub benefits: Vec<String>,
 }
 
@@ -85,7 +95,7 @@ impl Card {
     pub fn of(programme: &Programme, member: &Member, participations: &[campaign::Participation]) -> Self {
         let currency = programme.currency;
         let tier = programme.tiers.get(&member.tier);
-        let next = next_tier(programme, &member.tier, member.balance.qualifying.0);
+        let next = next_of_member(programme, member);
         let dated = |lot: &loyalty_domain::lots::Lot| match lot.expiry {
             Expiry::On(on) => Some(Expiring { points: lot.points, on }),
             Expiry::Never => None,
@@ -107,10 +117,14 @@ impl Card {
             spent: currency.decimal(member.spent_minor),
             currency: currency.code().to_owned(),
             orders_count: member.orders_count,
+            wallet: (member.wallet_minor != 0).then(|| currency.decimal(member.wallet_minor)),
             next_tier: next.map(|next| NextTier {
                 id: next.tier.id.to_string(),
                 name: next.tier.name.clone(),
-                points_needed: next.points_needed,
+                points_needed: next.missing.points,
+                orders_needed: (next.missing.orders > 0).then_some(next.missing.orders),
+                behaviours_needed: (next.missing.behaviours > 0).then_some(next.missing.behaviours),
+                days_needed: (next.missing.days > 0).then_some(next.missing.days),
                 spend_needed: next.spend_needed_minor.map(|minor| currency.decimal(minor)),
                 benefits: next.tier.benefits.clone(),
             }),

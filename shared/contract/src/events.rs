@@ -336,6 +336,10 @@ words! {
         Adjustment = "adjustment",
         /// Money was paid into the wallet.
         Topup = "topup",
+        /// An order was paid with the wallet, or gave it back.
+        Payment = "payment",
+        /// The tier changed by something else than points: by the rules of the tiers, or as an outside system says.
+        Tier = "tier",
     }
 }
 
@@ -386,6 +390,16 @@ words! {
         AdjustedByOperator = "adjusted_by_operator",
         /// Money was paid in.
         WalletToppedUp = "wallet_topped_up",
+        /// An order was paid with the wallet.
+        WalletSpent = "wallet_spent",
+        /// What an order had taken from the wallet is back.
+        WalletReturned = "wallet_returned",
+        /// What a higher tier asks for was done.
+        TierReached = "tier_reached",
+        /// What the tier asks for was undone.
+        TierUndone = "tier_undone",
+        /// The shop's own system says so.
+        TierTold = "tier_told",
     }
 }
 

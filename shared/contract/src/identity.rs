@@ -60,6 +60,15 @@ impl MemberKey {
         VoucherId::new(format!("v_{}", self.hash(&format!("code:{}", code.to_ascii_uppercase()), ID_CHARS)))
     }
 
+    /// The row of the voucher with a code that somebody typed, where it can be one of ours at all: shops have codes of
+    /// their own, and nobody pays for looking those up.
+    pub fn voucher_id_of(&self, code: &str) -> Option<VoucherId> {
+        let mut characters = code.chars().filter(char::is_ascii_alphanumeric);
+        let ours = characters.clone().count() == CODE_CHARS
+            && characters.all(|c| matches!(c.to_ascii_uppercase(), 'A'..='Z' | '2'..='7'));
+        ours.then(|| self.voucher_id(code))
+    }
+
     /// The code and the row of the voucher of a grant.
     pub fn voucher(&self, grant_id: &str) -> (String, VoucherId) {
         let code = self.voucher_code(grant_id);

@@ -187,6 +187,9 @@ impl CanonicalOrder {
     pub fn into_snapshot(self, key: &MemberKey) -> OrderSnapshot {
         let order_id = self.full_order_id();
         let member_id = self.customer.member_id(self.source, key);
+        let mut vouchers: Vec<_> = self.discount_codes.iter().filter_map(|code| key.voucher_id_of(code)).collect();
+        vouchers.sort_unstable();
+        vouchers.dedup();
         OrderSnapshot {
             order_id,
             facts: OrderFacts {
@@ -200,9 +203,11 @@ impl CanonicalOrder {
                 items_minor: self.items_minor,
                 currency: self.currency,
                 placed_at: self.placed_at,
+                wallet_minor: self.paid_with_wallet_minor,
             },
             member_id,
             profile: self.customer.into_profile(),
+            vouchers,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::advance::advance;
 use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::RuleId;
-use crate::ledger::{EntryKind, Ledger, Note, Posting, Reason, takeable};
+use crate::ledger::{EntryKind, Ledger, Note, Posting, Reason, TierCause, takeable};
 use crate::member::Member;
 use crate::points::Legs;
 use crate::programme::Programme;
@@ -61,8 +61,9 @@ pub fn adjust(
         let expiry = programme.expiry.of(programme.day(member.as_of));
         Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
     }
-    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let request = Request { points: legs.redeemable.0, ..asked.accepted(RequestKind::Adjustment, rule, &member) };
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(takes, TierCause::at(now))?;
+    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }

@@ -5,13 +5,15 @@
 
 use chrono::NaiveDate;
 
+use crate::criteria::CycleSums;
 use crate::ids::{RuleId, TierId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
 use crate::lots::Expiry;
 use crate::member::{Hold, Member};
 use crate::points::Overflow;
-use crate::programme::{Downgrade, Programme};
+use crate::programme::{Downgrade, Programme, TierAuthority};
 use crate::redeem::{Returned, give_back};
+use crate::standing::missing_to_keep;
 use crate::time::{Instant, day_start, plus_days};
 
 /// Cycles that one decision catches up with. Beyond it the rest waits for the next decision about the member; with the
@@ -109,6 +111,11 @@ fn review(
     member.cycle_start = due;
     member.review_on = programme.cycle.end(due);
     let takes = programme.review.reset_redeemable && member.redeemable_points() > 0;
+    let held = programme.tiers.rank(&member.tier);
+    if held > programme.tiers.rank(&verdict.tier) && held > rank_lost(programme, member) {
+        member.lost_tier = Some(member.tier.clone());
+    }
+    member.cycle = CycleSums::default();
     if verdict.reason != Reason::CycleEnded || member.balance.qualifying.0 != 0 || takes {
         let at = day_start(programme.zone, due);
         let posting = Posting::new(EntryKind::Reset, RuleId::new("tier-review"), verdict.reason, at);
@@ -116,6 +123,11 @@ fn review(
     }
     member.tier_floor = member.tier.clone();
     Ok(())
+}
+
+/// The highest tier lost in an earlier review.
+fn rank_lost(programme: &Programme, member: &Member) -> Option<usize> {
+    member.lost_tier.as_ref().and_then(|tier| programme.tiers.rank(tier))
 }
 
 struct Verdict {
@@ -134,8 +146,7 @@ fn verdict(programme: &Programme, member: &Member) -> Verdict {
     if rank == 0 {
         return keeps(Reason::CycleEnded);
     }
-    let points = member.balance.qualifying.0;
-    if tiers.get(&member.tier).is_some_and(|held| points >= held.keep) {
+    if programme.tier_authority == TierAuthority::Outside || missing_to_keep(programme, member).is_nothing() {
         return keeps(Reason::TierKept);
     }
     let below = || tiers.as_slice().get(rank.saturating_sub(1)).map(|tier| tier.id.clone());
@@ -143,7 +154,7 @@ fn verdict(programme: &Programme, member: &Member) -> Verdict {
         Downgrade::None => return keeps(Reason::TierKept),
         Downgrade::OneLevel => below(),
         Downgrade::ToBase => Some(base(programme, member)),
-        Downgrade::BalanceBased => tiers.reached(points).map(|tier| tier.id.clone()),
+        Downgrade::BalanceBased => tiers.as_slice().get(programme.reached(member)).map(|tier| tier.id.clone()),
     };
     Verdict { tier: next.unwrap_or_else(|| base(programme, member)), reason: Reason::TierMissed }
 }

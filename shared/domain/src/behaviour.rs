@@ -4,7 +4,7 @@ use crate::advance::advance;
 use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, RuleId};
-use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
+use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason, TierCause};
 use crate::member::Member;
 use crate::points::Legs;
 use crate::programme::Programme;
@@ -88,9 +88,11 @@ pub fn behave(
     let posting = posting.asked_by(&asked);
     let expiry = programme.expiry.of(programme.day(member.as_of));
     Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
-    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let accepted = asked.accepted(RequestKind::Behaviour, rule.id.clone(), &member);
     let request = Request { points: legs.redeemable.0, ..accepted };
+    member.cycle.count(&rule.id);
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, TierCause::at(occurred_at))?;
+    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }

@@ -7,10 +7,13 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::advance::advance;
+use crate::criteria::{Criterion, Missing};
 use crate::decision::{Decision, Outcome, Rejection};
+use crate::ledger::{Ledger, TierCause};
 use crate::lots::Expiry;
 use crate::member::Member;
-use crate::programme::Programme;
+use crate::programme::{Programme, TierAuthority};
+use crate::standing::missing_to_keep;
 use crate::time::{Instant, minus_days, month_start, plus_days, plus_months};
 use crate::voucher::{Grant, Offer};
 
@@ -28,8 +31,8 @@ pub struct Notice {
 pub enum About {
     /// Redeemable points that are good until that day, that day included (E5).
     PointsExpiring { points: i64, last_day: NaiveDate },
-    /// Qualifying points missing to keep the tier at its review (D3).
-    TierAtRisk { points_missing: i64, review_on: NaiveDate },
+    /// What is missing to keep the tier at its review (D3).
+    TierAtRisk { missing: Missing, review_on: NaiveDate },
     /// The vouchers of a birthday (B1).
     Birthday,
     /// The vouchers of a month.
@@ -51,6 +54,9 @@ pub struct Day {
 pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Result<Day, Rejection> {
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
+    // A membership grows longer by itself (T18).
+    let cause = TierCause::at(member.as_of);
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, cause)?;
     let today = programme.day(member.as_of);
     if member.noticed_to >= today && entries.is_empty() {
         return Ok(Day { decision: Decision::nothing(Outcome::Duplicate), notices: Vec::new() });
@@ -81,13 +87,22 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let review = in_doubt.then_some(member.review_on);
     let risk = programme.notices.keep_tier_days.filter(|_| !base && !member.in_grace);
     let risk = risk.map(|days| minus_days(member.review_on, days));
+    let begun = programme.day(member.activated_at);
+    let higher = programme
+        .tiers
+        .as_slice()
+        .iter()
+        .skip(programme.tiers.rank(&member.tier).map_or(0, |rank| rank.saturating_add(1)));
+    let rules = higher.filter_map(|tier| tier.rules.as_ref());
+    let belonging = rules.flat_map(|rules| [&rules.enter, &rules.reenter]).filter_map(Criterion::member_days);
+    let belonging = belonging.map(|days| plus_days(begun, days));
     let holds = member.holds.iter().map(|hold| plus_days(programme.day(hold.until), 1));
     let tier = programme.tiers.get(&member.tier);
     let birthday = tier.filter(|tier| !tier.birthday.is_empty()).and(member.profile.birthday);
     let birthday = birthday.map(|born| next_birthday(born, told));
     let monthly = tier.filter(|tier| !tier.monthly.is_empty());
     let monthly = monthly.map(|_| plus_months(month_start(told), 1));
-    let told_later = notices.chain(risk).filter(|day| *day > told);
+    let told_later = notices.chain(risk).chain(belonging).filter(|day| *day > told);
     // What moves the books is due until it is done, however late.
     let done_later = expiries.chain(review).chain(holds);
     done_later.chain(told_later).chain(birthday).chain(monthly).min()
@@ -110,10 +125,10 @@ fn at_risk(programme: &Programme, member: &Member, since: NaiveDate, today: Naiv
     let Some(days) = programme.notices.keep_tier_days.filter(|_| !member.in_grace) else { return };
     let on = minus_days(member.review_on, days);
     let above_base = programme.tiers.rank(&member.tier).is_some_and(|rank| rank > 0);
-    let keep = programme.tiers.get(&member.tier).map_or(0, |tier| tier.keep);
-    let points_missing = keep.saturating_sub(member.balance.qualifying.0);
-    if above_base && points_missing > 0 && (since..=today).contains(&on) {
-        notices.push(Notice { on, about: About::TierAtRisk { points_missing, review_on: member.review_on } });
+    let missing = missing_to_keep(programme, member);
+    let ours = programme.tier_authority == TierAuthority::Engine;
+    if ours && above_base && !missing.is_nothing() && (since..=today).contains(&on) {
+        notices.push(Notice { on, about: About::TierAtRisk { missing, review_on: member.review_on } });
     }
 }
 

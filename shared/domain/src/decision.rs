@@ -1,13 +1,13 @@
 //! What a verb answers: everything that is to be written, or a refusal. Plain data, complete (I2).
 
 use crate::campaign::Participation;
-use crate::ids::{MemberId, RequestId};
+use crate::ids::{MemberId, RequestId, VoucherId};
 use crate::ledger::Entry;
 use crate::member::Member;
 use crate::order::Order;
 use crate::points::Overflow;
 use crate::request::Request;
-use crate::voucher::Grant;
+use crate::voucher::{Grant, Voucher};
 
 /// Everything one event changes: written in one transaction or not at all (I3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Decision {
     pub request: Option<Request>,
     /// Redeemable points to set aside from the budget of the campaign it enrols in.
     pub reserved_points: i64,
+    /// The next states of vouchers that the order uses or gives back.
+    pub vouchers: Vec<Voucher>,
     /// Vouchers to give: each is put once, under an id that its grant decides.
     pub grants: Vec<Grant>,
 }
@@ -57,6 +59,7 @@ impl Decision {
             participations: Vec::new(),
             request: None,
             reserved_points: 0,
+            vouchers: Vec::new(),
             grants: Vec::new(),
         }
     }
@@ -104,6 +107,10 @@ pub enum Rejection {
     NoAmount,
     #[error("the programme takes no top-ups")]
     NoTopups,
+    #[error("this programme decides tiers itself")]
+    TiersAreOurs,
+    #[error("the programme has no tier {0:?}")]
+    UnknownTier(String),
     #[error("the order names a member that was not loaded: {0}")]
     WrongMember(MemberId),
 }
@@ -119,4 +126,6 @@ pub enum Verdict {
     NeedsHistory(MemberId),
     /// Read this member's participations in the campaigns they are active in and ask again (C5).
     NeedsParticipations(MemberId),
+    /// Read those of these vouchers that exist and ask again.
+    NeedsVouchers(Vec<VoucherId>),
 }

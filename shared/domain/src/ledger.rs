@@ -9,7 +9,7 @@ use crate::lots::{Expiry, Lot};
 use crate::member::Member;
 use crate::order::{OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
-use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes};
+use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes, TierAuthority};
 use crate::request::Asked;
 use crate::time::Instant;
 
@@ -38,6 +38,10 @@ pub enum EntryKind {
     Adjustment,
     /// Money was paid into the wallet (B2–B4).
     Topup,
+    /// An order was paid with the wallet, or gave it back.
+    Payment,
+    /// The tier changed by something else than points: by rules (T17), or as an outside system says (X47).
+    Tier,
 }
 
 /// Why the points moved. Customers read it in their own language; this is its name.
@@ -72,6 +76,15 @@ pub enum Reason {
     CycleEnded,
     AdjustedByOperator,
     WalletToppedUp,
+    WalletSpent,
+    /// The order that was paid with the wallet was undone, or took less after all.
+    WalletReturned,
+    /// The rules of a higher tier are met (T17).
+    TierReached,
+    /// What had met the rules of the tier was undone (R5, X20).
+    TierUndone,
+    /// The shop's own system says so (X47).
+    TierTold,
 }
 
 /// One movement of points: one row of `points-history`.
@@ -258,16 +271,56 @@ impl<'a> Ledger<'a> {
         self.post_with(posting, legs, Legs::ZERO, lots, TierMove::To(tier))
     }
 
-    /// Posts money into the wallet; no points move (B2).
+    /// Posts money into the wallet, or out of it where it is negative; no points move (B2).
     ///
     /// # Errors
     /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
-    pub fn top_up(&mut self, posting: Posting, moved_minor: i64) -> Result<(), Overflow> {
+    pub fn move_wallet(&mut self, posting: Posting, moved_minor: i64) -> Result<(), Overflow> {
         let after_minor = self.member.wallet_minor.checked_add(moved_minor).ok_or(Overflow)?;
         self.member.wallet_minor = after_minor;
         self.post(posting, Legs::ZERO, Legs::ZERO, Vec::new())?;
         if let Some(entry) = self.entries.last_mut() {
             entry.wallet = Some(WalletMove { moved_minor, after_minor });
+        }
+        Ok(())
+    }
+
+    /// Posts the tier that the programme's rules say, where tiers are by rules and it is another one (T17). `undone`:
+    /// something that counted is gone, which may cost a tier earned in this cycle (R5, X20).
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn follow_rules(&mut self, undone: bool, cause: TierCause) -> Result<(), Overflow> {
+        if !self.programme.tiers.by_rules() || self.programme.tier_authority == TierAuthority::Outside {
+            return Ok(());
+        }
+        let Some((held, next)) = next_rank(self.programme, self.member, undone).filter(|(held, next)| held != next)
+        else {
+            return Ok(());
+        };
+        let Some(tier) = self.programme.tiers.as_slice().get(next) else { return Ok(()) };
+        let reason = if next > held { Reason::TierReached } else { Reason::TierUndone };
+        self.change_tier(RuleId::new("tier-rules"), reason, tier.id.clone(), cause)
+    }
+
+    /// Posts another tier; no points move.
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn change_tier(
+        &mut self,
+        rule: RuleId,
+        reason: Reason,
+        tier: TierId,
+        cause: TierCause,
+    ) -> Result<(), Overflow> {
+        let mut posting = Posting::new(EntryKind::Tier, rule, reason, cause.occurred_at);
+        posting.order_id = cause.order_id;
+        let rank = |tier| self.programme.tiers.rank(tier);
+        let rises = rank(&tier) > rank(&self.member.tier);
+        self.post_with(posting, Legs::ZERO, Legs::ZERO, Vec::new(), TierMove::To(tier))?;
+        if rises {
+            promoted(self.programme, self.member);
         }
         Ok(())
     }
@@ -328,14 +381,47 @@ impl<'a> Ledger<'a> {
     }
 }
 
+/// What changed a tier without moving points.
+#[derive(Clone, Debug)]
+pub struct TierCause {
+    pub order_id: Option<OrderId>,
+    pub occurred_at: Instant,
+}
+
+impl TierCause {
+    /// No order: a behaviour, an operator, time, or an outside system.
+    pub fn at(occurred_at: Instant) -> Self {
+        Self { order_id: None, occurred_at }
+    }
+}
+
 /// Upgrades as soon as a threshold is reached (T7); a reversal may undo what the points it took had earned (R5, X20).
 fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
+    if programme.tiers.by_rules() || programme.tier_authority == TierAuthority::Outside {
+        return;
+    }
+    let Some((held, next)) = next_rank(programme, member, reversed) else { return };
+    if let Some(tier) = programme.tiers.as_slice().get(next) {
+        hold_tier(member, &tier.id);
+    }
+    if next > held {
+        promoted(programme, member);
+    }
+}
+
+/// A promotion ends the days of grace, and may give the new tier a whole cycle (X6, X9).
+fn promoted(programme: &Programme, member: &mut Member) {
+    member.in_grace = false;
+    if programme.review.anchor == Anchor::TierStart {
+        member.review_on = programme.cycle.end(programme.day(member.as_of));
+    }
+}
+
+/// The rank that is held and the one that should be. `None` for a tier this version does not have: it is left as it is
+/// until its review.
+fn next_rank(programme: &Programme, member: &Member, reversed: bool) -> Option<(usize, usize)> {
     let tiers = &programme.tiers;
-    let (Some(reached), Some(held)) =
-        (tiers.reached(member.balance.qualifying.0).and_then(|tier| tiers.rank(&tier.id)), tiers.rank(&member.tier))
-    else {
-        return; // A tier this version does not have is left as it is until its review.
-    };
+    let (reached, held) = (programme.reached(member), tiers.rank(&member.tier)?);
     let floor = tiers.rank(&member.tier_floor).unwrap_or(0);
     let next = if reached > held {
         reached
@@ -348,15 +434,7 @@ fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
             ReversalDemotes::ByBalance => reached,
         }
     };
-    if let Some(tier) = tiers.as_slice().get(next) {
-        hold_tier(member, &tier.id);
-    }
-    if next > held {
-        member.in_grace = false;
-        if programme.review.anchor == Anchor::TierStart {
-            member.review_on = programme.cycle.end(programme.day(member.as_of));
-        }
-    }
+    Some((held, next))
 }
 
 fn hold_tier(member: &mut Member, tier: &TierId) {

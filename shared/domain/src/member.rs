@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::criteria::CycleSums;
 use crate::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
 use crate::lots::{Lot, Lots};
 use crate::points::Legs;
@@ -73,11 +74,17 @@ pub struct Member {
     pub tier_since: Instant,
     /// The tier carried into the current cycle: a reversal does not go below it (X20).
     pub tier_floor: TierId,
+    /// The highest tier ever lost in a review: coming back to it may ask for something else.
+    pub lost_tier: Option<TierId>,
+    /// When the outside system said which tier this is, where one decides (X47).
+    pub tier_told_at: Option<Instant>,
     /// First day of the current cycle, in the programme's zone (X7).
     pub cycle_start: NaiveDate,
     /// The day the tier is reviewed: the first after the cycle (T8, X7). Fixed when the cycle begins, so that a changed
     /// programme changes the next cycle and not this one.
     pub review_on: NaiveDate,
+    /// What was done in the current cycle (T17).
+    pub cycle: CycleSums,
     /// The tier was missed and is kept for the programme's days of grace: `review_on` is their end (X6).
     pub in_grace: bool,
     /// Until the end of which day the daily run has told the member what is coming (E5).
@@ -112,8 +119,11 @@ impl Member {
             tier: base.clone(),
             tier_since: now,
             tier_floor: base,
+            lost_tier: None,
+            tier_told_at: None,
             cycle_start: programme.day(now),
             review_on: programme.cycle.end(programme.day(now)),
+            cycle: CycleSums::default(),
             in_grace: false,
             noticed_to: programme.day(now),
             active_campaigns: Vec::new(),

@@ -3,7 +3,7 @@
 //! A snapshot is the whole order as of `updated_at`. Of two snapshots the greater one counts, by the order of the fields
 //! of [`OrderFacts`]: newer first; then, at the same instant, the one further along (I5).
 
-use crate::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId};
+use crate::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId, VoucherId};
 use crate::lots::Expiry;
 use crate::member::Profile;
 use crate::money::Currency;
@@ -52,6 +52,8 @@ pub struct OrderFacts {
     pub items_minor: Option<i64>,
     pub currency: Currency,
     pub placed_at: Instant,
+    /// Paid with the wallet that top-ups fill. It is a way to pay: the order earns as if it were cash (X30).
+    pub wallet_minor: i64,
 }
 
 impl OrderFacts {
@@ -110,6 +112,8 @@ pub struct OrderSnapshot {
     /// `None` when the customer cannot be identified: the order waits (X43).
     pub member_id: Option<MemberId>,
     pub profile: Profile,
+    /// Vouchers whose codes the order names; some may be no vouchers of ours.
+    pub vouchers: Vec<VoucherId>,
 }
 
 /// What an order is now and what it has been credited: one row of `orders`.
@@ -128,6 +132,10 @@ pub struct Order {
     pub pending_points: i64,
     /// Some snapshot, stale ones included, was undone (X25, X28).
     pub ever_undone: bool,
+    /// What it has taken from its member's wallet, minor units of the programme's currency.
+    pub wallet_minor: i64,
+    /// Our vouchers that it has used.
+    pub vouchers: Vec<VoucherId>,
 }
 
 /// The member an order belongs to.
@@ -158,6 +166,8 @@ impl Order {
             counted: false,
             pending_points: 0,
             ever_undone: false,
+            wallet_minor: 0,
+            vouchers: Vec::new(),
         }
     }
 

@@ -5,8 +5,10 @@
 
 use crate::behaviour::Behaviour;
 use crate::campaign::Campaign;
+use crate::criteria::Criterion;
 use crate::ids::{ProgrammeVersion, RuleId, TierId};
 use crate::lots::Expiry;
+use crate::member::Member;
 use crate::money::Currency;
 use crate::points::{Ratio, Rounding};
 use crate::redeem::Reward;
@@ -32,6 +34,9 @@ pub struct Programme {
     pub reversal_demotes: ReversalDemotes,
     /// Lowest threshold first; the first is the base tier, at 0 points. Never empty (T1, T6).
     pub tiers: Tiers,
+    pub tier_authority: TierAuthority,
+    /// A voucher can be used again when the order that used it is undone.
+    pub vouchers_return: bool,
     /// What an order is usually worth, minor units of the programme's currency (X4, X33).
     pub average_order_minor: Option<i64>,
     pub campaigns: Vec<Campaign>,
@@ -41,6 +46,16 @@ pub struct Programme {
     pub behaviours: Vec<Behaviour>,
     /// What a top-up brings beside the money itself, lowest amount first; empty where the shop takes none (B2–B4).
     pub topups: Vec<TopupStep>,
+}
+
+/// Who decides which tier a member holds (X47).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TierAuthority {
+    /// This engine, by the programme.
+    #[default]
+    Engine,
+    /// The shop's own system: it is followed, and the programme's thresholds only inform.
+    Outside,
 }
 
 /// How a tier is kept (T8–T15, X6–X9).
@@ -311,6 +326,12 @@ pub struct Tier {
     pub threshold: i64,
     /// Qualifying points of a cycle with which a member keeps it (T8).
     pub keep: i64,
+    /// Qualifying points from which a member who once lost the tier in a review has it again.
+    pub reenter: i64,
+    /// What it asks for instead of points, where the programme's tiers are by rules (T17).
+    pub rules: Option<TierRules>,
+    /// Other names that outside systems have for it (X37).
+    pub aliases: Vec<String>,
     /// The factor on redeemable points, already absolute (X1): 12/10 for "+0,2".
     pub multiplier: Ratio,
     /// What the tier brings, in the customer's language (C10, D1).
@@ -329,6 +350,9 @@ impl Tier {
             name: name.to_owned(),
             threshold,
             keep: threshold,
+            reenter: threshold,
+            rules: None,
+            aliases: Vec::new(),
             multiplier,
             benefits: Vec::new(),
             on_reaching: Vec::new(),
@@ -338,23 +362,37 @@ impl Tier {
     }
 }
 
-/// The tiers, lowest first; at least one, the first at threshold 0, thresholds rising.
+/// What a tier by rules asks for (T17, T18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TierRules {
+    pub enter: Criterion,
+    /// At the review.
+    pub keep: Criterion,
+    /// Of a member who once lost the tier in a review.
+    pub reenter: Criterion,
+}
+
+/// The tiers, lowest first; at least one. The first is everybody's, at threshold 0. Above it either every tier is
+/// reached by points, and the thresholds rise (T16), or every one by rules (T17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tiers(Vec<Tier>);
 
 /// A list that cannot be a ladder of tiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("tiers need a first one at 0 points, rising thresholds and different ids")]
+#[error("tiers need a first one at 0 points, rising thresholds or rules above it, and different ids")]
 pub struct NotALadder;
 
 impl Tiers {
     /// # Errors
-    /// [`NotALadder`] when the list is empty, does not begin at 0, does not rise, or repeats an id.
+    /// [`NotALadder`] when the list is empty, does not begin at 0, does not rise, mixes points and rules, or repeats an
+    /// id.
     pub fn new(tiers: Vec<Tier>) -> Result<Self, NotALadder> {
-        let begins_at_zero = tiers.first().is_some_and(|first| first.threshold == 0);
-        let rises = tiers.iter().zip(tiers.iter().skip(1)).all(|(low, high)| low.threshold < high.threshold);
+        let begins_at_zero = tiers.first().is_some_and(|first| first.threshold == 0 && first.rules.is_none());
+        let by_rules = tiers.iter().skip(1).all(|tier| tier.rules.is_some());
+        let by_points = tiers.iter().all(|tier| tier.rules.is_none())
+            && tiers.iter().zip(tiers.iter().skip(1)).all(|(low, high)| low.threshold < high.threshold);
         let distinct = tiers.iter().enumerate().all(|(at, tier)| tiers.iter().take(at).all(|seen| seen.id != tier.id));
-        if begins_at_zero && rises && distinct { Ok(Self(tiers)) } else { Err(NotALadder) }
+        if begins_at_zero && (by_points || by_rules) && distinct { Ok(Self(tiers)) } else { Err(NotALadder) }
     }
 
     pub fn as_slice(&self) -> &[Tier] {
@@ -370,9 +408,20 @@ impl Tiers {
         self.0.iter().find(|tier| tier.id == *id)
     }
 
-    /// The highest tier whose threshold the points reach; the base tier below all of them (T7).
-    pub fn reached(&self, qualifying: i64) -> Option<&Tier> {
-        self.0.iter().rev().find(|tier| tier.threshold <= qualifying).or_else(|| self.base())
+    /// The tier that an outside system calls by this name: its id, its name or an alias, in any case (X37).
+    pub fn called(&self, name: &str) -> Option<&Tier> {
+        let name = name.trim().to_lowercase();
+        let named = |tier: &&Tier| {
+            tier.id.as_str() == name
+                || tier.name.to_lowercase() == name
+                || tier.aliases.iter().any(|alias| alias.to_lowercase() == name)
+        };
+        self.0.iter().find(named)
+    }
+
+    /// Whether they are reached by rules and not by points alone (T17).
+    pub fn by_rules(&self) -> bool {
+        self.0.iter().any(|tier| tier.rules.is_some())
     }
 
     /// The tier above, if there is one.
@@ -409,6 +458,8 @@ impl Programme {
             notices: Notices::default(),
             reversal_demotes: ReversalDemotes::default(),
             tiers,
+            tier_authority: TierAuthority::default(),
+            vouchers_return: true,
             average_order_minor: None,
             campaigns: Vec::new(),
             rewards: Vec::new(),
@@ -425,6 +476,20 @@ impl Programme {
 
     pub fn campaign(&self, id: &RuleId) -> Option<&Campaign> {
         self.campaigns.iter().find(|campaign| campaign.id == *id)
+    }
+
+    /// Place on the ladder of the highest tier that the member has reached; 0, the base tier, where there is no other
+    /// (T7, T17). Who once lost a tier in a review meets its condition for coming back.
+    pub fn reached(&self, member: &Member) -> usize {
+        let lost = member.lost_tier.as_ref().and_then(|tier| self.tiers.rank(tier));
+        let reached = |(rank, tier): &(usize, &Tier)| {
+            let again = lost.is_some_and(|lost| *rank <= lost);
+            match &tier.rules {
+                None => member.balance.qualifying.0 >= if again { tier.reenter } else { tier.threshold },
+                Some(rules) => if again { &rules.reenter } else { &rules.enter }.met(self, member),
+            }
+        };
+        self.tiers.as_slice().iter().enumerate().rev().find(reached).map_or(0, |(rank, _)| rank)
     }
 
     /// The multiplier of a tier; one for a tier this version does not know.

@@ -7,8 +7,8 @@
 use crate::advance::advance;
 use crate::campaign::{BonusWhen, Participation, TierSnapshot, join, may_join, settle};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
-use crate::ids::{MemberId, RuleId};
-use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, takeable};
+use crate::ids::{MemberId, RuleId, VoucherId};
+use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, TierCause, takeable};
 use crate::lots::Expiry;
 use crate::member::Member;
 use crate::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
@@ -16,6 +16,7 @@ use crate::points::{Legs, Overflow, Ratio};
 use crate::programme::{Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
 use crate::replay::expired_of;
 use crate::time::Instant;
+use crate::voucher::Voucher;
 
 /// The rows an order event concerns, as read. A row that does not exist is `None`.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,8 @@ pub struct OrderRows<'a> {
     pub history: Option<&'a [Entry]>,
     /// The member's participations in the campaigns they are active in; only when a verdict asked for them.
     pub participations: Option<Vec<Participation>>,
+    /// Those vouchers that the verdict asked for and that exist.
+    pub vouchers: Option<Vec<Voucher>>,
 }
 
 /// The member whose row decides about a snapshot: the order's own once it is credited, else whom the newest snapshot
@@ -53,15 +56,21 @@ pub fn reconcile_order(
     snapshot: OrderSnapshot,
     now: Instant,
 ) -> Result<Verdict, Rejection> {
-    let OrderRows { order: known, member: loaded, left_member, history, participations } = rows;
+    let OrderRows { order: known, member: loaded, left_member, history, participations, vouchers } = rows;
     let member_id = member_of(known.as_ref(), &snapshot).cloned();
     let (mut order, left) = match merge(programme, known, &snapshot, member_id.as_ref()) {
         Merged::Nothing(outcome) => return Ok(Verdict::Decided(Decision::nothing(outcome))),
         Merged::Changed { order, left } => (order, left),
     };
     let newest = order.facts == snapshot.facts;
+    let vouchers =
+        match if newest { use_vouchers(programme, &mut order, &snapshot, vouchers, now) } else { Used::Is(Vec::new()) }
+        {
+            Used::Is(vouchers) => vouchers,
+            Used::Needs(vouchers) => return Ok(Verdict::NeedsVouchers(vouchers)),
+        };
     let Some(member_id) = member_id else {
-        let waiting = Decision { order: Some(order), ..Decision::nothing(Outcome::Waiting) };
+        let waiting = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Waiting) };
         return Ok(Verdict::Decided(waiting));
     };
     if let Some(wrong) = loaded.as_ref().filter(|loaded| loaded.member_id != member_id) {
@@ -77,7 +86,7 @@ pub fn reconcile_order(
     };
     let mut member = match loaded {
         Some(member) if left_member.is_none() && settled(programme, &order, &member)? => {
-            let noted = Decision { order: Some(order), ..Decision::nothing(Outcome::Noted) };
+            let noted = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Noted) };
             return Ok(Verdict::Decided(noted));
         }
         Some(member) => member,
@@ -95,10 +104,15 @@ pub fn reconcile_order(
         member.profile = if newest { snapshot.profile.or(known) } else { known.or(snapshot.profile) };
     }
     let tier_before = member.tier.clone();
+    let counted_before = cycle_part(&order, &member);
     let posted = post_dues(programme, &mut order, &mut member, &mut entries, history)?;
     if let Posted::NeedsHistory = posted {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
+    pay_with_wallet(programme, &mut order, &mut member, &mut entries)?;
+    let undone = count(programme, &mut order, &mut member, counted_before)?;
+    let cause = TierCause { order_id: Some(order.order_id.clone()), ..TierCause::at(order.facts.updated_at) };
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(undone, cause.clone())?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
     let concerned = !joinable.is_empty() || member.tier != tier_before;
@@ -130,8 +144,12 @@ pub fn reconcile_order(
     if joined && let Posted::NeedsHistory = post_dues(programme, &mut order, &mut member, &mut entries, history)? {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
+    if joined {
+        // A bonus may be what a rule about points waited for.
+        Ledger::new(programme, &mut member, &mut entries).follow_rules(false, cause)?;
+    }
     let participations = settle(programme, &mut member, &mut entries, &participations, next);
-    count(programme, &mut order, &mut member)?;
+    count_pending(&mut order, &mut member)?;
     Ok(Verdict::Decided(Decision {
         outcome: Outcome::Posted,
         member: Some(member),
@@ -139,8 +157,53 @@ pub fn reconcile_order(
         order: Some(order),
         entries,
         participations,
+        vouchers,
         ..Decision::nothing(Outcome::Posted)
     }))
+}
+
+enum Used {
+    /// The vouchers that change.
+    Is(Vec<Voucher>),
+    Needs(Vec<VoucherId>),
+}
+
+/// Uses the vouchers whose codes the newest snapshot names, and gives back those it names no more; all of them when the
+/// order is undone, unless the programme keeps them used. A voucher that something else has used stays as it is.
+fn use_vouchers(
+    programme: &Programme,
+    order: &mut Order,
+    snapshot: &OrderSnapshot,
+    known: Option<Vec<Voucher>>,
+    now: Instant,
+) -> Used {
+    let mut wanted = if order.facts.undone() { Vec::new() } else { snapshot.vouchers.clone() };
+    if order.facts.undone() && !programme.vouchers_return {
+        wanted.clone_from(&order.vouchers);
+    }
+    if wanted == order.vouchers {
+        return Used::Is(Vec::new());
+    }
+    let Some(known) = known else {
+        let more = order.vouchers.iter().filter(|voucher| !wanted.contains(voucher));
+        return Used::Needs(wanted.iter().chain(more).cloned().collect());
+    };
+    let placed_on = programme.day(order.facts.placed_at);
+    let before = std::mem::take(&mut order.vouchers);
+    let mut changed = Vec::new();
+    for voucher in known {
+        let next = if wanted.contains(&voucher.voucher_id) {
+            let used = voucher.clone().used_by(&order.order_id, placed_on, now);
+            order.vouchers.extend(used.as_ref().map(|used| used.voucher_id.clone()));
+            used
+        } else if before.contains(&voucher.voucher_id) {
+            Some(voucher.clone().returned_by(&order.order_id))
+        } else {
+            None
+        };
+        changed.extend(next.filter(|next| *next != voucher));
+    }
+    Used::Is(changed)
 }
 
 enum Merged {
@@ -219,7 +282,14 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
     let begins = order.credit(&RuleId::base()).is_none() && base.earned(&order.facts, order.ever_undone);
     let first = member.first_order.is_none();
     let joins = programme.campaigns.iter().any(|campaign| may_join(programme, campaign, order, member));
-    if begins || first || joins || order.counted == order.facts.undone() || order.spent_minor != spent(order, &base) {
+    let unpaid = order.wallet_minor != wallet_due(programme, order);
+    if begins
+        || first
+        || joins
+        || unpaid
+        || order.counted == order.facts.undone()
+        || order.spent_minor != spent(order, &base)
+    {
         return Ok(false);
     }
     for credit in &order.credits {
@@ -228,6 +298,33 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
         }
     }
     Ok(order.pending_points == pending(order))
+}
+
+/// What the order takes from its member's wallet; nothing where the programme has none (B2).
+fn wallet_due(programme: &Programme, order: &Order) -> i64 {
+    let kept = programme.topups.is_empty() || order.facts.undone() || order.facts.currency != programme.currency;
+    if kept { 0 } else { order.facts.wallet_minor.max(0) }
+}
+
+/// Takes from the wallet what the order was paid with, or gives it back. The shop has taken the payment already, so a
+/// wallet that did not hold as much goes below zero, where an operator sees it.
+fn pay_with_wallet(
+    programme: &Programme,
+    order: &mut Order,
+    member: &mut Member,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Overflow> {
+    let due = wallet_due(programme, order);
+    let moved = order.wallet_minor.checked_sub(due).ok_or(Overflow)?;
+    if moved == 0 {
+        return Ok(());
+    }
+    let reason = if moved < 0 { Reason::WalletSpent } else { Reason::WalletReturned };
+    let mut posting = Posting::new(EntryKind::Payment, RuleId::new("wallet"), reason, order.facts.updated_at);
+    posting.order_id = Some(order.order_id.clone());
+    Ledger::new(programme, member, entries).move_wallet(posting, moved)?;
+    order.wallet_minor = due;
+    Ok(())
 }
 
 /// What a credit should have settled at by its pinned terms. With the literal filter of R2, what was credited stays
@@ -445,8 +542,16 @@ fn reverse(
     Ok(())
 }
 
-/// Brings up to date what the order adds to its member (X44).
-fn count(programme: &Programme, order: &mut Order, member: &mut Member) -> Result<(), Overflow> {
+/// What the order adds to the sums of its member's cycle: what was spent on it, and itself where that is anything (T17).
+/// It counts in the cycle in which its points do.
+fn cycle_part(order: &Order, member: &Member) -> (i64, i64) {
+    let counts = order.credit(&RuleId::base()).is_some_and(|base| base.terms.cycle_start == member.cycle_start);
+    if counts { (order.spent_minor, i64::from(order.spent_minor > 0)) } else { (0, 0) }
+}
+
+/// Brings up to date what the order adds to its member (X44) and to their cycle, to which it added `before`. Says whether
+/// it adds less than it did.
+fn count(programme: &Programme, order: &mut Order, member: &mut Member, before: (i64, i64)) -> Result<bool, Overflow> {
     let counts = !order.facts.undone();
     let step = i64::from(counts).saturating_sub(i64::from(order.counted));
     member.orders_count = member.orders_count.checked_add(step).ok_or(Overflow)?;
@@ -455,6 +560,16 @@ fn count(programme: &Programme, order: &mut Order, member: &mut Member) -> Resul
     let change = spent.checked_sub(order.spent_minor).ok_or(Overflow)?;
     member.spent_minor = member.spent_minor.checked_add(change).ok_or(Overflow)?;
     order.spent_minor = spent;
+    let now = cycle_part(order, member);
+    let moved =
+        |sum: i64, before: i64, now: i64| sum.checked_sub(before).and_then(|sum| sum.checked_add(now)).ok_or(Overflow);
+    member.cycle.spent_minor = moved(member.cycle.spent_minor, before.0, now.0)?;
+    member.cycle.orders = moved(member.cycle.orders, before.1, now.1)?;
+    Ok(now < before)
+}
+
+/// Brings up to date what the order adds to its member's pending points (X25).
+fn count_pending(order: &mut Order, member: &mut Member) -> Result<(), Overflow> {
     let pending = pending(order);
     let change = pending.checked_sub(order.pending_points).ok_or(Overflow)?;
     member.pending_points = member.pending_points.checked_add(change).ok_or(Overflow)?;

@@ -58,7 +58,7 @@ pub fn top_up(
     let moved_minor = amount_minor.checked_add(added).ok_or(crate::points::Overflow)?;
     let rule = RuleId::new("topup");
     let posting = Posting::new(EntryKind::Topup, rule.clone(), Reason::WalletToppedUp, now).asked_by(&asked);
-    Ledger::new(programme, &mut member, &mut entries).top_up(posting, moved_minor)?;
+    Ledger::new(programme, &mut member, &mut entries).move_wallet(posting, moved_minor)?;
     let request = Request { worth_minor: moved_minor, ..asked.accepted(RequestKind::Topup, rule, &member) };
     let grant = voucher_brought(programme, &request, amount_minor, programme.day(member.as_of));
     let decision = Decision {

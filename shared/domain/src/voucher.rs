@@ -150,6 +150,23 @@ impl Voucher {
         Ok(self)
     }
 
+    /// Uses it for an order that names its code: by the day the order was placed, however late the order comes. The shop
+    /// has taken the code already, so what it is worth and asks for is not judged again. `None` when it cannot be used, or
+    /// was used for something else.
+    pub fn used_by(mut self, order: &OrderId, placed_on: NaiveDate, now: Instant) -> Option<Self> {
+        let good = self.grant.valid_from <= placed_on && placed_on <= self.grant.valid_until;
+        match self.state {
+            VoucherState::Used => (self.used_for.as_ref() == Some(order)).then_some(self),
+            VoucherState::Issued | VoucherState::Expired if good => {
+                self.state = VoucherState::Used;
+                self.used_at = Some(now);
+                self.used_for = Some(order.clone());
+                Some(self)
+            }
+            VoucherState::Issued | VoucherState::Expired | VoucherState::Voided => None,
+        }
+    }
+
     /// Gives it back when the order that used it is undone.
     #[must_use]
     pub fn returned_by(mut self, order: &OrderId) -> Self {

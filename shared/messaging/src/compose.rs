@@ -60,7 +60,9 @@ pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
         | EntryKind::Restoration
         | EntryKind::Expiration
         | EntryKind::Adjustment
-        | EntryKind::Topup => return None,
+        | EntryKind::Topup
+        | EntryKind::Payment
+        | EntryKind::Tier => return None,
     };
     let standing = standing(programme, &entry.tier_after, entry.balance_after);
     let message_id = format!("{}:{}:{}", entry.member_id, entry.seq, template.name());
@@ -110,8 +112,15 @@ pub fn notice(member: &Member, notice: &Notice, vouchers: &[Voucher], programme:
             let own = vec![("points", Some(Value::Number(points))), ("last_day", date(last_day))];
             told(member, programme, Template::PointsExpiring, &last_day.to_string(), own, now)
         }
-        About::TierAtRisk { points_missing, review_on } => {
-            let own = vec![("points_missing", Some(Value::Number(points_missing))), ("review_on", date(review_on))];
+        About::TierAtRisk { missing, review_on } => {
+            let currency = programme.currency.code().to_owned();
+            let spend = Value::Money { amount_minor: missing.spent_minor, currency };
+            let own = vec![
+                ("points_missing", moved(missing.points)),
+                ("spend_missing", (missing.spent_minor > 0).then_some(spend)),
+                ("orders_missing", moved(missing.orders)),
+                ("review_on", date(review_on)),
+            ];
             told(member, programme, Template::TierAtRisk, &key, own, now)
         }
         About::Birthday => told(member, programme, Template::BirthdayVouchers, &key, given(vouchers), now),
@@ -218,7 +227,7 @@ fn standing(programme: &Programme, tier: &TierId, balance: Legs) -> Vec<Given> {
     let balance = balance.redeemable.0;
     let at_top = held.is_some() && next.is_none();
     // Nothing is missing when a tier was kept by a review or by hand: then there is nothing to strive for yet.
-    let ahead = next.filter(|next| next.points_needed > 0);
+    let ahead = next.filter(|next| next.missing.points > 0);
     vec![
         ("balance", Some(Value::Number(balance.max(0)))),
         ("debt", moved(balance.min(0))),
@@ -226,7 +235,7 @@ fn standing(programme: &Programme, tier: &TierId, balance: Legs) -> Vec<Given> {
         ("benefits", held.and_then(|tier| benefits(&tier.benefits))),
         ("next_tier", ahead.map(|next| Value::Text(next.tier.name.clone()))),
         ("next_tier_benefits", ahead.and_then(|next| benefits(&next.tier.benefits))),
-        ("points_to_next_tier", ahead.map(|next| Value::Number(next.points_needed))),
+        ("points_to_next_tier", ahead.map(|next| Value::Number(next.missing.points))),
         ("spend_to_next_tier", ahead.and_then(|next| spend(programme, next))),
         ("top_tier", at_top.then(|| tier_name(programme, tier))),
     ]

@@ -157,7 +157,12 @@ const CAMPAIGN_INVITATION: &[Variable] = &[
 
 const POINTS_EXPIRING: &[Variable] = &[always("points", Points), always("last_day", Date)];
 
-const TIER_AT_RISK: &[Variable] = &[always("points_missing", Points), always("review_on", Date)];
+const TIER_AT_RISK: &[Variable] = &[
+    sometimes("points_missing", Points),
+    sometimes("spend_missing", Money),
+    sometimes("orders_missing", Count),
+    always("review_on", Date),
+];
 
 const VOUCHERS: &[Variable] = &[sometimes("vouchers", List)];
 
@@ -255,6 +260,11 @@ pub fn is_cause(reason: Why) -> bool {
         | Why::TierKept
         | Why::TierMissed
         | Why::CycleEnded
+        | Why::WalletSpent
+        | Why::WalletReturned
+        | Why::TierReached
+        | Why::TierUndone
+        | Why::TierTold
         | Why::AdjustedByOperator
         | Why::WalletToppedUp => false,
     }

@@ -22,8 +22,8 @@ use crate::{Books, Consistency, StoreError};
 
 /// How often an event is decided before it is given back as contended.
 pub(crate) const ATTEMPTS_MAX: u32 = 8;
-/// How often one decision may ask for more rows: for the member an order leaves, a history, and participations.
-const QUESTIONS_MAX: usize = 4;
+/// How often one decision may ask for more rows: for vouchers, the member an order leaves, a history, and participations.
+const QUESTIONS_MAX: usize = 5;
 
 /// One delivery of an order and the instant to decide it at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +189,7 @@ where
             Some(member_id) => rows.member(member_id)?.row.clone(),
             None => None,
         };
-        let (mut left_member, mut history, mut participations) = (None, None, None);
+        let (mut left_member, mut history, mut participations, mut vouchers) = (None, None, None, None);
         for _ in 0..QUESTIONS_MAX {
             let asked = OrderRows {
                 order: order.clone(),
@@ -197,6 +197,7 @@ where
                 left_member: left_member.clone(),
                 history: history.as_deref(),
                 participations: participations.clone(),
+                vouchers: vouchers.clone(),
             };
             let verdict = reconcile_order(&(self.programme_at)(*now), asked, snapshot.clone(), *now);
             match verdict.map_err(StoreError::Rejected)? {
@@ -211,6 +212,7 @@ where
                         return Ok(None);
                     }
                 }
+                Verdict::NeedsVouchers(ids) => vouchers = Some(self.books.load_vouchers(rows, &ids).await?),
                 Verdict::NeedsHistory(member_id) => {
                     let mut entries = self.books.whole_history(&member_id).await?;
                     entries.extend(staged.iter().filter(|entry| entry.member_id == member_id).cloned());

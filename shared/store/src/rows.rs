@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use loyalty_domain::campaign::Participation;
-use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
+use loyalty_domain::voucher::Voucher;
 
 use crate::commit::pause;
 use crate::consumed::Consumed;
@@ -46,6 +47,7 @@ pub(crate) struct Rows {
     orders: Slots<OrderId, Order>,
     members: Slots<MemberId, Member>,
     participations: BTreeMap<ParticipationKey, Slot<Participation>>,
+    vouchers: BTreeMap<VoucherId, Slot<Voucher>>,
 }
 
 /// A row of `participations`: campaign and member.
@@ -94,6 +96,25 @@ impl Rows {
     /// The participation has been written as it was brought along.
     pub fn participation_written(&mut self, key: &ParticipationKey) {
         if let Some(slot) = self.participations.get_mut(key) {
+            slot.revision += 1;
+        }
+    }
+
+    /// The revision a voucher was read with.
+    pub fn voucher_revision(&self, voucher_id: &VoucherId) -> u64 {
+        self.vouchers.get(voucher_id).map_or(0, |slot| slot.revision)
+    }
+
+    /// Brings a voucher along; its revision is still the one it was read with.
+    pub fn put_voucher(&mut self, voucher: Voucher) {
+        if let Some(slot) = self.vouchers.get_mut(&voucher.voucher_id) {
+            slot.row = Some(voucher);
+        }
+    }
+
+    /// The voucher has been written as it was brought along.
+    pub fn voucher_written(&mut self, voucher_id: &VoucherId) {
+        if let Some(slot) = self.vouchers.get_mut(voucher_id) {
             slot.revision += 1;
         }
     }
@@ -167,6 +188,23 @@ impl Books {
             rows.participations.insert(key, slot);
         }
         Ok(true)
+    }
+
+    /// Those of the vouchers that exist. They are rare, and a code is used once: each is read as it really is.
+    pub(crate) async fn load_vouchers(
+        &self,
+        rows: &mut Rows,
+        voucher_ids: &[VoucherId],
+    ) -> Result<Vec<Voucher>, StoreError> {
+        let mut found = Vec::new();
+        for voucher_id in voucher_ids {
+            if !rows.vouchers.contains_key(voucher_id) {
+                let slot = self.voucher(voucher_id).await?.map_or(Slot::EMPTY, Slot::from);
+                rows.vouchers.insert(voucher_id.clone(), slot);
+            }
+            found.extend(rows.vouchers.get(voucher_id).and_then(|slot| slot.row.clone()));
+        }
+        Ok(found)
     }
 
     async fn fill(&self, rows: &mut Rows, wanted: &Wanted, consistency: Consistency) -> Result<(), StoreError> {

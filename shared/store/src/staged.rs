@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use loyalty_domain::decision::Decision;
-use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::ids::{MemberId, OrderId, VoucherId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::programme::Programme;
 
 use crate::apply::Applied;
 use crate::commit::{Condition, Write};
 use crate::item::size;
-use crate::records::{encode_entry, encode_member, encode_order, encode_participation};
+use crate::records::{encode_entry, encode_member, encode_order, encode_participation, encode_voucher};
 use crate::rows::{ParticipationKey, Rows};
 use crate::{StoreError, Table};
 
@@ -24,6 +24,7 @@ pub(crate) struct Staged {
     members: BTreeMap<MemberId, Write>,
     orders: BTreeMap<OrderId, StagedOrder>,
     participations: BTreeMap<ParticipationKey, Write>,
+    vouchers: BTreeMap<VoucherId, Write>,
     pub entries: Vec<Entry>,
     entry_writes: Vec<Write>,
 }
@@ -41,6 +42,7 @@ pub(crate) struct Addition {
     members: Vec<(MemberId, Write)>,
     order: Option<(OrderId, Write)>,
     participations: Vec<(ParticipationKey, Write)>,
+    vouchers: Vec<(VoucherId, Write)>,
     entry_writes: Vec<Write>,
 }
 
@@ -72,8 +74,15 @@ impl Addition {
             let condition = Condition::as_read(revision);
             participations.push((key, Write { table: Table::Participations, item, condition }));
         }
+        let mut vouchers = Vec::new();
+        for voucher in &decision.vouchers {
+            let revision = rows.voucher_revision(&voucher.voucher_id);
+            let item = encode_voucher(voucher, revision + 1);
+            let condition = Condition::as_read(revision);
+            vouchers.push((voucher.voucher_id.clone(), Write { table: Table::Vouchers, item, condition }));
+        }
         let entry_writes = decision.entries.iter().map(entry_write).collect();
-        let addition = Self { members, order, participations, entry_writes };
+        let addition = Self { members, order, participations, vouchers, entry_writes };
         let (items, bytes) = measure(addition.writes());
         if items > ITEMS_MAX || bytes > BYTES_MAX { Err(StoreError::TooLarge { items, bytes }) } else { Ok(addition) }
     }
@@ -81,7 +90,9 @@ impl Addition {
     fn writes(&self) -> impl Iterator<Item = &Write> {
         let members = self.members.iter().map(|(_, write)| write);
         let participations = self.participations.iter().map(|(_, write)| write);
-        members.chain(self.order.iter().map(|(_, write)| write)).chain(participations).chain(&self.entry_writes)
+        let vouchers = self.vouchers.iter().map(|(_, write)| write);
+        let order = self.order.iter().map(|(_, write)| write);
+        members.chain(order).chain(participations).chain(vouchers).chain(&self.entry_writes)
     }
 }
 
@@ -108,8 +119,8 @@ impl Staged {
     /// Takes a decision in, and brings the rows along. A row that is staged already keeps the condition it was read
     /// with: only its last state is written.
     pub fn add(&mut self, addition: Addition, decision: Decision, event: usize, applied: Applied, rows: &mut Rows) {
-        let Addition { members, order, participations, entry_writes } = addition;
-        let touches_member = !members.is_empty();
+        let Addition { members, order, participations, vouchers, entry_writes } = addition;
+        let touches_more = !members.is_empty() || !vouchers.is_empty();
         // An order of a member who is not written yet must not be there without them.
         let of_new_member = applied.member_id.as_ref().is_some_and(|member_id| self.begins(member_id));
         for (member_id, write) in members {
@@ -117,6 +128,9 @@ impl Staged {
         }
         for (key, write) in participations {
             self.participations.entry(key).and_modify(|staged| staged.item = write.item.clone()).or_insert(write);
+        }
+        for (voucher_id, write) in vouchers {
+            self.vouchers.entry(voucher_id).and_modify(|staged| staged.item = write.item.clone()).or_insert(write);
         }
         if let Some((order_id, write)) = order {
             let staged = self.orders.entry(order_id).or_insert_with(|| StagedOrder {
@@ -126,7 +140,7 @@ impl Staged {
             });
             staged.write.item = write.item;
             staged.events.push((event, applied));
-            staged.alone &= !touches_member && !of_new_member;
+            staged.alone &= !touches_more && !of_new_member;
         }
         for member in decision.member.into_iter().chain(decision.left_member) {
             rows.put_member(member);
@@ -136,6 +150,9 @@ impl Staged {
         }
         for participation in decision.participations {
             rows.put_participation(participation);
+        }
+        for voucher in decision.vouchers {
+            rows.put_voucher(voucher);
         }
         self.entries.extend(decision.entries);
         self.entry_writes.extend(entry_writes);
@@ -157,10 +174,11 @@ impl Staged {
         self.orders.values().filter(|order| order.alone)
     }
 
-    /// The rows of the transaction: members, orders, participations, entries.
+    /// The rows of the transaction: members, orders, participations, vouchers, entries.
     pub fn together(&self) -> Vec<&Write> {
         let orders = self.orders.values().filter(|order| !order.alone).map(|order| &order.write);
-        self.members.values().chain(orders).chain(self.participations.values()).chain(&self.entry_writes).collect()
+        let more = self.participations.values().chain(self.vouchers.values());
+        self.members.values().chain(orders).chain(more).chain(&self.entry_writes).collect()
     }
 
     /// The events of the transaction.
@@ -173,6 +191,7 @@ impl Staged {
         self.members.keys().for_each(|member_id| rows.member_written(member_id));
         self.orders.keys().for_each(|order_id| rows.order_written(order_id));
         self.participations.keys().for_each(|key| rows.participation_written(key));
+        self.vouchers.keys().for_each(|voucher_id| rows.voucher_written(voucher_id));
     }
 
     fn begins(&self, member_id: &MemberId) -> bool {

@@ -29,7 +29,7 @@ pub trait Word: Sized {
 }
 
 /// A value as an attribute of type S.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Text<T>(pub T);
 
 impl<T: Word> Serialize for Text<T> {
@@ -98,6 +98,8 @@ words!(EntryKind {
     Reset => "reset",
     Adjustment => "adjustment",
     Topup => "topup",
+    Payment => "payment",
+    Tier => "tier",
 });
 words!(ParticipationState { Active => "active", Completed => "completed", Exhausted => "exhausted" });
 words!(RequestKind {
@@ -131,6 +133,11 @@ words!(Reason {
     CycleEnded => "cycle_ended",
     AdjustedByOperator => "adjusted_by_operator",
     WalletToppedUp => "wallet_topped_up",
+    WalletSpent => "wallet_spent",
+    WalletReturned => "wallet_returned",
+    TierReached => "tier_reached",
+    TierUndone => "tier_undone",
+    TierTold => "tier_told",
 });
 words!(Basis { DueMinusShipping => "due_minus_shipping", Paid => "paid", Items => "items" });
 words!(EarnWhen { Delivered => "delivered", DeliveredAndPaid => "delivered_and_paid", Placed => "placed" });

@@ -17,7 +17,7 @@ use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
-use loyalty_domain::standing::next_tier;
+use loyalty_domain::standing::next_of_member;
 
 use super::{Movement, Player, Standing};
 
@@ -92,6 +92,7 @@ impl InProcess {
             match reconcile_order(programme, rows.clone(), snapshot.clone(), now).expect("nothing is refused here") {
                 Verdict::Decided(decision) => break decision,
                 Verdict::NeedsMember(id) => rows.left_member = self.members.get(&id).cloned(),
+                Verdict::NeedsVouchers(_) => rows.vouchers = Some(Vec::new()),
                 Verdict::NeedsParticipations(id) => rows.participations = Some(self.active(&id)),
                 Verdict::NeedsHistory(id) => rows.history = self.history.get(&id).map(Vec::as_slice),
             }
@@ -144,7 +145,7 @@ impl Player for InProcess {
         let programme = &self.programme.at(now).programme;
         let member = self.member(phone)?;
         let participations = self.participations.values().filter(|row| row.member_id == member.member_id);
-        let next = next_tier(programme, &member.tier, member.balance.qualifying.0);
+        let next = next_of_member(programme, &member);
         Some(Standing {
             redeemable: member.redeemable_points(),
             qualifying: member.balance.qualifying.0,
@@ -153,7 +154,7 @@ impl Player for InProcess {
             orders: member.orders_count,
             spent: member.spent_minor,
             next: next
-                .map(|next| (next.tier.name.clone(), next.points_needed, next.spend_needed_minor.expect("in range"))),
+                .map(|next| (next.tier.name.clone(), next.missing.points, next.spend_needed_minor.expect("in range"))),
             participations: participations.map(part).collect(),
         })
     }
@@ -186,6 +187,8 @@ fn movement(entry: &Entry) -> Movement {
         EntryKind::Reset => "reset",
         EntryKind::Adjustment => "adjustment",
         EntryKind::Topup => "topup",
+        EntryKind::Payment => "payment",
+        EntryKind::Tier => "tier",
     };
     Movement {
         kind: kind.to_owned(),

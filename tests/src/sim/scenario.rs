@@ -241,13 +241,14 @@ impl Draw {
             items_minor: self.one_in(2).then_some(goods),
             currency: if self.one_in(12) { Currency::from_code("USD").unwrap_or(Currency::VND) } else { Currency::VND },
             placed_at,
+            wallet_minor: 0,
         };
         let mut named = (!self.one_in(6)).then(|| self.0.random_range(0..members));
         for _ in 0..self.0.random_range(1..=SNAPSHOTS_MAX) {
             let member_id = named.map(member);
             let profile = Profile { phone: member_id.as_ref().map(phone), ..Profile::default() };
             let order_id = OrderId::new(format!("standard:{order}"));
-            snapshots.push(OrderSnapshot { order_id, facts, member_id, profile });
+            snapshots.push(OrderSnapshot { order_id, facts, member_id, profile, vouchers: Vec::new() });
             self.next(&mut facts);
             if self.one_in(6) {
                 named = (!self.one_in(3)).then(|| self.0.random_range(0..members));

@@ -209,6 +209,7 @@ impl World<'_> {
                 left_member: left.row.clone(),
                 history,
                 participations: active.as_ref().map(|active: &Active| active.rows.clone()),
+                vouchers: None,
             };
             let verdict = reconcile_order(programme, rows, snapshot.clone(), event.now);
             match verdict {
@@ -225,6 +226,7 @@ impl World<'_> {
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
+                Ok(Verdict::NeedsVouchers(_)) => unreachable!("no order of the simulation names a code"),
                 Ok(Verdict::NeedsParticipations(_)) => {
                     let Some(row) = &member.row else { return Err(ReadAgain) };
                     active = Some(self.active(row, left_lag)?);

@@ -170,11 +170,11 @@ async fn what_is_undone_returns_to_its_lots_once() {
     shop.at("2027-01-10T03:00:00Z");
     shop.order("2", 100, "2027-01-10T03:00:00Z").await;
     let lots = shop.member()["lots"].clone();
-    assert_eq!(lots.as_array().unwrap().len(), 2, "{lots}");
+    assert_eq!(lots.as_object().unwrap().len(), 2, "{lots}");
     for hold in [false, true] {
         let (_, spent) = shop.redeem(&format!("k{hold}"), json!({"points": 150, "hold": hold})).await;
         let path = format!("/members/{{id}}/redemptions/{}", spent["redemption_id"].as_str().unwrap());
-        assert_eq!(shop.member()["lots"].as_array().unwrap().len(), 1, "the older lot is used up first (X40)");
+        assert_eq!(shop.member()["lots"].as_object().unwrap().len(), 1, "the older lot is used up first (X40)");
         let (status, undone) = shop.delete(&path).send().await;
         assert_eq!((status, &undone["state"], &undone["redeemable_points"]), (200, &json!("undone"), &json!(200)));
         assert_eq!(shop.member()["lots"], lots);

@@ -28,13 +28,15 @@ const TABLES: [&str; 6] = ["members", "orders", "points-history", "participation
 const PROGRAMME: &str = concat!(
     include_str!("../../../../infra/programmes/cnv-retail.toml"),
     r#"
-[[rewards]]
+[[changes]]
+effective_from = "2000-01-01"
+[[changes.rewards]]
 id = "voucher-10"
 name = "Voucher 10%"
 points = 100
 voucher = { id = "ten", name = "Giảm 10%", percent = 10, max_amount = 100000, valid_days = 30, min_order = 200000 }
 
-[[rewards]]
+[[changes.rewards]]
 id = "discount"
 name = "Trừ tiền"
 points = 50
@@ -44,24 +46,24 @@ max_points = 500
 min_order = 30000
 max_percent = 50
 
-[[behaviours]]
+[[changes.behaviours]]
 id = "review"
 name = "Đánh giá"
 points = 20
 max_per_day = 1
 
-[[behaviours]]
+[[changes.behaviours]]
 id = "referral"
 name = "Giới thiệu bạn"
 points = 50
 friend_points = 30
 max_ever = 2
 
-[[topups]]
+[[changes.topups]]
 amount = 1000000
 money = 30000
 
-[[topups]]
+[[changes.topups]]
 amount = 3000000
 voucher = { id = "topup-three", name = "Giảm 10%", percent = 10, valid_days = 30 }
 "#

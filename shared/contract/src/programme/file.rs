@@ -1,5 +1,7 @@
 //! The sections of a programme file, word for word. Every default is the decided answer of the requirement it names.
 
+use std::collections::BTreeMap;
+
 use super::living::Voucher;
 use super::numbers::Exact;
 use loyalty_domain::programme as domain;
@@ -22,6 +24,7 @@ pub struct Head {
     pub settle_seconds: u32,
     /// Major units of the currency (X4).
     pub average_order_value: Option<Exact>,
+    pub tier_authority: TierAuthority,
 }
 
 impl Default for Head {
@@ -33,6 +36,7 @@ impl Default for Head {
             time_zone: DEFAULT_ZONE.into(),
             settle_seconds: 7,
             average_order_value: None,
+            tier_authority: TierAuthority::default(),
         }
     }
 }
@@ -55,6 +59,10 @@ words!(
         /// Cơ chế 2: by tier (P7).
         ByTier,
     }
+);
+words!(
+    /// X47.
+    TierAuthority { Engine, Outside }
 );
 words!(
     /// X1: whether "0.2" means ×1,2 or ×0,2.
@@ -203,6 +211,14 @@ pub struct Tier {
     pub threshold: Option<i64>,
     /// Qualifying points of a cycle that keep it; the threshold when left out (T8).
     pub keep_threshold: Option<i64>,
+    /// Qualifying points that bring back a member who lost the tier in a review; the threshold when left out.
+    pub reenter_threshold: Option<i64>,
+    /// What the tier asks for instead of points (T17); `keep` and `reenter` are the same when left out.
+    pub enter: Option<Criteria>,
+    pub keep: Option<Criteria>,
+    pub reenter: Option<Criteria>,
+    /// Other names that outside systems have for the tier (X37).
+    pub aliases: Vec<String>,
     /// By `earning.multiplier_mode`; only with `earning.mechanism = "by_tier"`.
     pub multiplier: Option<Exact>,
     /// Shown to customers, so in their language.
@@ -211,6 +227,23 @@ pub struct Tier {
     pub on_reaching: Vec<Voucher>,
     pub monthly: Vec<Voucher>,
     pub birthday: Vec<Voucher>,
+}
+
+/// What a tier by rules asks for within a cycle: everything that is named, and one of `any` (T17, T18).
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Criteria {
+    /// Spent, major units.
+    pub spend: Option<Exact>,
+    /// Orders that earned.
+    pub orders: Option<i64>,
+    /// Qualifying points.
+    pub points: Option<i64>,
+    /// Days since the member was first seen.
+    pub member_days: Option<u32>,
+    /// How often each behaviour was rewarded.
+    pub behaviours: BTreeMap<String, u32>,
+    pub any: Vec<Criteria>,
 }
 
 /// Reads `negative_balance` (X22); `None` when it is none of the four.
@@ -243,6 +276,7 @@ to_domain! {
     RoundStage as domain::RoundStage { End => End, BaseThenEnd => BaseThenEnd }
     ReversalDemotes as domain::ReversalDemotes { ToFloor => ToFloor, Never => Never, ByBalance => ByBalance }
     WelcomeWhen as domain::WelcomeWhen { Immediate => Immediate, PendingUntilFirstDelivery => PendingUntilFirstDelivery }
+    TierAuthority as domain::TierAuthority { Engine => Engine, Outside => Outside }
     RoundTo as domain::RoundTo { MonthEnd => MonthEnd, Day => Day, QuarterEnd => QuarterEnd, YearEnd => YearEnd }
     Round as loyalty_domain::points::Rounding { Floor => Floor, HalfUp => HalfUp, Ceil => Ceil }
     Refund as domain::RefundRule { AmountProrata => AmountProrata, LineExact => LineExact }

@@ -1,5 +1,6 @@
 //! What a shop owner should know before a programme goes live (X4).
 
+use loyalty_domain::criteria::Criterion;
 use loyalty_domain::points::{Ratio, Rounding};
 use loyalty_domain::programme::{ExpiryRule, TierMultiplier, WelcomeWhen};
 
@@ -92,9 +93,30 @@ fn ways(version: &Version, average: i64) -> Vec<OrdersToTier> {
             tier: tier.name.clone(),
             threshold: tier.threshold,
             spend_minor: price.and_then(|price| price.of(tier.threshold, Rounding::Ceil).ok()).unwrap_or(i64::MAX),
-            orders: Rounding::Ceil.divide(i128::from(tier.threshold), i128::from(earned)).ok(),
+            orders: match &tier.rules {
+                Some(rules) => orders(&rules.enter, average, earned),
+                None => Rounding::Ceil.divide(i128::from(tier.threshold), i128::from(earned)).ok(),
+            },
+        })
+        .map(|way| {
+            // Where rules decide, it is the orders that say what has to be spent.
+            let spent = way.orders.and_then(|orders| orders.checked_mul(average)).unwrap_or(i64::MAX);
+            if programme.tiers.by_rules() { OrdersToTier { spend_minor: spent, ..way } } else { way }
         })
         .collect()
+}
+
+/// The average orders that meet a tier's rules by themselves; `None` when none do. What is not bought is not counted.
+fn orders(criterion: &Criterion, average: i64, earned: i64) -> Option<i64> {
+    let divided = |wanted: i64, by: i64| Rounding::Ceil.divide(i128::from(wanted), i128::from(by)).ok();
+    match criterion {
+        Criterion::Spent { minor } => divided(*minor, average),
+        Criterion::Orders { count } => Some(*count),
+        Criterion::Points { points } => divided(*points, earned),
+        Criterion::Behaviour { .. } | Criterion::MemberDays { .. } => Some(0),
+        Criterion::All(all) => all.iter().try_fold(0, |most, one| Some(orders(one, average, earned)?.max(most))),
+        Criterion::Any(any) => any.iter().filter_map(|one| orders(one, average, earned)).min(),
+    }
 }
 
 /// Numerator and denominator are at most 10⁹ each, so the products below stay in range.

@@ -23,7 +23,8 @@ const DAYS_MAX: u32 = 3660;
 const LIST_MAX: usize = 50;
 const HOLD_MINUTES_MAX: u32 = 7 * 24 * 60;
 /// Ids with a meaning of their own on entries.
-const TAKEN: [&str; 8] = ["base", "welcome", "expiry", "tier-review", "hold", "points", "adjustment", "topup"];
+const TAKEN: [&str; 10] =
+    ["base", "welcome", "expiry", "tier-review", "tier-rules", "tier-told", "hold", "points", "adjustment", "topup"];
 
 words!(
     /// X6.
@@ -182,6 +183,20 @@ impl Default for Voucher {
             valid_days: 30,
             min_order: None,
         }
+    }
+}
+
+/// What may be said of vouchers as a whole.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vouchers {
+    /// A voucher can be used again when the order that used it is cancelled or returned.
+    pub return_on_cancel: bool,
+}
+
+impl Default for Vouchers {
+    fn default() -> Self {
+        Self { return_on_cancel: true }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use loyalty_domain::ids::{ProgrammeVersion, TierId};
+use loyalty_domain::criteria::Criterion;
+use loyalty_domain::ids::{ProgrammeVersion, RuleId, TierId};
 use loyalty_domain::money::Currency;
 use loyalty_domain::points::Ratio;
 use loyalty_domain::programme as domain;
@@ -26,6 +27,8 @@ const SETTLE_SECONDS_MAX: u32 = 900;
 const TIERS_MAX: usize = 20;
 const THRESHOLD_MAX: i64 = 1_000_000_000_000;
 const WELCOME_MAX: u32 = 1_000_000;
+/// How deep alternatives of a tier's rules may be nested.
+const CRITERIA_DEPTH_MAX: usize = 4;
 /// How many hexadecimal digits of the content hash stand in a programme version.
 const HASH_DIGITS: usize = 12;
 
@@ -41,6 +44,7 @@ struct Content {
     review: living::Review,
     notices: living::Notices,
     redemption: living::Redemption,
+    vouchers: living::Vouchers,
     tiers: Vec<file::Tier>,
     campaigns: Vec<living::Campaign>,
     rewards: Vec<living::Reward>,
@@ -69,7 +73,8 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     let mut part = |key: &str| section::table(&mut table, key, "", &mut found.0);
     let (earning, reversal, welcome, expiry, cycle) =
         (part("earning"), part("reversal"), part("welcome"), part("expiry"), part("cycle"));
-    let (review, notices, redemption) = (part("review"), part("notices"), part("redemption"));
+    let (review, notices, redemption, vouchers) =
+        (part("review"), part("notices"), part("redemption"), part("vouchers"));
     let tiers = sections(&mut table, "tiers", &mut found.0);
     let campaigns = sections(&mut table, "campaigns", &mut found.0);
     let rewards = sections(&mut table, "rewards", &mut found.0);
@@ -84,6 +89,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
         review: section::read(review, "review", &mut found.0),
         notices: section::read(notices, "notices", &mut found.0),
         redemption: section::read(redemption, "redemption", &mut found.0),
+        vouchers: section::read(vouchers, "vouchers", &mut found.0),
         tiers,
         campaigns,
         rewards,
@@ -176,6 +182,8 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
         cycle,
         reversal_demotes: content.reversal.reversal_demotes.into(),
         tiers: tiers?,
+        tier_authority: head.tier_authority.into(),
+        vouchers_return: content.vouchers.return_on_cancel,
         review,
         notices,
         average_order_minor: None,
@@ -266,6 +274,8 @@ fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) ->
     let sections = &content.tiers;
     found.require(!sections.is_empty(), "tiers", "missing: at least one [[tiers]], the first at threshold 0 (T1)");
     found.require(sections.len() <= TIERS_MAX, "tiers", "more than 20 tiers");
+    let by_rules = sections.iter().any(|section| section.enter.is_some());
+    let behaviours: Vec<&str> = content.behaviours.iter().filter_map(|behaviour| behaviour.id.as_deref()).collect();
     let mut tiers: Vec<domain::Tier> = Vec::new();
     for (at, section) in sections.iter().enumerate() {
         let path = |key: &str| format!("tiers[{at}].{key}");
@@ -278,7 +288,7 @@ fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) ->
         found.require(tiers.iter().all(|tier| tier.id.as_str() != id), &path("id"), "there is a tier of this id above");
         let name = section.name.clone().unwrap_or_default();
         found.require(!name.trim().is_empty(), &path("name"), "missing: the name customers see");
-        let threshold = section.threshold.unwrap_or(if at == 0 { 0 } else { -1 });
+        let threshold = section.threshold.unwrap_or(if at == 0 || by_rules { 0 } else { -1 });
         found.require(
             (0..=THRESHOLD_MAX).contains(&threshold),
             &path("threshold"),
@@ -286,16 +296,51 @@ fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) ->
         );
         found.require(at > 0 || threshold == 0, &path("threshold"), "the first tier is everybody's: 0");
         let rises = tiers.last().is_none_or(|below| below.threshold < threshold);
-        found.require(rises, &path("threshold"), "must be above the tier before it");
+        let points = [section.threshold, section.keep_threshold, section.reenter_threshold];
+        let no_points = at == 0 || !by_rules || points.iter().all(Option::is_none);
+        found.require(no_points, &path("threshold"), "tiers are by rules here: say `points` in `enter` (T17)");
+        found.require(rises || by_rules, &path("threshold"), "must be above the tier before it");
         let multiplier = multiplier(content, section, &path("multiplier"), found).unwrap_or(Ratio::ONE);
         let keep = section.keep_threshold.unwrap_or(threshold);
         found.require((0..=THRESHOLD_MAX).contains(&keep), &path("keep_threshold"), "0 or more qualifying points");
+        let reenter = section.reenter_threshold.unwrap_or(threshold);
+        let fits = (0..=THRESHOLD_MAX).contains(&reenter);
+        found.require(fits, &path("reenter_threshold"), "0 or more qualifying points");
+        let mut criteria = |key: &str, section: &Option<file::Criteria>| {
+            let section = section.as_ref()?;
+            let rules = Rules { currency: currency?, behaviours: &behaviours };
+            rules.criterion(section, &path(key), CRITERIA_DEPTH_MAX, found)
+        };
+        let enter = criteria("enter", &section.enter);
+        let (keep_rule, reenter_rule) = (criteria("keep", &section.keep), criteria("reenter", &section.reenter));
+        let (keeps, comes_back) = (section.keep.is_some(), section.reenter.is_some());
+        if at == 0 {
+            let plain = section.enter.is_none() && !keeps && !comes_back;
+            found.require(plain, &path("enter"), "the first tier is everybody's: it asks for nothing");
+        } else {
+            let missing = by_rules && section.enter.is_none();
+            found.require(!missing, &path("enter"), "missing: either every tier is by rules or none is (T16, T17)");
+            let alone = section.enter.is_none() && (keeps || comes_back);
+            found.require(by_rules || !alone, &path("enter"), "missing: keep and reenter go with enter (T17)");
+        }
+        let rules = enter.map(|enter| domain::TierRules {
+            keep: keep_rule.unwrap_or_else(|| enter.clone()),
+            reenter: reenter_rule.unwrap_or_else(|| enter.clone()),
+            enter,
+        });
+        for alias in &section.aliases {
+            let taken = tiers.iter().any(|tier| tier.id.as_str() == alias || tier.aliases.contains(alias));
+            found.require(!alias.trim().is_empty() && !taken, &path("aliases"), "empty, or another tier's (X37)");
+        }
         let mut context = Context { currency, tiers: &[], found };
         tiers.push(domain::Tier {
             id: TierId::new(id),
             name,
             threshold,
             keep,
+            reenter,
+            rules,
+            aliases: section.aliases.clone(),
             multiplier,
             benefits: section.benefits.clone(),
             on_reaching: context.vouchers(&section.on_reaching, &path("on_reaching")),
@@ -304,6 +349,52 @@ fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) ->
         });
     }
     domain::Tiers::new(tiers).ok()
+}
+
+/// What the criteria of tiers refer to.
+struct Rules<'a> {
+    currency: Currency,
+    behaviours: &'a [&'a str],
+}
+
+impl Rules<'_> {
+    /// Everything that is named, and one of `any`.
+    fn criterion(&self, section: &file::Criteria, path: &str, depth: usize, found: &mut Problems) -> Option<Criterion> {
+        let key = |key: &str| format!("{path}.{key}");
+        let mut all = Vec::new();
+        if let Some(Exact(spend)) = section.spend {
+            let minor = spend.of(self.currency.minor_per_major(), Default::default()).unwrap_or(0);
+            found.require(minor > 0, &key("spend"), "an amount above 0");
+            all.push(Criterion::Spent { minor });
+        }
+        let mut above_zero = |value: Option<i64>, name: &str| {
+            let fits = value.is_none_or(|value| (1..=THRESHOLD_MAX).contains(&value));
+            found.require(fits, &key(name), "a whole number above 0");
+            value
+        };
+        let orders = above_zero(section.orders, "orders").map(|count| Criterion::Orders { count });
+        let points = above_zero(section.points, "points").map(|points| Criterion::Points { points });
+        let days = above_zero(section.member_days.map(i64::from), "member_days");
+        let days = days.and(section.member_days).map(|days| Criterion::MemberDays { days });
+        all.extend(orders.into_iter().chain(points).chain(days));
+        for (behaviour, times) in &section.behaviours {
+            let known = self.behaviours.contains(&behaviour.as_str());
+            found.require(known && *times > 0, &key("behaviours"), "names [[behaviours]], each a number above 0");
+            all.push(Criterion::Behaviour { rule: RuleId::new(behaviour.as_str()), times: *times });
+        }
+        if !section.any.is_empty() && depth == 0 {
+            found.add(key("any"), "nested too deep");
+        } else if !section.any.is_empty() {
+            let one = |(at, one)| self.criterion(one, &format!("{path}.any[{at}]"), depth - 1, found);
+            let any = section.any.iter().enumerate().filter_map(one).collect();
+            all.push(Criterion::Any(any));
+        }
+        found.require(!all.is_empty(), path, "asks for nothing: name spend, orders, points, member_days or behaviours");
+        match all.len() {
+            0 | 1 => all.pop(),
+            _ => Some(Criterion::All(all)),
+        }
+    }
 }
 
 /// The absolute factor: "+0,2" is ×1,2 (X1). Mechanism 1 has none (P6, P8).

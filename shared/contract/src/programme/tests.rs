@@ -1,5 +1,6 @@
 //! What a programme file may say, and how it is told what is wrong with it.
 
+use loyalty_domain::criteria::Criterion;
 use loyalty_domain::points::Ratio;
 use loyalty_domain::programme::NegativeBalance;
 
@@ -40,12 +41,13 @@ fn at(text: &str) -> DateTime<Utc> {
 #[test]
 fn every_preset_is_what_the_contract_says() {
     type Preset = (&'static str, (u64, u64), [(u64, u64); 3], [i64; 3]);
-    let expected: [Preset; 5] = [
+    let expected: [Preset; 6] = [
         ("cnv-retail", (1, 10_000), [(1, 1); 3], [200, 700, 1_800]),
         ("cnv-retail-by-tier", (1, 10_000), [(12, 10), (13, 10), (15, 10)], [200, 700, 1_800]),
         ("cnv-retail-high-aov", (1, 10_000), [(1, 1); 3], [5_000, 15_000, 35_000]),
         ("cnv-miniapp", (1, 1_000), [(12, 10), (13, 10), (15, 10)], [1_000, 2_000, 3_000]),
         ("panda-points", (1, 10_000), [(1, 1); 3], [200, 700, 1_800]),
+        ("panda-rules", (1, 10_000), [(1, 1); 3], [0; 3]),
     ];
     for (name, rate, multipliers, thresholds) in expected {
         let file = ProgrammeFile::parse(&preset(name)).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
@@ -60,6 +62,8 @@ fn every_preset_is_what_the_contract_says() {
         assert_eq!(ids, ["member", "silver", "gold", "diamond"], "{name}");
         for (at, tier) in tiers.iter().skip(1).enumerate() {
             assert_eq!(tier.threshold, thresholds[at], "{name}");
+            assert_eq!(tier.rules.is_some(), name == "panda-rules", "{name}");
+            assert!(!tier.birthday.is_empty() && !tier.on_reaching.is_empty(), "{name}: B1, N2");
             assert_eq!(tier.multiplier, Ratio::new(multipliers[at].0, multipliers[at].1).unwrap(), "{name}");
         }
     }
@@ -216,4 +220,42 @@ fn x4_how_many_orders_each_tier_takes() {
     assert_eq!(orders("cnv-retail"), (vec![10, 35, 90], 0));
     assert_eq!(orders("cnv-retail-high-aov"), (vec![100, 300, 700], 3));
     assert_eq!(orders("cnv-miniapp"), (vec![5, 10, 15], 0));
+}
+
+#[test]
+fn rules_of_tiers_are_read_and_every_mistake_is_named() {
+    let tiers = |tiers: &str| {
+        let head = "id = \"rules\"\nname = \"Rules\"\n[earning]\nvnd_per_point = 10000\n\
+                    [[behaviours]]\nid = \"combo\"\nname = \"Combo\"\npoints = 1\n\
+                    [[tiers]]\nid = \"member\"\nname = \"Member\"\n";
+        ProgrammeFile::parse(&format!("{head}{tiers}"))
+    };
+    let silver = "[[tiers]]\nid = \"silver\"\nname = \"Silver\"\n";
+    let read = tiers(&format!(
+        "{silver}enter = {{ spend = 2000000, any = [{{ orders = 5 }}, {{ behaviours = {{ combo = 2 }} }}] }}\n\
+         keep = {{ orders = 1 }}\naliases = [\"Bạc\"]\n"
+    ));
+    let tier = read.unwrap().versions()[0].programme.tiers.called("bạc").unwrap().clone();
+    let rules = tier.rules.unwrap();
+    let combo = Criterion::Behaviour { rule: "combo".into(), times: 2 };
+    let any = Criterion::Any(vec![Criterion::Orders { count: 5 }, combo]);
+    assert_eq!(rules.enter, Criterion::All(vec![Criterion::Spent { minor: 2_000_000 }, any]));
+    assert_eq!((rules.keep, &rules.reenter), (Criterion::Orders { count: 1 }, &rules.enter));
+
+    let problems =
+        |text: &str| -> Vec<String> { tiers(text).unwrap_err().into_iter().map(|problem| problem.path).collect() };
+    assert_eq!(problems(&format!("{silver}enter = {{}}\n")), ["tiers[1].enter"]);
+    assert_eq!(problems(&format!("{silver}enter = {{ spend = 0 }}\n")), ["tiers[1].enter.spend"]);
+    assert_eq!(
+        problems(&format!("{silver}enter = {{ any = [{{ orders = 0 }}] }}\n")),
+        ["tiers[1].enter.any[0].orders"]
+    );
+    let unknown = "enter = { behaviours = { dance = 1 } }\n";
+    assert_eq!(problems(&format!("{silver}{unknown}")), ["tiers[1].enter.behaviours"]);
+    let both = "threshold = 200\nenter = { orders = 5 }\n";
+    assert_eq!(problems(&format!("{silver}{both}")), ["tiers[1].threshold"]);
+    let gold = "[[tiers]]\nid = \"gold\"\nname = \"Gold\"\n";
+    assert_eq!(problems(&format!("{silver}enter = {{ orders = 5 }}\n{gold}")), ["tiers[2].enter"]);
+    assert_eq!(problems("enter = { orders = 1 }\n"), ["tiers[0].enter"]);
+    assert_eq!(problems(&format!("{silver}threshold = 9\nkeep = {{ orders = 1 }}\n")), ["tiers[1].enter"]);
 }

@@ -1,10 +1,13 @@
 //! Rows of `members`.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use loyalty_domain::campaign::in_an_audience;
+use loyalty_domain::criteria::CycleSums;
 use loyalty_domain::daily::due_on;
 use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
-use loyalty_domain::lots::Lots;
+use loyalty_domain::lots::{Expiry, Lot, Lots};
 use loyalty_domain::member::{Hold, Member, Profile};
 use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
@@ -28,7 +31,9 @@ struct MemberRecord {
     /// Signed: below zero it is a debt (X22).
     redeemable_points: i64,
     qualifying_points: i64,
-    lots: Vec<LotRecord>,
+    /// Open points by their last valid day. An attribute for each day and not a list of pairs: a member has up to 13, and
+    /// the row is to stay within one write unit.
+    lots: BTreeMap<Text<Expiry>, i64>,
     pending_points: i64,
     spent_minor: i64,
     currency: Text<Currency>,
@@ -36,7 +41,17 @@ struct MemberRecord {
     tier: Text<TierId>,
     tier_since: Text<Instant>,
     tier_floor: Text<TierId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost_tier: Option<Text<TierId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tier_told_at: Option<Text<Instant>>,
     cycle_start: Text<NaiveDate>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    cycle_spent_minor: i64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    cycle_orders: i64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    cycle_behaviours: BTreeMap<String, u32>,
     review_on: Text<NaiveDate>,
     #[serde(default, skip_serializing_if = "is_default")]
     in_grace: bool,
@@ -95,7 +110,10 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         tier,
         tier_since,
         tier_floor,
+        lost_tier,
+        tier_told_at,
         cycle_start,
+        cycle: CycleSums { spent_minor: cycle_spent_minor, orders: cycle_orders, behaviours },
         review_on,
         in_grace,
         noticed_to,
@@ -114,7 +132,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         as_of: Text(*as_of),
         redeemable_points: balance.redeemable.0,
         qualifying_points: balance.qualifying.0,
-        lots: lots.as_slice().iter().map(LotRecord::from).collect(),
+        lots: lots.as_slice().iter().map(|lot| (Text(lot.expiry), lot.points)).collect(),
         pending_points: *pending_points,
         spent_minor: *spent_minor,
         currency: Text(programme.currency),
@@ -122,7 +140,12 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         tier: Text(tier.clone()),
         tier_since: Text(*tier_since),
         tier_floor: Text(tier_floor.clone()),
+        lost_tier: lost_tier.clone().map(Text),
+        tier_told_at: tier_told_at.map(Text),
         cycle_start: Text(*cycle_start),
+        cycle_spent_minor: *cycle_spent_minor,
+        cycle_orders: *cycle_orders,
+        cycle_behaviours: behaviours.iter().map(|(rule, times)| (rule.to_string(), *times)).collect(),
         review_on: Text(*review_on),
         in_grace: *in_grace,
         noticed_to: Text(*noticed_to),
@@ -149,14 +172,21 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         activated_at: record.activated_at.0,
         as_of: record.as_of.0,
         balance: Legs::new(record.redeemable_points, record.qualifying_points),
-        lots: Lots::from_rows(record.lots.into_iter().map(Into::into))?,
+        lots: Lots::from_rows(record.lots.into_iter().map(|(expiry, points)| Lot { expiry: expiry.0, points }))?,
         pending_points: record.pending_points,
         spent_minor: record.spent_minor,
         orders_count: record.orders_count,
         tier: record.tier.0,
         tier_since: record.tier_since.0,
         tier_floor: record.tier_floor.0,
+        lost_tier: record.lost_tier.map(|text| text.0),
+        tier_told_at: record.tier_told_at.map(|text| text.0),
         cycle_start: record.cycle_start.0,
+        cycle: CycleSums {
+            spent_minor: record.cycle_spent_minor,
+            orders: record.cycle_orders,
+            behaviours: record.cycle_behaviours.into_iter().map(|(rule, times)| (RuleId::new(rule), times)).collect(),
+        },
         review_on: record.review_on.0,
         in_grace: record.in_grace,
         noticed_to: record.noticed_to.0,

@@ -1,6 +1,6 @@
 //! Rows of `orders`.
 
-use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::order::{Credit, Order, Owner, Terms};
 use loyalty_domain::time::Instant;
@@ -27,6 +27,10 @@ struct OrderRecord {
     #[serde(default, skip_serializing_if = "is_default")]
     pending_points: i64,
     ever_undone: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    wallet_minor: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    vouchers: Vec<Text<VoucherId>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +50,18 @@ struct CreditRecord {
 }
 
 pub(crate) fn encode(order: &Order, revision: u64) -> Item {
-    let Order { order_id, facts, owner, credits, spent_minor, counted, pending_points, ever_undone } = order;
+    let Order {
+        order_id,
+        facts,
+        owner,
+        credits,
+        spent_minor,
+        counted,
+        pending_points,
+        ever_undone,
+        wallet_minor,
+        vouchers,
+    } = order;
     sealed(&OrderRecord {
         order_id: Text(order_id.clone()),
         revision,
@@ -58,6 +73,8 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         counted: *counted,
         pending_points: *pending_points,
         ever_undone: *ever_undone,
+        wallet_minor: *wallet_minor,
+        vouchers: vouchers.iter().cloned().map(Text).collect(),
     })
 }
 
@@ -77,6 +94,8 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         counted: record.counted,
         pending_points: record.pending_points,
         ever_undone: record.ever_undone,
+        wallet_minor: record.wallet_minor,
+        vouchers: record.vouchers.into_iter().map(|text| text.0).collect(),
     };
     Ok(Stored { row: order, revision: record.revision })
 }

@@ -166,6 +166,8 @@ pub(super) struct FactsRecord {
     items_minor: Option<i64>,
     currency: Text<Currency>,
     placed_at: Text<Instant>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    wallet_minor: i64,
 }
 
 impl From<OrderFacts> for FactsRecord {
@@ -181,6 +183,7 @@ impl From<OrderFacts> for FactsRecord {
             items_minor,
             currency,
             placed_at,
+            wallet_minor,
         } = facts;
         Self {
             updated_at: Text(updated_at),
@@ -193,6 +196,7 @@ impl From<OrderFacts> for FactsRecord {
             items_minor,
             currency: Text(currency),
             placed_at: Text(placed_at),
+            wallet_minor,
         }
     }
 }
@@ -210,6 +214,7 @@ impl From<FactsRecord> for OrderFacts {
             items_minor: record.items_minor,
             currency: record.currency.0,
             placed_at: record.placed_at.0,
+            wallet_minor: record.wallet_minor,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! they were written.
 
 use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
+use loyalty_domain::criteria::CycleSums;
 use loyalty_domain::ids::TierId;
 use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Reason};
 use loyalty_domain::lots::{Expiry, Lot, Lots};
@@ -27,6 +28,7 @@ fn at(text: &str) -> Instant {
 
 fn facts() -> OrderFacts {
     OrderFacts {
+        wallet_minor: 0,
         updated_at: at("2026-11-23T01:15:27.250Z"),
         status: OrderStatus::Delivered,
         payment: PaymentStatus::PartiallyRefunded,
@@ -125,15 +127,18 @@ fn member() -> Member {
         last_seq: 123_456,
         activated_at: at("2026-11-23T01:15:27.250Z"),
         as_of: at("2027-11-23T01:15:27.250Z"),
-        balance: Legs::new(10 * 12_345, 123_456),
-        lots: Lots::from_rows((0..10).map(month)).unwrap(),
+        balance: Legs::new(13 * 12_345, 123_456),
+        lots: Lots::from_rows((0..13).map(month)).unwrap(),
         pending_points: 100,
         spent_minor: 1_234_567_890,
         orders_count: 123_456,
         tier: "diamond".into(),
         tier_since: at("2026-12-23T01:15:27.250Z"),
         tier_floor: "diamond".into(),
+        lost_tier: None,
+        tier_told_at: None,
         cycle_start: "2026-11-23".parse().unwrap(),
+        cycle: CycleSums { spent_minor: 234_567_890, orders: 3_456, ..CycleSums::default() },
         review_on: "2027-11-23".parse().unwrap(),
         in_grace: false,
         noticed_to: "2026-11-23".parse().unwrap(),
@@ -162,7 +167,7 @@ fn check_size(what: &str, bytes: usize) {
 }
 
 #[test]
-fn a_member_with_ten_lots_and_a_long_name_fits_one_write_unit() {
+fn a_member_with_thirteen_lots_and_a_long_name_fits_one_write_unit() {
     check_size("the member", size(&encode_member(&member(), 123_456, &programme())));
 }
 

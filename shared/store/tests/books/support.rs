@@ -48,8 +48,10 @@ pub fn order(id: &str) -> OrderSnapshot {
             items_minor: None,
             currency: Currency::VND,
             placed_at: at(-60),
+            wallet_minor: 0,
         },
         member_id: Some(AN.into()),
+        vouchers: Vec::new(),
         profile: Profile {
             name: Some("Nguyễn Văn An".to_owned()),
             phone: Some("84901234567".to_owned()),

@@ -1,0 +1,51 @@
+//! The tier that the shop's own system decides (X47).
+
+use crate::advance::advance;
+use crate::campaign::{Participation, settle};
+use crate::decision::{Decision, Outcome, Rejection};
+use crate::ids::RuleId;
+use crate::ledger::{Ledger, Reason, TierCause};
+use crate::member::Member;
+use crate::programme::{Programme, TierAuthority};
+use crate::time::Instant;
+
+/// What an outside system says of a member's tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its name for the tier: an id, a name or an alias (X37).
+    pub tier: String,
+    /// Since when, by that system: an older word than the last one changes nothing.
+    pub changed_at: Instant,
+}
+
+/// Follows an outside system, where the programme says that one decides. What the tier brings comes as with any other
+/// change of tier: from the entry.
+///
+/// # Errors
+/// [`Rejection::TiersAreOurs`] where the engine decides (the default), [`Rejection::UnknownTier`] for a name that no tier
+/// has; nothing changes then.
+pub fn follow(
+    programme: &Programme,
+    mut member: Member,
+    participations: Vec<Participation>,
+    told: &Told,
+    now: Instant,
+) -> Result<Decision, Rejection> {
+    if programme.tier_authority == TierAuthority::Engine {
+        return Err(Rejection::TiersAreOurs);
+    }
+    let tier = programme.tiers.called(&told.tier).ok_or_else(|| Rejection::UnknownTier(told.tier.clone()))?;
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    if member.tier_told_at.is_some_and(|last| last >= told.changed_at) {
+        return Ok(Decision::nothing(Outcome::Stale));
+    }
+    member.tier_told_at = Some(told.changed_at);
+    if member.tier != tier.id {
+        let rule = RuleId::new("tier-told");
+        let mut ledger = Ledger::new(programme, &mut member, &mut entries);
+        ledger.change_tier(rule, Reason::TierTold, tier.id.clone(), TierCause::at(told.changed_at))?;
+    }
+    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
+    Ok(Decision { participations, ..Decision::posted(member, entries) })
+}
