@@ -114,6 +114,7 @@ pub fn delivered(order_id: &str, net_minor: i64, updated_at: Instant) -> OrderSn
             wallet_minor: 0,
         },
         member_id: Some(MemberId::from("m_test")),
+        items: Vec::new(),
         vouchers: Vec::new(),
         profile: Profile::default(),
     }

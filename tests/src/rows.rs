@@ -9,6 +9,7 @@ use chrono::SecondsFormat;
 use loyalty_audit::{DIGEST, Row, Value, digest_of};
 use loyalty_domain::campaign::{Participation, ParticipationNote};
 use loyalty_domain::ids::RuleId;
+use loyalty_domain::item_rules::{Effect, Item, ItemRule};
 use loyalty_domain::ledger::{Entry, Note};
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::member::{Hold, Member};
@@ -280,6 +281,7 @@ pub fn entry(entry: &Entry) -> Row {
     if let Some(explained) = &entry.explanation {
         put(&mut row, "terms", terms(&explained.terms));
         put(&mut row, "facts", facts(&explained.facts));
+        put(&mut row, "matched", Value::L(explained.matched.iter().map(number).collect()));
         put(&mut row, "deserves", legs(explained.deserves));
     }
     seal(row)
@@ -306,6 +308,7 @@ pub fn order(order: &Order, revision: u64) -> Row {
         ("ever_undone", Value::Bool(order.ever_undone)),
         ("pending_points", number(order.pending_points)),
         ("wallet_minor", number(order.wallet_minor)),
+        ("items", Value::L(order.items.iter().map(item).collect())),
         ("vouchers", Value::L(order.vouchers.iter().map(|voucher| text(voucher.as_str())).collect())),
     ]);
     if let Some(owner) = &order.owner {
@@ -313,6 +316,33 @@ pub fn order(order: &Order, revision: u64) -> Row {
         put(&mut row, "named_at", time(owner.named_at));
     }
     seal(row)
+}
+
+fn item(item: &Item) -> Value {
+    let mut row = row([("minor", number(item.minor))]);
+    for (name, value) in [("sku", &item.sku), ("category", &item.category)] {
+        value.iter().for_each(|value| put(&mut row, name, text(value)));
+    }
+    Value::M(row)
+}
+
+fn item_rule(rule: &ItemRule) -> Value {
+    let names = |names: &[String]| Value::L(names.iter().map(text).collect());
+    let mut row = row([
+        ("rule", text(rule.id.as_str())),
+        ("skus", names(&rule.skus)),
+        ("categories", names(&rule.categories)),
+        ("order_min_minor", number(rule.order_min_minor)),
+    ]);
+    match rule.effect {
+        Effect::Multiply { factor, qualifying_too } => {
+            put(&mut row, "factor", ratio(factor));
+            put(&mut row, "qualifying_too", Value::Bool(qualifying_too));
+        }
+        Effect::Exclude => put(&mut row, "excludes", Value::Bool(true)),
+        Effect::Add { legs: added } => put(&mut row, "adds", legs(added)),
+    }
+    Value::M(row)
 }
 
 fn credit(credit: &Credit) -> Value {
@@ -384,6 +414,8 @@ fn terms(terms: &Terms) -> Value {
         }
     }
     reversal(&mut row, &terms.reversal);
+    put(&mut row, "several_rules", word(terms.rules.several));
+    put(&mut row, "rules", Value::L(terms.rules.rules.iter().map(item_rule).collect()));
     Value::M(row)
 }
 

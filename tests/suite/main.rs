@@ -3,6 +3,7 @@
 mod engine;
 mod exhaustive;
 mod golden;
+mod item_rules;
 mod late;
 mod living;
 mod paying;

@@ -308,6 +308,7 @@ proptest! {
                 wallet_minor: 0,
             },
             member_id: Some(MemberId::from("m_test")),
+            items: Vec::new(),
             vouchers: Vec::new(),
             profile: Profile::default(),
         };

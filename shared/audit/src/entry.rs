@@ -8,6 +8,7 @@ use crate::facts::Facts;
 use crate::fields::{
     Legs, Lot, Read, count, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text, text_if_any,
 };
+use crate::item_rules;
 use crate::participations::{Noted, State};
 use crate::terms::Terms;
 use crate::value::Value;
@@ -66,6 +67,8 @@ pub(crate) struct Wallet {
 pub(crate) struct Explained<'a> {
     pub terms: Terms<'a>,
     pub facts: Facts<'a>,
+    /// What the items cost that each rule of the terms is about.
+    pub matched: Vec<i128>,
     pub deserves: Legs,
 }
 
@@ -221,6 +224,7 @@ impl<'a> Explained<'a> {
         Ok(Self {
             terms: Terms::read(map(row, "terms")?)?,
             facts: Facts::read(map(row, "facts")?)?,
+            matched: item_rules::matched(row)?,
             deserves: legs(row, "deserves")?,
         })
     }

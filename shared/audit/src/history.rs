@@ -296,9 +296,9 @@ fn prove_order_entry(
     history: &mut History,
     wrong: &mut Vec<String>,
 ) {
-    let Explained { terms, facts, deserves } = explained;
+    let Explained { terms, facts, matched, deserves } = explained;
     let barred = terms.may_be_barred() && *deserves == Legs::ZERO;
-    match terms.deserved(facts) {
+    match terms.deserved(facts, matched) {
         Ok(computed) if computed == *deserves || barred => {}
         Ok(computed) => wrong.push(format!("deserves {deserves}, but its terms and facts give {computed}")),
         Err(problem) => wrong.push(problem),

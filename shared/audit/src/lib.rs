@@ -26,6 +26,7 @@ mod entry;
 mod facts;
 mod fields;
 mod history;
+mod item_rules;
 mod members;
 mod messages;
 mod orders;

@@ -320,7 +320,7 @@ impl OrderRow {
         for credit in list(row, "credits")? {
             let Value::M(credit) = credit else { return Err("`credits` is not a list of credits".to_owned()) };
             let terms = Terms::read(map(credit, "terms")?)?;
-            let credit = CreditRow::read(credit, &terms, &facts, ever_undone)?;
+            let credit = CreditRow::read(credit, row, &terms, &facts, ever_undone)?;
             pending_points += terms.pending(&facts, ever_undone);
             if credit.rule == BASE {
                 cycle_start = Some(terms.cycle_start);
@@ -402,7 +402,7 @@ impl OrderRow {
 }
 
 impl CreditRow {
-    fn read(row: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
+    fn read(row: &Row, order: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
         Ok(Self {
             rule: text(row, "rule")?.to_owned(),
             posted: legs(row, "posted")?,
@@ -417,7 +417,7 @@ impl CreditRow {
             dates: Dates::of(terms),
             last_credit_seq: u64::try_from(count(row, "last_credit_seq", 0)?).unwrap_or(0),
             generation: count(row, "generation", 0)?,
-            deserves: terms.deserved_with(facts, ever_undone)?,
+            deserves: terms.deserved_with(facts, &terms.rules.matched(order)?, ever_undone)?,
             keeps: terms.keeps(facts),
             only_expiry_writes_off: terms.negative_balance == NegativeBalance::Allow,
             takes_expired_too: terms.reverse_expired,

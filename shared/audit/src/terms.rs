@@ -7,10 +7,11 @@ use chrono::NaiveDate;
 use crate::Row;
 use crate::facts::{Facts, Status};
 use crate::fields::{Expiry, Legs, Read, day, expiry, flag_if_any, legs_if_any, text, text_if_any};
+use crate::item_rules::Rules;
 
 /// `amount × numerator / denominator`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Fraction {
+pub(crate) struct Fraction {
     numerator: i128,
     denominator: i128,
 }
@@ -77,6 +78,7 @@ pub(crate) struct Terms<'a> {
     pub reverse_expired: bool,
     no_recredit_after_cancel: bool,
     pub late_debits_current: bool,
+    pub rules: Rules<'a>,
     pub expiry: Expiry,
     pub cycle_start: NaiveDate,
 }
@@ -98,6 +100,7 @@ impl<'a> Terms<'a> {
             reverse_expired: flag_if_any(row, "reverse_expired")?.unwrap_or(false),
             no_recredit_after_cancel: flag_if_any(row, "no_recredit_after_cancel")?.unwrap_or(false),
             late_debits_current: flag_if_any(row, "late_debits_current")?.unwrap_or(false),
+            rules: Rules::read(row)?,
             expiry: expiry(row, "expires_on")?,
             cycle_start: day(row, "cycle_start")?,
         })
@@ -112,7 +115,7 @@ impl<'a> Terms<'a> {
     }
 
     /// What the order deserves (P4, X24, X31), were it never barred.
-    pub fn deserved(&self, facts: &Facts<'_>) -> Read<Legs> {
+    pub fn deserved(&self, facts: &Facts<'_>, matched: &[i128]) -> Read<Legs> {
         if !self.earns(facts) {
             return Ok(Legs::ZERO);
         }
@@ -120,7 +123,7 @@ impl<'a> Terms<'a> {
             Amount::Fixed { legs, .. } => Ok(legs),
             Amount::Earned { rate, redeemable, qualifying, basis, round, base_first, .. } => {
                 let net = self.net_minor(facts, basis);
-                let points = |multiplier: Fraction| {
+                let points = |multiplier: Fraction, net: i128| {
                     let points = if base_first {
                         multiplier.of(rate.of(net, round), round)
                     } else {
@@ -131,14 +134,17 @@ impl<'a> Terms<'a> {
                     };
                     i64::try_from(points).map(i128::from).map_err(|_| "points leave 64 bits".to_owned())
                 };
-                Ok(Legs { redeemable: points(redeemable)?, qualifying: points(qualifying)? })
+                let legs = |of: i128, towards: i128| {
+                    Ok(Legs { redeemable: points(redeemable, of)?, qualifying: points(qualifying, towards)? })
+                };
+                if self.rules.is_empty() { legs(net, net) } else { self.rules.apply(net, matched, legs) }
             }
         }
     }
 
     /// The same, with its history: an order that was ever undone may be barred for good (X25, X28).
-    pub fn deserved_with(&self, facts: &Facts<'_>, ever_undone: bool) -> Read<Legs> {
-        if self.barred(ever_undone) { Ok(Legs::ZERO) } else { self.deserved(facts) }
+    pub fn deserved_with(&self, facts: &Facts<'_>, matched: &[i128], ever_undone: bool) -> Read<Legs> {
+        if self.barred(ever_undone) { Ok(Legs::ZERO) } else { self.deserved(facts, matched) }
     }
 
     /// Whether an order that was ever undone deserves nothing by these terms (X25, X28).
@@ -216,7 +222,7 @@ fn earns(facts: &Facts<'_>, rule: EarnWhen) -> bool {
 impl Fraction {
     const ONE: Self = Self { numerator: 1, denominator: 1 };
 
-    fn read(row: &Row, name: &str) -> Read<Self> {
+    pub fn read(row: &Row, name: &str) -> Read<Self> {
         let text = text(row, name)?;
         let (above, below) = text.split_once('/').unwrap_or((text, "1"));
         let part = |text: &str| text.parse::<i64>().ok().map(i128::from).filter(|part| (0..=PART_MAX).contains(part));
@@ -228,6 +234,11 @@ impl Fraction {
 
     fn read_or_one(row: &Row, name: &str) -> Read<Self> {
         if row.contains_key(name) { Self::read(row, name) } else { Ok(Self::ONE) }
+    }
+
+    /// The part of an amount that is not below zero, rounded down.
+    pub fn floor_of(self, amount: i128) -> i128 {
+        self.of(amount, Round::Floor)
     }
 
     fn of(self, amount: i128, round: Round) -> i128 {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use loyalty_domain::ids::{MemberId, OrderId};
+use loyalty_domain::item_rules::{Item, gathered};
 use loyalty_domain::member::Profile;
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
@@ -123,6 +124,9 @@ pub struct CanonicalOrder {
     /// The sum of the order's lines, where the shop sends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items_minor: Option<i64>,
+    /// The lines, alike ones together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Line>,
     #[serde(default)]
     pub paid_with_points_minor: i64,
     #[serde(default)]
@@ -133,6 +137,24 @@ pub struct CanonicalOrder {
     pub discount_codes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+}
+
+/// Lines of an order that are alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// What they cost together, minor units of the order's currency.
+    pub minor: i64,
+}
+
+impl From<Line> for Item {
+    fn from(line: Line) -> Self {
+        let Line { sku, category, minor } = line;
+        Self { sku, category, minor }
+    }
 }
 
 /// Who placed the order, as far as the shop says. Without phone and id the order waits (X43).
@@ -207,6 +229,7 @@ impl CanonicalOrder {
             },
             member_id,
             profile: self.customer.into_profile(),
+            items: gathered(self.items.into_iter().map(Item::from)),
             vouchers,
         }
     }
@@ -262,6 +285,7 @@ mod tests {
             refunded_minor: 100_000,
             refunded_lines_minor: Some(100_000),
             items_minor: None,
+            items: Vec::new(),
             paid_with_points_minor: 0,
             paid_with_wallet_minor: 0,
             customer: Customer {

@@ -145,6 +145,8 @@ pub struct WalletMove {
 pub struct Explanation {
     pub terms: Terms,
     pub facts: OrderFacts,
+    /// What the items of each rule of the terms cost, minor units.
+    pub matched: Vec<i64>,
     /// What the order deserves by these terms and facts.
     pub deserves: Legs,
 }

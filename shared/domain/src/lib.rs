@@ -26,6 +26,7 @@ pub mod criteria;
 pub mod daily;
 pub mod decision;
 pub mod ids;
+pub mod item_rules;
 pub mod ledger;
 pub mod lots;
 pub mod member;

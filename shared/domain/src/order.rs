@@ -4,6 +4,7 @@
 //! of [`OrderFacts`]: newer first; then, at the same instant, the one further along (I5).
 
 use crate::ids::{MemberId, OrderId, ProgrammeVersion, RuleId, TierId, VoucherId};
+use crate::item_rules::{Item, PinnedRules};
 use crate::lots::Expiry;
 use crate::member::Profile;
 use crate::money::Currency;
@@ -112,6 +113,8 @@ pub struct OrderSnapshot {
     /// `None` when the customer cannot be identified: the order waits (X43).
     pub member_id: Option<MemberId>,
     pub profile: Profile,
+    /// Its lines, alike ones together.
+    pub items: Vec<Item>,
     /// Vouchers whose codes the order names; some may be no vouchers of ours.
     pub vouchers: Vec<VoucherId>,
 }
@@ -132,6 +135,8 @@ pub struct Order {
     pub pending_points: i64,
     /// Some snapshot, stale ones included, was undone (X25, X28).
     pub ever_undone: bool,
+    /// Its lines, where rules about items concern it.
+    pub items: Vec<Item>,
     /// What it has taken from its member's wallet, minor units of the programme's currency.
     pub wallet_minor: i64,
     /// Our vouchers that it has used.
@@ -166,6 +171,7 @@ impl Order {
             counted: false,
             pending_points: 0,
             ever_undone: false,
+            items: Vec::new(),
             wallet_minor: 0,
             vouchers: Vec::new(),
         }
@@ -238,6 +244,8 @@ pub struct Terms {
     pub tier: TierId,
     pub amount: TermsAmount,
     pub reversal: ReversalRules,
+    /// Rules about its items, for its own points.
+    pub rules: PinnedRules,
     /// Until when the redeemable points are good.
     pub expiry: Expiry,
     /// The first day of the member's cycle in which the qualifying points count (X21).
@@ -292,11 +300,12 @@ impl Terms {
         stands && !barred
     }
 
-    /// What the order deserves by these terms (P4, X24, X31).
+    /// What the order deserves by these terms (P4, X24, X31). `matched` is what the items of each pinned rule cost
+    /// ([`PinnedRules::matched`]).
     ///
     /// # Errors
     /// [`Overflow`] when the points do not fit 64 bits.
-    pub fn deserved(&self, facts: &OrderFacts, ever_undone: bool) -> Result<Legs, Overflow> {
+    pub fn deserved(&self, facts: &OrderFacts, matched: &[i64], ever_undone: bool) -> Result<Legs, Overflow> {
         if !self.earned(facts, ever_undone) {
             return Ok(Legs::ZERO);
         }
@@ -312,11 +321,18 @@ impl Terms {
                 ..
             } => {
                 let net = facts.net_minor(basis, self.reversal.refund);
-                let points = |multiplier: Ratio| match round_stage {
+                let points = |multiplier: Ratio, net: i64| match round_stage {
                     RoundStage::End => rate.times(multiplier, net, round),
                     RoundStage::BaseThenEnd => multiplier.of(rate.of(net, round)?, round),
                 };
-                Ok(Legs::new(points(redeemable_multiplier)?, points(qualifying_multiplier)?))
+                let legs = |redeemable: i64, qualifying: i64| {
+                    let redeemable = points(redeemable_multiplier, redeemable)?;
+                    Ok(Legs::new(redeemable, points(qualifying_multiplier, qualifying)?))
+                };
+                if self.rules.rules.is_empty() {
+                    return legs(net, net);
+                }
+                self.rules.apply(net, matched, legs)
             }
         }
     }

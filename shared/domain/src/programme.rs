@@ -7,6 +7,7 @@ use crate::behaviour::Behaviour;
 use crate::campaign::Campaign;
 use crate::criteria::Criterion;
 use crate::ids::{ProgrammeVersion, RuleId, TierId};
+use crate::item_rules::{OfferedRule, Several};
 use crate::lots::Expiry;
 use crate::member::Member;
 use crate::money::Currency;
@@ -39,6 +40,9 @@ pub struct Programme {
     pub vouchers_return: bool,
     /// What an order is usually worth, minor units of the programme's currency (X4, X33).
     pub average_order_minor: Option<i64>,
+    /// Rules about what is in an order, and what holds where several do.
+    pub item_rules: Vec<OfferedRule>,
+    pub several_rules: Several,
     pub campaigns: Vec<Campaign>,
     pub rewards: Vec<Reward>,
     /// How long a held redemption can be confirmed, minutes.
@@ -461,6 +465,8 @@ impl Programme {
             tier_authority: TierAuthority::default(),
             vouchers_return: true,
             average_order_minor: None,
+            item_rules: Vec::new(),
+            several_rules: Several::default(),
             campaigns: Vec::new(),
             rewards: Vec::new(),
             hold_minutes: 30,

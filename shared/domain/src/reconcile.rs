@@ -8,6 +8,7 @@ use crate::advance::advance;
 use crate::campaign::{BonusWhen, Participation, TierSnapshot, join, may_join, settle};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
 use crate::ids::{MemberId, RuleId, VoucherId};
+use crate::item_rules::PinnedRules;
 use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, TierCause, takeable};
 use crate::lots::Expiry;
 use crate::member::Member;
@@ -63,6 +64,11 @@ pub fn reconcile_order(
         Merged::Changed { order, left } => (order, left),
     };
     let newest = order.facts == snapshot.facts;
+    let about_items =
+        !programme.item_rules.is_empty() || order.credits.iter().any(|it| !it.terms.rules.rules.is_empty());
+    if newest && about_items {
+        order.items.clone_from(&snapshot.items);
+    }
     let vouchers =
         match if newest { use_vouchers(programme, &mut order, &snapshot, vouchers, now) } else { Used::Is(Vec::new()) }
         {
@@ -331,7 +337,7 @@ fn pay_with_wallet(
 /// until the cancelled order is also paid (X11).
 fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
     if credit.terms.may_reverse(&order.facts) {
-        credit.terms.deserved(&order.facts, order.ever_undone)
+        credit.terms.deserved(&order.facts, &credit.terms.rules.matched(&order.items), order.ever_undone)
     } else {
         credit.settled()
     }
@@ -357,7 +363,9 @@ fn base_terms(programme: &Programme, order: &Order, member: &Member) -> Terms {
         TierMultiplier::Both => redeemable,
     };
     let amount = TermsAmount::earned(&programme.earning, redeemable, qualifying);
-    terms(programme, member, amount, programme.reversal)
+    let first = member.first_order.as_ref() == Some(&order.order_id);
+    let rules = PinnedRules::of(programme, &order.facts, &order.items, first);
+    Terms { rules, ..terms(programme, member, amount, programme.reversal) }
 }
 
 fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: ReversalRules) -> Terms {
@@ -367,6 +375,7 @@ fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: 
         tier: member.tier.clone(),
         amount,
         reversal,
+        rules: PinnedRules::default(),
         expiry: programme.expiry.of(programme.day(member.as_of)),
         cycle_start: member.cycle_start,
     }
@@ -459,6 +468,7 @@ fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overf
         (false, _) if credit.settled()?.is_zero() => Reason::OrderEarnedAgain,
         (false, _) => Reason::OrderAmountRaised,
     };
+    let matched = credit.terms.rules.matched(&order.items);
     Ok(Posting {
         kind: if takes { EntryKind::Reversal } else { given },
         order_id: Some(order.order_id.clone()),
@@ -468,9 +478,10 @@ fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overf
         request_id: None,
         note: None,
         explanation: Some(Explanation {
+            deserves: credit.terms.deserved(&order.facts, &matched, order.ever_undone)?,
             terms: credit.terms.clone(),
             facts: order.facts,
-            deserves: credit.terms.deserved(&order.facts, order.ever_undone)?,
+            matched,
         }),
         occurred_at: order.facts.updated_at,
     })

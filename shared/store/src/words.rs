@@ -9,6 +9,7 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use loyalty_domain::campaign::ParticipationState;
 use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId, VoucherId};
+use loyalty_domain::item_rules::Several;
 use loyalty_domain::ledger::{EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::money::Currency;
@@ -143,6 +144,7 @@ words!(Basis { DueMinusShipping => "due_minus_shipping", Paid => "paid", Items =
 words!(EarnWhen { Delivered => "delivered", DeliveredAndPaid => "delivered_and_paid", Placed => "placed" });
 words!(Rounding { Floor => "floor", HalfUp => "half_up", Ceil => "ceil" });
 words!(RoundStage { End => "end", BaseThenEnd => "base_then_end" });
+words!(Several { All => "all", Best => "best", First => "first" });
 words!(RefundRule { AmountProrata => "amount_prorata", LineExact => "line_exact" });
 
 macro_rules! id_words {

@@ -248,7 +248,14 @@ impl Draw {
             let member_id = named.map(member);
             let profile = Profile { phone: member_id.as_ref().map(phone), ..Profile::default() };
             let order_id = OrderId::new(format!("standard:{order}"));
-            snapshots.push(OrderSnapshot { order_id, facts, member_id, profile, vouchers: Vec::new() });
+            snapshots.push(OrderSnapshot {
+                order_id,
+                facts,
+                member_id,
+                profile,
+                items: Vec::new(),
+                vouchers: Vec::new(),
+            });
             self.next(&mut facts);
             if self.one_in(6) {
                 named = (!self.one_in(3)).then(|| self.0.random_range(0..members));

@@ -134,6 +134,7 @@ pub fn body(snapshot: &OrderSnapshot) -> String {
         refunded_minor: facts.refunded_minor,
         refunded_lines_minor: facts.refunded_lines_minor,
         items_minor: facts.items_minor,
+        items: Vec::new(),
         paid_with_points_minor: 0,
         paid_with_wallet_minor: 0,
         customer: Customer { phone: member_id.as_ref().map(phone_of), ..Customer::default() },

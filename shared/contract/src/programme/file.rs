@@ -89,6 +89,10 @@ words!(
     RoundStage { End, BaseThenEnd }
 );
 words!(
+    /// All rules, the one that brings most, or the first.
+    SeveralRules { All, Best, First }
+);
+words!(
     /// X24.
     Refund { AmountProrata, LineExact }
 );
@@ -131,6 +135,8 @@ pub struct Earning {
     pub earn_when: EarnWhen,
     pub round: Round,
     pub round_stage: RoundStage,
+    /// What holds where several `[[earning_rules]]` are about one order.
+    pub several_rules: SeveralRules,
 }
 
 /// How what was credited is taken back.
@@ -279,5 +285,6 @@ to_domain! {
     TierAuthority as domain::TierAuthority { Engine => Engine, Outside => Outside }
     RoundTo as domain::RoundTo { MonthEnd => MonthEnd, Day => Day, QuarterEnd => QuarterEnd, YearEnd => YearEnd }
     Round as loyalty_domain::points::Rounding { Floor => Floor, HalfUp => HalfUp, Ceil => Ceil }
+    SeveralRules as loyalty_domain::item_rules::Several { All => All, Best => Best, First => First }
     Refund as domain::RefundRule { AmountProrata => AmountProrata, LineExact => LineExact }
 }

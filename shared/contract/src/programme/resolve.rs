@@ -46,6 +46,7 @@ struct Content {
     redemption: living::Redemption,
     vouchers: living::Vouchers,
     tiers: Vec<file::Tier>,
+    earning_rules: Vec<living::EarningRule>,
     campaigns: Vec<living::Campaign>,
     rewards: Vec<living::Reward>,
     behaviours: Vec<living::Behaviour>,
@@ -76,6 +77,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     let (review, notices, redemption, vouchers) =
         (part("review"), part("notices"), part("redemption"), part("vouchers"));
     let tiers = sections(&mut table, "tiers", &mut found.0);
+    let earning_rules = sections(&mut table, "earning_rules", &mut found.0);
     let campaigns = sections(&mut table, "campaigns", &mut found.0);
     let rewards = sections(&mut table, "rewards", &mut found.0);
     let behaviours = sections(&mut table, "behaviours", &mut found.0);
@@ -91,6 +93,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
         redemption: section::read(redemption, "redemption", &mut found.0),
         vouchers: section::read(vouchers, "vouchers", &mut found.0),
         tiers,
+        earning_rules,
         campaigns,
         rewards,
         behaviours,
@@ -166,6 +169,7 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
     let ids: Vec<TierId> = content.tiers.iter().filter_map(|tier| tier.id.as_deref()).map(TierId::new).collect();
     let mut context = Context { currency, tiers: &ids, found };
     let mut seen = Vec::new();
+    let item_rules = context.item_rules(&content.earning_rules, &mut seen);
     let campaigns = context.campaigns(&content.campaigns, &mut seen);
     let behaviours = context.behaviours(&content.behaviours, &mut seen);
     let rewards = context.rewards(&content.rewards, &mut seen);
@@ -187,6 +191,8 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
         review,
         notices,
         average_order_minor: None,
+        item_rules,
+        several_rules: content.earning.several_rules.into(),
         campaigns,
         rewards,
         hold_minutes,

@@ -9,7 +9,7 @@ use super::settings::{PhoneField, SourceSettings};
 use super::time::instant;
 use crate::amount::{Fraction, minor_units};
 use crate::phone::{Phone, normalise};
-use crate::queue::{Customer, Source};
+use crate::queue::{Customer, Line, Source};
 
 /// Longer ids are refused: they are part of a key.
 const ID_CHARS_MAX: usize = 128;
@@ -17,6 +17,7 @@ const NAME_CHARS_MAX: usize = 100;
 const EMAIL_CHARS_MAX: usize = 254;
 const CODE_CHARS_MAX: usize = 64;
 const CODES_MAX: usize = 20;
+const ITEM_CHARS_MAX: usize = 64;
 
 pub(super) struct Context<'a> {
     pub source: Source,
@@ -137,6 +138,12 @@ pub(super) fn full_name<'a>(parts: impl IntoIterator<Item = &'a Field>) -> Optio
     let parts: Vec<String> = parts.into_iter().filter_map(Read::text).collect();
     let name: String = parts.join(" ").chars().take(NAME_CHARS_MAX).collect();
     if name.is_empty() { None } else { Some(name) }
+}
+
+/// A line by which a rule about items can tell what was bought; `None` without a name or an amount.
+pub(super) fn line(sku: &Field, category: &Field, minor: Option<i64>) -> Option<Line> {
+    let (sku, category) = (sku.short_text(ITEM_CHARS_MAX), category.short_text(ITEM_CHARS_MAX));
+    minor.filter(|_| sku.is_some() || category.is_some()).map(|minor| Line { sku, category, minor })
 }
 
 /// The codes a customer entered.

@@ -137,6 +137,7 @@ fn invoice(context: &Context<'_>, text: &str) -> Result<CanonicalOrder, ParseErr
         refunded_minor: 0,
         refunded_lines_minor: None,
         items_minor: None,
+        items: Vec::new(),
         paid_with_points_minor: 0,
         paid_with_wallet_minor: 0,
         customer: context.customer(contact),

@@ -106,6 +106,7 @@ fn order(context: &Context<'_>, text: &str) -> Result<CanonicalOrder, ParseError
         refunded_minor: 0,
         refunded_lines_minor: None,
         items_minor: None,
+        items: Vec::new(),
         paid_with_points_minor: 0,
         paid_with_wallet_minor: 0,
         customer: context.customer(contact),

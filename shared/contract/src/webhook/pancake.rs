@@ -133,6 +133,7 @@ fn canonical(context: &Context<'_>, order: &Order) -> Result<CanonicalOrder, Par
         refunded_minor: returned.min(goods_due),
         refunded_lines_minor: if returned > 0 { Some(returned) } else { None },
         items_minor: Some(goods),
+        items: Vec::new(),
         paid_with_points_minor: 0,
         paid_with_wallet_minor: 0,
         customer: context.customer(contact),

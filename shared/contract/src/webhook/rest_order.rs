@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::ParseError;
-use super::context::{Contact, Context, bounded, sum};
+use super::context::{Contact, Context, bounded, line, sum};
 use super::json::{Field, Read, list, object};
+use crate::queue::Line;
 
 /// The fields that matter, under every name they have.
 #[derive(Deserialize)]
@@ -71,6 +72,8 @@ pub(super) struct RestOrder {
     #[serde(default, deserialize_with = "object")]
     pub billing_address: Option<Person>,
     #[serde(default, deserialize_with = "list")]
+    pub line_items: Vec<LineItem>,
+    #[serde(default, deserialize_with = "list")]
     pub discount_codes: Vec<DiscountCode>,
     #[serde(default, deserialize_with = "list")]
     pub refunds: Vec<Refund>,
@@ -133,6 +136,16 @@ pub(super) struct Person {
 pub(super) struct DiscountCode {
     #[serde(default)]
     pub code: Field,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LineItem {
+    #[serde(default)]
+    sku: Field,
+    #[serde(default)]
+    price: Field,
+    #[serde(default)]
+    quantity: Field,
 }
 
 #[derive(Deserialize)]
@@ -254,6 +267,17 @@ pub(super) struct Refunded {
 }
 
 impl RestOrder {
+    /// Its lines by their SKU, at their full price: how they stand to each other is what counts. One that cannot be read
+    /// is one that no rule is about.
+    pub fn items(&self, context: &Context<'_>, currency: Currency) -> Vec<Line> {
+        let told = |item: &LineItem| {
+            let price = context.optional_amount("line_items[].price", &item.price, currency).ok().flatten()?;
+            let quantity: i64 = item.quantity.text()?.parse().ok().filter(|quantity| *quantity > 0)?;
+            line(&item.sku, &None, Some(price.saturating_mul(quantity)))
+        };
+        self.line_items.iter().take(super::LIST_MAX).filter_map(told).collect()
+    }
+
     pub fn refunded(
         &self,
         context: &Context<'_>,

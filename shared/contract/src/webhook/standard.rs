@@ -6,11 +6,11 @@
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
 
-use super::context::{Contact, Context, bounded, codes, full_name, not_negative};
+use super::context::{Contact, Context, bounded, codes, full_name, line, not_negative};
 use super::json::{Field, Read, list};
 use super::time::day;
 use super::{Delivery, ParseError};
-use crate::queue::{CanonicalOrder, Customer};
+use crate::queue::{CanonicalOrder, Customer, Line};
 
 /// Types that a later release takes; until then they are refused by name.
 const LATER_TYPES: [&str; 2] = ["customer.changed", "customer.tier_changed"];
@@ -82,6 +82,10 @@ pub(super) struct Person {
 #[derive(Deserialize)]
 struct Item {
     #[serde(default)]
+    sku: Field,
+    #[serde(default)]
+    category: Field,
+    #[serde(default)]
     amount: Field,
 }
 
@@ -126,6 +130,7 @@ fn order(context: &Context<'_>, order: Order) -> Result<CanonicalOrder, ParseErr
         refunded_minor: context.positive_amount("refunded", &order.refunded, currency)?,
         refunded_lines_minor: None,
         items_minor: items_minor(context, &order.items, currency)?,
+        items: lines(context, &order.items, currency)?,
         paid_with_points_minor: optional("paid_with_points", &order.paid_with_points)?,
         paid_with_wallet_minor: optional("paid_with_wallet", &order.paid_with_wallet)?,
         customer: match order.customer {
@@ -152,6 +157,16 @@ fn items_minor(
         }
     }
     Ok(total)
+}
+
+fn lines(
+    context: &Context<'_>,
+    items: &[Item],
+    currency: loyalty_domain::money::Currency,
+) -> Result<Vec<Line>, ParseError> {
+    let amount = |item: &Item| context.optional_amount("items[].amount", &item.amount, currency);
+    let read = |item: &Item| Ok(line(&item.sku, &item.category, amount(item)?));
+    bounded(items)?.iter().filter_map(|item| read(item).transpose()).collect()
 }
 
 /// A phone that cannot be read is no phone: the order is kept and waits for a better one (X43).

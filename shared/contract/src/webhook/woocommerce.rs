@@ -1,14 +1,15 @@
 //! WooCommerce's `order.*`: the REST v3 order, bare. There is no payment status and no delivery: paid is a date, and
 //! completed is as far as an order goes. A cash-on-delivery order is "processing" before it is paid.
 
+use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
 
-use super::context::{Contact, Context, bounded, codes, full_name, other_topic, sum};
+use super::context::{Contact, Context, bounded, codes, full_name, line, other_topic, sum};
 use super::json::{Field, Read, list, object};
 use super::time::instant;
 use super::{Delivery, ParseError};
-use crate::queue::CanonicalOrder;
+use crate::queue::{self, CanonicalOrder};
 
 #[derive(Deserialize)]
 struct Wrapped {
@@ -73,6 +74,8 @@ struct Address {
 #[derive(Deserialize)]
 struct Line {
     #[serde(default)]
+    sku: Field,
+    #[serde(default)]
     total: Field,
     #[serde(default)]
     total_tax: Field,
@@ -106,6 +109,15 @@ pub(super) fn parse(context: &Context<'_>, topic: Option<&str>, text: &str) -> R
         return Ok(Delivery::ignored("a refund is a hint: the order itself follows"));
     }
     canonical(context, &order).map(Delivery::order)
+}
+
+impl Line {
+    /// By its SKU: an order of WooCommerce names no categories. One that cannot be read is one that no rule is about.
+    fn told(&self, context: &Context<'_>, currency: Currency) -> Option<queue::Line> {
+        let amount = |field| context.optional_amount("line_items[].total", field, currency).ok().flatten();
+        let minor = amount(&self.total)?.saturating_add(amount(&self.total_tax).unwrap_or(0));
+        line(&self.sku, &None, Some(minor))
+    }
 }
 
 fn canonical(context: &Context<'_>, order: &Order) -> Result<CanonicalOrder, ParseError> {
@@ -143,6 +155,7 @@ fn canonical(context: &Context<'_>, order: &Order) -> Result<CanonicalOrder, Par
         refunded_minor: refunded,
         refunded_lines_minor: None,
         items_minor: if order.line_items.is_empty() { None } else { Some(lines) },
+        items: order.line_items.iter().filter_map(|line| line.told(context, currency)).collect(),
         paid_with_points_minor: 0,
         paid_with_wallet_minor: 0,
         customer: context.customer(contact),

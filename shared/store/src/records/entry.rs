@@ -43,6 +43,9 @@ struct EntryRecord {
     terms: Option<TermsRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     facts: Option<FactsRecord>,
+    /// What the items of each rule of the terms cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    matched: Vec<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deserves: Option<LegsRecord>,
     programme_version: Text<ProgrammeVersion>,
@@ -115,6 +118,7 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         participations: participations.iter().map(NotedRecord::from).collect(),
         terms: explanation.as_ref().map(|explanation| (&explanation.terms).into()),
         facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
+        matched: explanation.as_ref().map(|explanation| explanation.matched.clone()).unwrap_or_default(),
         deserves: explanation.as_ref().map(|explanation| explanation.deserves.into()),
         programme_version: Text(programme_version.clone()),
         occurred_at: Text(*occurred_at),
@@ -126,7 +130,8 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
     let record: EntryRecord = serde_dynamo::aws_sdk_dynamodb_1::from_item(item)?;
     let explanation = match (record.terms, record.facts, record.deserves) {
         (Some(terms), Some(facts), Some(deserves)) => {
-            Some(Explanation { terms: terms.try_into()?, facts: facts.into(), deserves: deserves.into() })
+            let matched = record.matched;
+            Some(Explanation { terms: terms.try_into()?, facts: facts.into(), matched, deserves: deserves.into() })
         }
         (None, None, None) => None,
         _ => return Err(Unreadable::Pair("terms", "facts and deserves")),

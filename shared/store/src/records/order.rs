@@ -1,6 +1,7 @@
 //! Rows of `orders`.
 
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
+use loyalty_domain::item_rules;
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::order::{Credit, Order, Owner, Terms};
 use loyalty_domain::time::Instant;
@@ -27,6 +28,8 @@ struct OrderRecord {
     #[serde(default, skip_serializing_if = "is_default")]
     pending_points: i64,
     ever_undone: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    items: Vec<ItemRecord>,
     #[serde(default, skip_serializing_if = "is_default")]
     wallet_minor: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -49,6 +52,28 @@ struct CreditRecord {
     generation: u32,
 }
 
+#[derive(Serialize, Deserialize)]
+struct ItemRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sku: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
+    minor: i64,
+}
+
+impl From<&item_rules::Item> for ItemRecord {
+    fn from(item: &item_rules::Item) -> Self {
+        Self { sku: item.sku.clone(), category: item.category.clone(), minor: item.minor }
+    }
+}
+
+impl From<ItemRecord> for item_rules::Item {
+    fn from(record: ItemRecord) -> Self {
+        let ItemRecord { sku, category, minor } = record;
+        Self { sku, category, minor }
+    }
+}
+
 pub(crate) fn encode(order: &Order, revision: u64) -> Item {
     let Order {
         order_id,
@@ -59,6 +84,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         counted,
         pending_points,
         ever_undone,
+        items,
         wallet_minor,
         vouchers,
     } = order;
@@ -73,6 +99,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         counted: *counted,
         pending_points: *pending_points,
         ever_undone: *ever_undone,
+        items: items.iter().map(ItemRecord::from).collect(),
         wallet_minor: *wallet_minor,
         vouchers: vouchers.iter().cloned().map(Text).collect(),
     })
@@ -94,6 +121,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         counted: record.counted,
         pending_points: record.pending_points,
         ever_undone: record.ever_undone,
+        items: record.items.into_iter().map(Into::into).collect(),
         wallet_minor: record.wallet_minor,
         vouchers: record.vouchers.into_iter().map(|text| text.0).collect(),
     };

@@ -4,7 +4,8 @@
 //! defaults are therefore part of the format: a changed default would change what old rows say.
 
 use chrono::NaiveDate;
-use loyalty_domain::ids::{ProgrammeVersion, TierId};
+use loyalty_domain::ids::{ProgrammeVersion, RuleId, TierId};
+use loyalty_domain::item_rules::{Effect, ItemRule, PinnedRules, Several};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderFacts, OrderStatus, PaymentStatus, Terms, TermsAmount};
@@ -55,6 +56,69 @@ pub(super) struct TermsRecord {
     no_recredit_after_cancel: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     late_debits_current: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    several_rules: Text<Several>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<RuleRecord>,
+}
+
+/// A rule about items: exactly one of `factor`, `excludes` and `adds`.
+#[derive(Serialize, Deserialize)]
+struct RuleRecord {
+    rule: Text<RuleId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    skus: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    categories: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    order_min_minor: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    factor: Option<Text<Ratio>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    qualifying_too: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    excludes: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    adds: Option<LegsRecord>,
+}
+
+impl From<&ItemRule> for RuleRecord {
+    fn from(rule: &ItemRule) -> Self {
+        let ItemRule { id, skus, categories, order_min_minor, effect } = rule;
+        let mut record = Self {
+            rule: Text(id.clone()),
+            skus: skus.clone(),
+            categories: categories.clone(),
+            order_min_minor: *order_min_minor,
+            factor: None,
+            qualifying_too: false,
+            excludes: false,
+            adds: None,
+        };
+        match *effect {
+            Effect::Multiply { factor, qualifying_too } => {
+                (record.factor, record.qualifying_too) = (Some(Text(factor)), qualifying_too);
+            }
+            Effect::Exclude => record.excludes = true,
+            Effect::Add { legs } => record.adds = Some(legs.into()),
+        }
+        record
+    }
+}
+
+impl TryFrom<RuleRecord> for ItemRule {
+    type Error = Unreadable;
+
+    fn try_from(record: RuleRecord) -> Result<Self, Unreadable> {
+        let effect = match (record.factor, record.excludes, record.adds) {
+            (Some(factor), false, None) => Effect::Multiply { factor: factor.0, qualifying_too: record.qualifying_too },
+            (None, true, None) => Effect::Exclude,
+            (None, false, Some(legs)) => Effect::Add { legs: legs.into() },
+            _ => return Err(Unreadable::Pair("factor", "adds")),
+        };
+        let RuleRecord { rule, skus, categories, order_min_minor, .. } = record;
+        Ok(Self { id: rule.0, skus, categories, order_min_minor, effect })
+    }
 }
 
 fn multiplier(ratio: Ratio) -> Option<Text<Ratio>> {
@@ -63,7 +127,7 @@ fn multiplier(ratio: Ratio) -> Option<Text<Ratio>> {
 
 impl From<&Terms> for TermsRecord {
     fn from(terms: &Terms) -> Self {
-        let Terms { programme_version, currency, tier, amount, reversal, expiry, cycle_start } = terms;
+        let Terms { programme_version, currency, tier, amount, reversal, rules, expiry, cycle_start } = terms;
         let mut record = Self {
             programme_version: Text(programme_version.clone()),
             currency: Text(*currency),
@@ -85,6 +149,8 @@ impl From<&Terms> for TermsRecord {
             reverse_expired: reversal.reverse_expired,
             no_recredit_after_cancel: reversal.no_recredit_after_cancel,
             late_debits_current: reversal.late_debits_current,
+            several_rules: Text(rules.several),
+            rules: rules.rules.iter().map(RuleRecord::from).collect(),
         };
         match *amount {
             TermsAmount::Earned {
@@ -145,6 +211,10 @@ impl TryFrom<TermsRecord> for Terms {
                 reverse_expired: record.reverse_expired,
                 no_recredit_after_cancel: record.no_recredit_after_cancel,
                 late_debits_current: record.late_debits_current,
+            },
+            rules: PinnedRules {
+                several: record.several_rules.0,
+                rules: record.rules.into_iter().map(ItemRule::try_from).collect::<Result<_, _>>()?,
             },
             expiry: record.expires_on.0,
             cycle_start: record.cycle_start.0,

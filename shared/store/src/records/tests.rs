@@ -4,6 +4,7 @@
 use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::criteria::CycleSums;
 use loyalty_domain::ids::TierId;
+use loyalty_domain::item_rules::{Effect, ItemRule, PinnedRules, Several};
 use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Reason};
 use loyalty_domain::lots::{Expiry, Lot, Lots};
 use loyalty_domain::member::{Member, Profile};
@@ -57,6 +58,7 @@ fn base() -> Terms {
             round_stage: Default::default(),
         },
         reversal: ReversalRules::default(),
+        rules: PinnedRules::default(),
         expiry: Expiry::On("2027-11-30".parse().unwrap()),
         cycle_start: "2026-11-23".parse().unwrap(),
     }
@@ -110,7 +112,12 @@ fn entry() -> Entry {
             used: 1,
             state: ParticipationState::Completed,
         }],
-        explanation: Some(Explanation { terms: base(), facts: facts(), deserves: Legs::new(18_333, 12_222) }),
+        explanation: Some(Explanation {
+            terms: base(),
+            facts: facts(),
+            matched: Vec::new(),
+            deserves: Legs::new(18_333, 12_222),
+        }),
         programme_version: VERSION.into(),
         occurred_at: at("2026-11-23T01:15:27.250Z"),
         recorded_at: at("2026-11-23T01:15:34.250Z"),
@@ -220,7 +227,36 @@ fn terms_other_than_the_defaults_are_kept() {
         round: loyalty_domain::points::Rounding::HalfUp,
         round_stage: loyalty_domain::programme::RoundStage::BaseThenEnd,
     };
+    let rule = |effect| ItemRule {
+        id: "shirts".into(),
+        skus: vec!["A1".to_owned()],
+        categories: vec!["shirts".to_owned()],
+        order_min_minor: 500_000,
+        effect,
+    };
+    credit.terms.rules = PinnedRules {
+        several: Several::Best,
+        rules: vec![
+            rule(Effect::Multiply { factor: Ratio::new(3, 2).unwrap(), qualifying_too: true }),
+            rule(Effect::Exclude),
+            rule(Effect::Add { legs: Legs::new(5, 0) }),
+        ],
+    };
+    order.items = vec![loyalty_domain::item_rules::Item { sku: Some("A1".to_owned()), category: None, minor: 7 }];
+    (order.wallet_minor, order.facts.wallet_minor) = (9, 9);
+    order.vouchers = vec!["v_1".into()];
     assert_eq!(decode_order(encode_order(&order, 1)).unwrap().row, order);
+    let mut entry = entry();
+    entry.explanation.as_mut().unwrap().matched = vec![500_000, 300_000];
+    assert_eq!(decode_entry(encode_entry(&entry)).unwrap(), entry);
+}
+
+#[test]
+fn what_was_done_in_a_cycle_is_kept() {
+    let mut member = member();
+    member.cycle.behaviours = [("combo".into(), 2), ("review".into(), 1)].into();
+    (member.lost_tier, member.tier_told_at) = (Some("gold".into()), Some(at("2026-12-23T01:15:27.250Z")));
+    assert_eq!(decode_member(encode_member(&member, 1, &programme())).unwrap().row, member);
 }
 
 #[test]

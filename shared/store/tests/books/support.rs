@@ -51,6 +51,7 @@ pub fn order(id: &str) -> OrderSnapshot {
             wallet_minor: 0,
         },
         member_id: Some(AN.into()),
+        items: Vec::new(),
         vouchers: Vec::new(),
         profile: Profile {
             name: Some("Nguyễn Văn An".to_owned()),

@@ -1,0 +1,149 @@
+//! Rules about what is in an order: multiplied, excluded and added to; above an amount, first orders, hours of the day.
+
+use chrono::Duration;
+use loyalty_domain::item_rules::{Item, gathered};
+use loyalty_domain::order::{OrderSnapshot, OrderStatus};
+use loyalty_domain::points::Legs;
+use loyalty_domain::programme::Programme;
+use loyalty_domain::time::Instant;
+use loyalty_tests::book::Book;
+use loyalty_tests::build::{at, delivered};
+
+use crate::living::{monday, preset};
+
+fn programme(rules: &str) -> Programme {
+    preset("cnv-retail", rules)
+}
+
+fn rule(id: &str, what: &str) -> String {
+    format!("[[earning_rules]]\nid = \"{id}\"\nname = \"{id}\"\n{what}\n")
+}
+
+/// An order of these lines: SKU, category, amount.
+fn order(id: &str, lines: &[(&str, &str, i64)], now: Instant) -> OrderSnapshot {
+    let mut order = delivered(id, lines.iter().map(|(_, _, minor)| minor).sum(), now);
+    let item = |(sku, category, minor): &(&str, &str, i64)| Item {
+        sku: Some((*sku).to_owned()),
+        category: Some((*category).to_owned()),
+        minor: *minor,
+    };
+    order.items = gathered(lines.iter().map(item));
+    order
+}
+
+/// What one order is posted, by a book that is proved.
+fn earned(programme: &Programme, order: &OrderSnapshot) -> (i64, i64) {
+    let mut book = Book::default();
+    posted(&mut book, programme, order)
+}
+
+fn posted(book: &mut Book, programme: &Programme, order: &OrderSnapshot) -> (i64, i64) {
+    book.deliver(programme, order, order.facts.updated_at);
+    assert_eq!(book.audit().findings, []);
+    let Legs { redeemable, qualifying } = book.posted(order.order_id.as_str());
+    (redeemable.0, qualifying.0)
+}
+
+const SHIRT_AND_BOOK: [(&str, &str, i64); 2] = [("A1", "shirts", 300_000), ("B1", "books", 200_000)];
+
+#[test]
+fn a_category_or_an_sku_earns_more() {
+    let shirts = programme(&rule("shirts", "categories = [\"shirts\"]\nmultiply = 2"));
+    assert_eq!(earned(&shirts, &order("o", &SHIRT_AND_BOOK, monday())), (80, 50), "30 × 2 + 20; tier points stay (X2)");
+    let both = "skus = [\"B1\"]\nmultiply = \"1.5\"\nmultiply_qualifying = true";
+    assert_eq!(earned(&programme(&rule("b", both)), &order("o", &SHIRT_AND_BOOK, monday())), (60, 60));
+    assert_eq!(earned(&shirts, &order("o", &[("B1", "books", 200_000)], monday())), (20, 20));
+}
+
+/// X31: floored once, at the end. 129.900đ × 1,5 on 64.950đ of it: 16,2375 points.
+#[test]
+fn rules_floor_once_at_the_end() {
+    let half = programme(&rule("half", "skus = [\"A\"]\nmultiply = \"1.5\""));
+    assert_eq!(earned(&half, &order("o", &[("A", "", 64_950), ("B", "", 64_950)], monday())), (16, 12));
+}
+
+#[test]
+fn excluded_items_earn_nothing_whatever_else_holds() {
+    let rules = rule("cards", "categories = [\"gift-cards\"]\nexclude = true") + &rule("all", "multiply = 2");
+    let programme = programme(&rules);
+    let lines = [("A1", "shirts", 300_000), ("G", "gift-cards", 200_000)];
+    assert_eq!(earned(&programme, &order("o", &lines, monday())), (60, 30), "the rest is doubled");
+    assert_eq!(earned(&programme, &order("o", &[("G", "gift-cards", 200_000)], monday())), (0, 0));
+}
+
+#[test]
+fn points_on_top_come_once_and_go_with_the_order() {
+    let programme = programme(&rule("new", "skus = [\"A1\"]\nadd_points = 25\nadd_qualifying_points = 5"));
+    let mut book = Book::default();
+    assert_eq!(posted(&mut book, &programme, &order("o", &SHIRT_AND_BOOK, monday())), (75, 55));
+    let mut cancelled = order("o", &SHIRT_AND_BOOK, monday() + Duration::hours(1));
+    cancelled.facts.status = OrderStatus::Cancelled;
+    assert_eq!(posted(&mut book, &programme, &cancelled), (0, 0));
+}
+
+/// X24: a discount or a return is shared by the lines as their prices stand to each other.
+#[test]
+fn a_partial_return_takes_its_part_of_what_the_rules_brought() {
+    let programme = programme(&rule("shirts", "categories = [\"shirts\"]\nmultiply = 2"));
+    let mut book = Book::default();
+    assert_eq!(posted(&mut book, &programme, &order("o", &SHIRT_AND_BOOK, monday())), (80, 50));
+    let mut returned = order("o", &SHIRT_AND_BOOK, monday() + Duration::hours(1));
+    returned.facts.refunded_minor = 250_000;
+    assert_eq!(posted(&mut book, &programme, &returned), (40, 25), "half of it");
+    let mut returned = order("o", &SHIRT_AND_BOOK, monday() + Duration::hours(2));
+    returned.facts.refunded_minor = 500_000;
+    assert_eq!(posted(&mut book, &programme, &returned), (0, 0));
+}
+
+#[test]
+fn the_smallest_order_the_first_order_and_the_hours() {
+    let least = programme(&rule("least", "multiply = 2\nmin_order = 500000"));
+    assert_eq!(earned(&least, &order("o", &SHIRT_AND_BOOK, monday())), (100, 50));
+    assert_eq!(earned(&least, &order("o", &[("A1", "shirts", 499_999)], monday())), (49, 49));
+    let first = programme(&rule("first", "multiply = 3\nfirst_order = true"));
+    let mut book = Book::default();
+    assert_eq!(posted(&mut book, &first, &order("1", &SHIRT_AND_BOOK, monday())), (150, 50));
+    assert_eq!(posted(&mut book, &first, &order("2", &SHIRT_AND_BOOK, monday() + Duration::hours(1))), (50, 50));
+    let night = programme(&rule("night", "multiply = 2\nfrom_hour = \"22:00\"\nuntil_hour = \"02:00\""));
+    for (time, points) in [("21:59", 50), ("22:00", 100), ("01:59", 100), ("02:00", 50)] {
+        let placed = at(&format!("2026-11-23T{time}:00+07:00"));
+        assert_eq!(earned(&night, &order("o", &SHIRT_AND_BOOK, placed)).0, points, "{time} in the programme's zone");
+    }
+    let weekend = programme(&rule("weekend", "multiply = 2\nweekdays = [\"sat\", \"sun\"]"));
+    assert_eq!(earned(&weekend, &order("o", &SHIRT_AND_BOOK, monday())).0, 50);
+    assert_eq!(earned(&weekend, &order("o", &SHIRT_AND_BOOK, monday() + Duration::days(5))).0, 100);
+    let window = "starts_at = \"2026-11-23T00:00:00+07:00\"\nends_at = \"2026-11-24T00:00:00+07:00\"";
+    let day = programme(&rule("day", &format!("multiply = 2\n{window}")));
+    assert_eq!(earned(&day, &order("o", &SHIRT_AND_BOOK, monday())).0, 100);
+    assert_eq!(earned(&day, &order("o", &SHIRT_AND_BOOK, at("2026-11-24T00:00:00+07:00"))).0, 50, "X7: local midnight");
+}
+
+#[test]
+fn several_rules_all_the_best_or_the_first() {
+    let rules = rule("all-double", "multiply = 2") + &rule("shirts", "categories = [\"shirts\"]\nmultiply = 5");
+    let by = |several| {
+        let mut programme = programme(&rules);
+        programme.several_rules = several;
+        earned(&programme, &order("o", &SHIRT_AND_BOOK, monday())).0
+    };
+    use loyalty_domain::item_rules::Several;
+    assert_eq!(by(Several::All), 50 + 50 + 120);
+    assert_eq!(by(Several::Best), 50 + 120);
+    assert_eq!(by(Several::First), 50 + 50);
+}
+
+/// I9: what the programme says later changes nothing about an order that has earned.
+#[test]
+fn rules_are_pinned_with_the_order() {
+    let mut book = Book::default();
+    let before = programme(&rule("shirts", "categories = [\"shirts\"]\nmultiply = 2"));
+    let after = programme(&rule("shirts", "categories = [\"shirts\"]\nmultiply = 7"));
+    assert_eq!(posted(&mut book, &before, &order("o", &SHIRT_AND_BOOK, monday())), (80, 50));
+    let raised = [("A1", "shirts", 400_000), ("B1", "books", 200_000)];
+    let later = monday() + Duration::hours(1);
+    assert_eq!(posted(&mut book, &after, &order("o", &raised, later)), (100, 60));
+    let none = preset("cnv-retail", "");
+    let mut returned = order("o", &raised, later + Duration::hours(1));
+    returned.facts.refunded_minor = 300_000;
+    assert_eq!(posted(&mut book, &none, &returned), (50, 30));
+}
