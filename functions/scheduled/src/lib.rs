@@ -5,6 +5,8 @@
 //! done only when both are. So a run of any size goes on where it was killed, and one that is late, twice or overlaps
 //! itself changes nothing twice (F21): a member is enrolled once, a day is told once, a message has the id of what it
 //! tells. "Now" is the instant the schedule was due, never the machine's.
+//!
+//! A page's members are first looked at together, and those for whom there is nothing to do cost no more than that.
 
 mod page;
 mod queue;
@@ -34,7 +36,7 @@ pub use queue::{QueueError, Runs};
 
 /// The variable that names the queue of pages.
 pub const RUNS_QUEUE_URL: &str = "RUNS_QUEUE_URL";
-/// Members or vouchers of one page.
+/// Members or vouchers of one page: two rows of each are read in one request, and it takes 100.
 pub const PAGE_MAX: i32 = 50;
 /// How many of a page are worked at once.
 const AT_ONCE_MAX: usize = 8;
@@ -46,6 +48,8 @@ pub struct Scheduled {
     pub programmes: Arc<ProgrammeFile>,
     pub outbox: Outbox,
     pub runs: Runs,
+    /// Members or vouchers of one page; [`PAGE_MAX`] unless somebody knows better.
+    pub page_max: i32,
 }
 
 /// Why a run did not go on. It comes again.
@@ -89,6 +93,7 @@ impl Scheduled {
             programmes: Arc::new(programmes),
             outbox: Outbox::new(client, &table_prefix),
             runs: Runs::new(aws_sdk_sqs::Client::new(&sdk), queue_url),
+            page_max: PAGE_MAX,
         })
     }
 
@@ -100,9 +105,7 @@ impl Scheduled {
         let mut answer = SqsBatchResponse::default();
         match serde_json::from_value(event).map_err(RunError::NotOurs)? {
             Invocation::Fired(fired) => {
-                let programme = &self.programmes.at(fired.at).programme;
-                let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
-                let pages = first_pages(fired, live.map(|campaign| campaign.id.to_string()));
+                let pages = self.first_pages(fired).await?;
                 self.runs.queue(&pages).await?;
                 tracing::info!(schedule = ?fired.schedule, at = %fired.at, pages = pages.len(), "a run begins");
             }
@@ -121,6 +124,28 @@ impl Scheduled {
             }
         }
         Ok(answer)
+    }
+
+    /// The first pages of a run: of those shards where there is somebody. Looking is cheaper than a message each.
+    async fn first_pages(&self, fired: Fired) -> Result<Vec<Page>, StoreError> {
+        let programme = &self.programmes.at(fired.at).programme;
+        let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
+        let mut pages = Vec::new();
+        for page in first_pages(fired, live.map(|campaign| campaign.id.to_string())) {
+            if self.somebody(&page).await? {
+                pages.push(page);
+            }
+        }
+        Ok(pages)
+    }
+
+    async fn somebody(&self, page: &Page) -> Result<bool, StoreError> {
+        let today = self.programmes.at(page.at).programme.day(page.at);
+        Ok(match page.work {
+            Work::Campaign { .. } => !self.books.audience(&page.shard, None, 1).await?.0.is_empty(),
+            Work::Members => !self.books.members_due(&page.shard, today, 1).await?.is_empty(),
+            Work::Vouchers => !self.books.vouchers_due(&page.shard, today, 1).await?.is_empty(),
+        })
     }
 
     /// Works one page and queues the one after it.
@@ -150,17 +175,18 @@ impl Scheduled {
         after: Option<&str>,
     ) -> Result<(usize, Option<Page>), RunError> {
         let id = RuleId::new(campaign);
-        if self.programmes.at(page.at).programme.campaign(&id).is_none() {
-            return Err(RunError::NoCampaign(campaign.to_owned()));
-        }
-        let (members, more) = self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), PAGE_MAX).await?;
+        let programme = &self.programmes.at(page.at).programme;
+        let Some(known) = programme.campaign(&id) else { return Err(RunError::NoCampaign(campaign.to_owned())) };
+        let (members, more) =
+            self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), self.page_max).await?;
         let last = members.last().filter(|_| more).map(ToString::to_string);
-        let (at, count) = (page.at, members.len());
-        self.each(members, move |scheduled, member_id| {
-            let id = id.clone();
-            async move { scheduled.enrol(&id, member_id, at).await }
-        })
-        .await?;
+        let (at, count, budget) = (page.at, members.len(), known.budget_points.is_some());
+        // Everybody who is enrolled writes the budget's row: several at once would only lose races against each other.
+        let at_once = if budget { 1 } else { AT_ONCE_MAX };
+        let concerns = self.books.look(members, Some(&id)).await?;
+        let concerns = concerns.into_iter().map(|concerns| Concerns { budget, ..concerns });
+        self.each(at_once, concerns, move |scheduled, concerns| async move { scheduled.enrol(&concerns, at).await })
+            .await?;
         let work = |after| Work::Campaign { campaign: campaign.to_owned(), after: Some(after) };
         Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
     }
@@ -168,31 +194,39 @@ impl Scheduled {
     /// Members leave the list as they are done, so the next page asks the same again.
     async fn members(&self, page: &Page) -> Result<(usize, Option<Page>), RunError> {
         let today = self.programmes.at(page.at).programme.day(page.at);
-        let members = self.books.members_due(&page.shard, today, PAGE_MAX).await?;
+        let members = self.books.members_due(&page.shard, today, self.page_max).await?;
         let (at, count) = (page.at, members.len());
-        self.each(members, move |scheduled, member_id| async move { scheduled.day(member_id, at).await }).await?;
+        let concerns = self.books.look(members, None).await?.into_iter();
+        self.each(AT_ONCE_MAX, concerns, move |scheduled, concerns| async move { scheduled.day(&concerns, at).await })
+            .await?;
         Ok((count, (count > 0).then(|| page.clone())))
     }
 
     async fn vouchers(&self, page: &Page) -> Result<(usize, Option<Page>), RunError> {
         let today = self.programmes.at(page.at).programme.day(page.at);
-        let vouchers = self.books.vouchers_due(&page.shard, today, PAGE_MAX).await?;
+        let vouchers = self.books.vouchers_due(&page.shard, today, self.page_max).await?;
         let (at, count) = (page.at, vouchers.len());
-        self.each(vouchers, move |scheduled, id| async move { scheduled.voucher(id, at).await }).await?;
+        let vouchers = vouchers.into_iter();
+        self.each(AT_ONCE_MAX, vouchers, move |scheduled, id| async move { scheduled.voucher(id, at).await }).await?;
         Ok((count, (count > 0).then(|| page.clone())))
     }
 
     /// Works several at once. All are tried, so that one that cannot be done stops nobody else.
-    async fn each<K, F>(&self, keys: Vec<K>, work: impl Fn(Self, K) -> F) -> Result<(), RunError>
+    async fn each<T, F>(
+        &self,
+        at_once: usize,
+        mut all: impl Iterator<Item = T>,
+        work: impl Fn(Self, T) -> F,
+    ) -> Result<(), RunError>
     where
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
-        let (mut keys, mut running, mut failed) = (keys.into_iter(), JoinSet::new(), 0);
+        let (mut running, mut failed) = (JoinSet::new(), 0);
         loop {
-            while running.len() < AT_ONCE_MAX
-                && let Some(key) = keys.next()
+            while running.len() < at_once
+                && let Some(one) = all.next()
             {
-                running.spawn(work(self.clone(), key));
+                running.spawn(work(self.clone(), one));
             }
             match running.join_next().await {
                 None if failed == 0 => return Ok(()),
@@ -208,26 +242,22 @@ impl Scheduled {
     }
 
     /// Enrols one member, and invites them where they have participations left (C2, C9).
-    async fn enrol(&self, campaign: &RuleId, member_id: MemberId, at: Instant) -> Result<(), StoreError> {
+    async fn enrol(&self, concerns: &Concerns, at: Instant) -> Result<(), StoreError> {
         let programme = &self.programmes.at(at).programme;
-        let Some(campaign) = programme.campaign(campaign) else { return Ok(()) };
-        let concerns = Concerns {
-            campaign: Some(campaign.id.clone()),
-            budget: campaign.budget_points.is_some(),
-            ..Concerns::member(member_id)
-        };
+        let campaign = concerns.campaign.as_ref().and_then(|campaign| programme.campaign(campaign));
+        let Some(campaign) = campaign else { return Ok(()) };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let enrolment = enrol(programme, campaign, member.clone(), rows.participation, rows.reserved_points, at)?;
             let invited = enrolment.invitation.map(|invited| invitation(&member, &invited, programme, at));
             Ok((invited, enrolment.decision))
         };
-        let invited: Option<Message> = self.books.command(programme, &concerns, decide).await?;
+        let invited: Option<Message> = self.books.command(programme, concerns, decide).await?;
         self.put(invited.as_slice()).await
     }
 
     /// Brings one member to the day and tells what is due (D3). What is told is kept before the row says that it was.
-    async fn day(&self, member_id: MemberId, at: Instant) -> Result<(), StoreError> {
+    async fn day(&self, concerns: &Concerns, at: Instant) -> Result<(), StoreError> {
         let programme = &self.programmes.at(at).programme;
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
@@ -235,12 +265,11 @@ impl Scheduled {
             let told = self.told(programme, &day, at);
             Ok((told, day.decision))
         };
-        let concerns = Concerns::member(member_id);
         let keep = |told: &Vec<Message>| -> Pending {
             let (scheduled, told) = (self.clone(), told.clone());
             Box::pin(async move { scheduled.put(&told).await })
         };
-        self.books.command_after(programme, &concerns, decide, keep).await?;
+        self.books.command_after(programme, concerns, decide, keep).await?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::commit::{Condition, Write};
 use crate::item::sealed;
 use crate::read::readable;
+use crate::rows::Key;
 use crate::words::Text;
 use crate::{Books, Consistency, StoreError, Table};
 
@@ -34,7 +35,7 @@ struct BudgetRecord {
 
 impl Books {
     pub(crate) async fn budget(&self, campaign: &RuleId) -> Result<Budget, StoreError> {
-        let item = self.get(Table::Participations, campaign.as_str(), Some(BUDGET), Consistency::Strong).await?;
+        let item = self.get(Key::participation(campaign, &MemberId::new(BUDGET)), Consistency::Strong).await?;
         let Some(item) = item else { return Ok(Budget { campaign: Some(campaign.clone()), ..Budget::default() }) };
         let record = serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(Into::into);
         let record: BudgetRecord = readable(Table::Participations, campaign.as_str(), record)?;

@@ -17,10 +17,10 @@ use crate::budget::Budget;
 use crate::commit::{Condition, Failure, Write, pause};
 use crate::read::readable;
 use crate::records::{
-    decode_participation, decode_request, encode_entry, encode_member, encode_participation, encode_request,
-    encode_voucher,
+    decode_member, decode_participation, decode_request, encode_entry, encode_member, encode_participation,
+    encode_request, encode_voucher,
 };
-use crate::rows::Slot;
+use crate::rows::{Key, Slot, slot_of};
 use crate::{Books, Consistency, StoreError, Table};
 
 /// Something that is being done: boxed, so that whoever awaits it can be moved between threads.
@@ -35,13 +35,22 @@ pub struct Concerns {
     pub history: bool,
     /// Read the member's participation in this campaign, active or not.
     pub campaign: Option<RuleId>,
-    /// And what is set aside of the campaign's budget.
+    /// And what is set aside of the campaign's budget, unless the member has a participation already.
     pub budget: bool,
+    /// What was seen of the rows before; the command begins with it.
+    pub seen: Option<Seen>,
+}
+
+/// The rows of a member as they were seen with others' ([`Books::look`]).
+#[derive(Clone, Debug)]
+pub struct Seen {
+    loaded: Loaded,
+    revisions: Revisions,
 }
 
 impl Concerns {
     pub fn member(member_id: MemberId) -> Self {
-        Self { member_id, request_id: None, history: false, campaign: None, budget: false }
+        Self { member_id, request_id: None, history: false, campaign: None, budget: false, seen: None }
     }
 
     pub fn request(member_id: MemberId, request_id: RequestId) -> Self {
@@ -67,7 +76,7 @@ pub struct Loaded {
 }
 
 /// Revisions of what was read.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Revisions {
     member: u64,
     request: u64,
@@ -108,9 +117,20 @@ impl Books {
         decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
         first: impl Fn(&T) -> Pending,
     ) -> Result<T, StoreError> {
+        let mut seen = concerns.seen.clone();
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
-            let (loaded, revisions) = self.load_for(concerns).await?;
+            let Seen { mut loaded, mut revisions } = match seen.take() {
+                Some(seen) => seen,
+                None => self.load_for(concerns).await?,
+            };
+            if let Some(campaign) = &concerns.campaign
+                && concerns.budget
+                && loaded.participation.is_none()
+            {
+                revisions.budget = self.budget(campaign).await?;
+                loaded.reserved_points = revisions.budget.reserved_points;
+            }
             let (answer, decision) = decide(loaded).map_err(StoreError::Rejected)?;
             let mut writes = self.writes_of(programme, &decision, &revisions);
             writes.extend(revisions.budget.write(&decision));
@@ -130,8 +150,40 @@ impl Books {
         Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
     }
 
+    /// Looks at several members, each with their participation in a campaign if one is named, in as few requests as
+    /// there can be. What is seen may be out of date: a write asks that it is not, and where it is, the command reads
+    /// what is really there. A row that cannot be read is not seen, and is the trouble of its own member's command.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn look(&self, members: Vec<MemberId>, campaign: Option<&RuleId>) -> Result<Vec<Concerns>, StoreError> {
+        let rows = members.iter().map(|member_id| Key::of(Table::Members, member_id.as_str()));
+        let participations = campaign
+            .into_iter()
+            .flat_map(|campaign| members.iter().map(move |member_id| Key::participation(campaign, member_id)));
+        let keys: Vec<_> = rows.chain(participations).collect();
+        let mut found = self.batch_get(&keys, Consistency::Eventual).await?;
+        let mut seen = |member_id: &MemberId| -> Result<Seen, StoreError> {
+            let mut seen = Seen { loaded: Loaded::default(), revisions: Revisions::default() };
+            let member = slot_of(&mut found, Key::of(Table::Members, member_id.as_str()), decode_member)?;
+            (seen.loaded.member, seen.revisions.member) = (member.row, member.revision);
+            if let Some(campaign) = campaign {
+                let slot = slot_of(&mut found, Key::participation(campaign, member_id), decode_participation)?;
+                seen.revisions.participations.push((campaign.clone(), slot.revision));
+                seen.loaded.participation = slot.row;
+            }
+            Ok(seen)
+        };
+        let concerns = |member_id: MemberId| Concerns {
+            seen: seen(&member_id).ok().filter(|seen| seen.loaded.member.is_some()),
+            campaign: campaign.cloned(),
+            ..Concerns::member(member_id)
+        };
+        Ok(members.into_iter().map(concerns).collect())
+    }
+
     /// Commands are rare and answer a person who waits, so they read what is really there.
-    async fn load_for(&self, concerns: &Concerns) -> Result<(Loaded, Revisions), StoreError> {
+    async fn load_for(&self, concerns: &Concerns) -> Result<Seen, StoreError> {
         let (mut loaded, mut revisions) = (Loaded::default(), Revisions::default());
         let member_id = &concerns.member_id;
         if let Some(stored) = self.member(member_id, Consistency::Strong).await? {
@@ -150,10 +202,6 @@ impl Books {
         if concerns.history {
             loaded.history = self.whole_history(member_id).await?;
         }
-        if let Some(campaign) = concerns.campaign.as_ref().filter(|_| concerns.budget) {
-            revisions.budget = self.budget(campaign).await?;
-            loaded.reserved_points = revisions.budget.reserved_points;
-        }
         let active = loaded.member.as_ref().map(|member| member.active_campaigns.clone()).unwrap_or_default();
         for campaign in active.iter().chain(concerns.campaign.iter().filter(|asked| !active.contains(asked))) {
             let Some(slot) = self.participation(campaign, member_id, Consistency::Strong).await? else { continue };
@@ -163,11 +211,11 @@ impl Books {
             }
             loaded.participations.extend(slot.row.filter(|_| active.contains(campaign)));
         }
-        Ok((loaded, revisions))
+        Ok(Seen { loaded, revisions })
     }
 
     async fn request(&self, request_id: &RequestId) -> Result<Option<Slot<Request>>, StoreError> {
-        let item = self.get(Table::Requests, request_id.as_str(), None, Consistency::Strong).await?;
+        let item = self.get(Key::of(Table::Requests, request_id.as_str()), Consistency::Strong).await?;
         let stored = item.map(|item| readable(Table::Requests, request_id.as_str(), decode_request(item)));
         Ok(stored.transpose()?.map(Slot::from))
     }
@@ -179,9 +227,8 @@ impl Books {
         member_id: &MemberId,
         consistency: Consistency,
     ) -> Result<Option<Slot<Participation>>, StoreError> {
-        let (key, sort) = (campaign.as_str(), Some(member_id.as_str()));
-        let item = self.get(Table::Participations, key, sort, consistency).await?;
-        let stored = item.map(|item| readable(Table::Participations, key, decode_participation(item)));
+        let item = self.get(Key::participation(campaign, member_id), consistency).await?;
+        let stored = item.map(|item| readable(Table::Participations, campaign.as_str(), decode_participation(item)));
         Ok(stored.transpose()?.map(Slot::from))
     }
 

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::Client;
 
 pub use apply::{Applied, OrderEvent};
-pub use commands::{Concerns, Loaded, Pending};
+pub use commands::{Concerns, Loaded, Pending, Seen};
 pub use consumed::Consumed;
 pub use error::StoreError;
 pub use read::{HISTORY_PAGE_MAX, HistoryPage};
@@ -78,6 +78,14 @@ impl Table {
             Self::Participations => "campaign",
             Self::Requests => "request_id",
             Self::Vouchers => "voucher_id",
+        }
+    }
+
+    const fn sort_key(self) -> Option<&'static str> {
+        match self {
+            Self::PointsHistory => Some("seq"),
+            Self::Participations => Some("member_id"),
+            Self::Members | Self::Orders | Self::Requests | Self::Vouchers => None,
         }
     }
 }

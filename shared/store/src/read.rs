@@ -10,6 +10,7 @@ use loyalty_domain::order::Order;
 use crate::consumed::Consumed;
 use crate::item::Item;
 use crate::records::{Unreadable, decode_entry, decode_member, decode_order};
+use crate::rows::Key;
 use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// Entries on one page of history.
@@ -35,7 +36,7 @@ impl Books {
         member_id: &MemberId,
         consistency: Consistency,
     ) -> Result<Option<Stored<Member>>, StoreError> {
-        let item = self.get(Table::Members, member_id.as_str(), None, consistency).await?;
+        let item = self.get(Key::of(Table::Members, member_id.as_str()), consistency).await?;
         item.map(|item| readable(Table::Members, member_id.as_str(), decode_member(item))).transpose()
     }
 
@@ -46,7 +47,7 @@ impl Books {
         order_id: &OrderId,
         consistency: Consistency,
     ) -> Result<Option<Stored<Order>>, StoreError> {
-        let item = self.get(Table::Orders, order_id.as_str(), None, consistency).await?;
+        let item = self.get(Key::of(Table::Orders, order_id.as_str()), consistency).await?;
         item.map(|item| readable(Table::Orders, order_id.as_str(), decode_order(item))).transpose()
     }
 
@@ -121,22 +122,14 @@ impl Books {
         answer.item.map(entry).transpose()
     }
 
-    /// One row by its key; `member_id` is the second part of it, where the table has one.
-    pub(crate) async fn get(
-        &self,
-        table: Table,
-        key: &str,
-        member_id: Option<&str>,
-        consistency: Consistency,
-    ) -> Result<Option<Item>, StoreError> {
-        let sort = member_id.map(|member_id| ("member_id".to_owned(), AttributeValue::S(member_id.to_owned())));
-        let partition = (table.partition_key().to_owned(), AttributeValue::S(key.to_owned()));
+    /// One row by its key.
+    pub(crate) async fn get(&self, key: Key<'_>, consistency: Consistency) -> Result<Option<Item>, StoreError> {
         *self.meter() += Consumed::request();
         let answer = self
             .client
             .get_item()
-            .table_name(self.table(table))
-            .set_key(Some([partition].into_iter().chain(sort).collect()))
+            .table_name(self.table(key.table))
+            .set_key(Some(key.item()))
             .consistent_read(consistency == Consistency::Strong)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

@@ -14,7 +14,7 @@ use crate::commit::pause;
 use crate::consumed::Consumed;
 use crate::item::Item;
 use crate::read::{readable, reading};
-use crate::records::{decode_member, decode_order};
+use crate::records::{Unreadable, decode_member, decode_order};
 use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// Keys in one BatchGetItem.
@@ -36,6 +36,45 @@ impl<T> Slot<T> {
 impl<T> From<Stored<T>> for Slot<T> {
     fn from(stored: Stored<T>) -> Self {
         Self { row: Some(stored.row), revision: stored.revision }
+    }
+}
+
+/// The key of a row: the second part where the table has one, which is then a member.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    pub table: Table,
+    pub key: &'a str,
+    pub member_id: Option<&'a str>,
+}
+
+impl<'a> Key<'a> {
+    pub fn of(table: Table, key: &'a str) -> Self {
+        Self { table, key, member_id: None }
+    }
+
+    pub fn participation(campaign: &'a RuleId, member_id: &'a MemberId) -> Self {
+        Self { table: Table::Participations, key: campaign.as_str(), member_id: Some(member_id.as_str()) }
+    }
+
+    pub fn item(self) -> Item {
+        let part = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
+        let second = self.table.sort_key().zip(self.member_id).map(|(name, value)| part(name, value));
+        [part(self.table.partition_key(), self.key)].into_iter().chain(second).collect()
+    }
+}
+
+/// Rows that were read, by their keys.
+pub(crate) type Found = HashMap<(Table, String, Option<String>), Item>;
+
+/// The row of a key, out of those that were read.
+pub(crate) fn slot_of<T>(
+    found: &mut Found,
+    Key { table, key, member_id }: Key<'_>,
+    decode: impl FnOnce(Item) -> Result<Stored<T>, Unreadable>,
+) -> Result<Slot<T>, StoreError> {
+    match found.remove(&(table, key.to_owned(), member_id.map(str::to_owned))) {
+        Some(item) => readable(table, key, decode(item)).map(Slot::from),
+        None => Ok(Slot::EMPTY),
     }
 }
 
@@ -208,31 +247,35 @@ impl Books {
     }
 
     async fn fill(&self, rows: &mut Rows, wanted: &Wanted, consistency: Consistency) -> Result<(), StoreError> {
-        let orders = wanted.orders.iter().map(|id| (Table::Orders, id.as_str()));
-        let members = wanted.members.iter().map(|id| (Table::Members, id.as_str()));
+        let orders = wanted.orders.iter().map(|id| Key::of(Table::Orders, id.as_str()));
+        let members = wanted.members.iter().map(|id| Key::of(Table::Members, id.as_str()));
         let keys: Vec<_> = orders.chain(members).collect();
-        let mut found = HashMap::new();
-        for keys in keys.chunks(KEYS_MAX) {
-            self.batch_get(keys, consistency, &mut found).await?;
-        }
+        let mut found = self.batch_get(&keys, consistency).await?;
         for order_id in &wanted.orders {
-            let item = found.remove(&(Table::Orders, order_id.as_str().to_owned()));
-            let decoded = item.map(|item| readable(Table::Orders, order_id.as_str(), decode_order(item)));
-            rows.orders.insert(order_id.clone(), decoded.map_or(Ok(Slot::EMPTY), |stored| stored.map(Slot::from)));
+            let key = Key::of(Table::Orders, order_id.as_str());
+            rows.orders.insert(order_id.clone(), slot_of(&mut found, key, decode_order));
         }
         for member_id in &wanted.members {
-            let item = found.remove(&(Table::Members, member_id.as_str().to_owned()));
-            let decoded = item.map(|item| readable(Table::Members, member_id.as_str(), decode_member(item)));
-            rows.members.insert(member_id.clone(), decoded.map_or(Ok(Slot::EMPTY), |stored| stored.map(Slot::from)));
+            let key = Key::of(Table::Members, member_id.as_str());
+            rows.members.insert(member_id.clone(), slot_of(&mut found, key, decode_member));
         }
         Ok(())
     }
 
-    async fn batch_get(
+    /// Rows by their keys, those that exist, in as few requests as there can be.
+    pub(crate) async fn batch_get(&self, keys: &[Key<'_>], consistency: Consistency) -> Result<Found, StoreError> {
+        let mut found = HashMap::new();
+        for keys in keys.chunks(KEYS_MAX) {
+            self.batch_get_few(keys, consistency, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn batch_get_few(
         &self,
-        keys: &[(Table, &str)],
+        keys: &[Key<'_>],
         consistency: Consistency,
-        found: &mut HashMap<(Table, String), Item>,
+        found: &mut Found,
     ) -> Result<(), StoreError> {
         let mut request = Some(self.batch_of(keys, consistency));
         for attempt in 0..UNPROCESSED_ATTEMPTS_MAX {
@@ -258,27 +301,26 @@ impl Books {
         Err(StoreError::unavailable("read", Unprocessed))
     }
 
-    fn batch_of(&self, keys: &[(Table, &str)], consistency: Consistency) -> HashMap<String, KeysAndAttributes> {
-        let mut of_tables = HashMap::new();
-        for table in [Table::Orders, Table::Members] {
-            let of_table = keys.iter().filter(|(of, _)| *of == table);
-            let keys: Vec<_> = of_table
-                .map(|(_, key)| Item::from([(table.partition_key().to_owned(), AttributeValue::S((*key).to_owned()))]))
-                .collect();
-            if !keys.is_empty() {
-                let strong = consistency == Consistency::Strong;
-                let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(strong).build();
-                of_tables.insert(self.table(table), keys.expect("the keys are set"));
-            }
+    fn batch_of(&self, keys: &[Key<'_>], consistency: Consistency) -> HashMap<String, KeysAndAttributes> {
+        let mut of_tables: BTreeMap<Table, Vec<Item>> = BTreeMap::new();
+        for key in keys {
+            of_tables.entry(key.table).or_default().push(key.item());
         }
-        of_tables
+        let strong = consistency == Consistency::Strong;
+        let of_table = |(table, keys)| {
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(strong).build();
+            (self.table(table), keys.expect("the keys are set"))
+        };
+        of_tables.into_iter().map(of_table).collect()
     }
 
-    fn collect(&self, table_name: &str, items: Vec<Item>, found: &mut HashMap<(Table, String), Item>) {
-        let table = if table_name == self.table(Table::Orders) { Table::Orders } else { Table::Members };
+    fn collect(&self, table_name: &str, items: Vec<Item>, found: &mut Found) {
+        let read = [Table::Orders, Table::Members, Table::Participations];
+        let Some(table) = read.into_iter().find(|table| self.table(*table) == table_name) else { return };
         for item in items {
-            if let Some(AttributeValue::S(key)) = item.get(table.partition_key()) {
-                found.insert((table, key.clone()), item);
+            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+            if let Some(key) = text(table.partition_key()) {
+                found.insert((table, key, table.sort_key().and_then(text)), item);
             }
         }
     }

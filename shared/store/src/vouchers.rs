@@ -15,6 +15,7 @@ use crate::consumed::Consumed;
 use crate::item::of_one_writer;
 use crate::read::{readable, reading};
 use crate::records::{decode_voucher, encode_voucher};
+use crate::rows::Key;
 use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// The index of a member's vouchers.
@@ -90,7 +91,7 @@ impl Books {
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
     pub async fn voucher(&self, voucher_id: &VoucherId) -> Result<Option<Stored<Voucher>>, StoreError> {
-        let item = self.get(Table::Vouchers, voucher_id.as_str(), None, Consistency::Strong).await?;
+        let item = self.get(Key::of(Table::Vouchers, voucher_id.as_str()), Consistency::Strong).await?;
         item.map(|item| readable(Table::Vouchers, voucher_id.as_str(), decode_voucher(item))).transpose()
     }
 

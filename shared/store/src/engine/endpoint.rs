@@ -24,7 +24,6 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::TABLES;
-use crate::Table;
 
 /// How long a table may take to be made.
 const TABLE_WAIT_MAX: Duration = Duration::from_secs(120);
@@ -59,8 +58,8 @@ impl Endpoint {
         endpoint
     }
 
-    async fn make(&self, table: Table) {
-        let (name, partition_key) = (format!("{}{}", self.prefix, table.suffix()), table.partition_key());
+    async fn make(&self, (table, partition_key): (&str, &str)) {
+        let name = format!("{}{table}", self.prefix);
         let mut request = self
             .client
             .create_table()
@@ -122,10 +121,9 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         self.wait_for(async {
-            for table in TABLES {
+            for (table, _) in TABLES {
                 // A table that stays is in nobody's way.
-                let _ =
-                    self.client.delete_table().table_name(format!("{}{}", self.prefix, table.suffix())).send().await;
+                let _ = self.client.delete_table().table_name(format!("{}{table}", self.prefix)).send().await;
             }
         });
     }

@@ -34,8 +34,20 @@ use endpoint::Endpoint;
 /// Stands before the tables of an embedded engine.
 const PREFIX: &str = "test-";
 
-const TABLES: [Table; 6] =
-    [Table::Members, Table::Orders, Table::PointsHistory, Table::Participations, Table::Requests, Table::Vouchers];
+/// Name and partition key of every table: those of the books, and the one that messages wait in.
+const TABLES: [(&str, &str); 7] = [
+    books(Table::Members),
+    books(Table::Orders),
+    books(Table::PointsHistory),
+    books(Table::Participations),
+    books(Table::Requests),
+    books(Table::Vouchers),
+    ("messages", "message_id"),
+];
+
+const fn books(table: Table) -> (&'static str, &'static str) {
+    (table.suffix(), table.partition_key())
+}
 
 /// How often the SDK tries a request.
 const SDK_ATTEMPTS_MAX: u32 = 3;
@@ -130,11 +142,15 @@ impl Engine {
 
     /// Books over the engine, which count for themselves.
     pub fn books(&self) -> Books {
-        let prefix = match &self.0.backend {
+        Books::new(self.client(), self.prefix())
+    }
+
+    /// Stands before the names of its tables.
+    pub fn prefix(&self) -> &str {
+        match &self.0.backend {
             Backend::Embedded(_) => PREFIX,
             Backend::Endpoint(endpoint) => &endpoint.prefix,
-        };
-        Books::new(self.client(), prefix)
+        }
     }
 
     /// The real SDK, talking to this engine.
@@ -293,20 +309,20 @@ fn config() -> aws_sdk_dynamodb::config::Builder {
         )
 }
 
-fn sort_key(table: Table) -> Option<(&'static str, &'static str)> {
+fn sort_key(table: &str) -> Option<(&'static str, &'static str)> {
     match table {
-        Table::PointsHistory => Some(("seq", "N")),
-        Table::Participations => Some(("member_id", "S")),
+        "points-history" => Some(("seq", "N")),
+        "participations" => Some(("member_id", "S")),
         _ => None,
     }
 }
 
 /// Name, partition key, sort key and projection of every index; the keys are text.
-fn indexes(table: Table) -> &'static [(&'static str, &'static str, &'static str, &'static str)] {
+fn indexes(table: &str) -> &'static [(&'static str, &'static str, &'static str, &'static str)] {
     const DUE_INDEX: (&str, &str, &str, &str) = (DUE, "due_shard", "due_on", "KEYS_ONLY");
     match table {
-        Table::Members => &[DUE_INDEX, (AUDIENCE, "audience_shard", "member_id", "KEYS_ONLY")],
-        Table::Vouchers => &[DUE_INDEX, (BY_MEMBER, "member_id", "voucher_id", "ALL")],
+        "members" => &[DUE_INDEX, (AUDIENCE, "audience_shard", "member_id", "KEYS_ONLY")],
+        "vouchers" => &[DUE_INDEX, (BY_MEMBER, "member_id", "voucher_id", "ALL")],
         _ => &[],
     }
 }
@@ -318,8 +334,7 @@ fn scan(database: &Database, table: &str) -> Vec<Value> {
     answer["Items"].as_array().into_iter().flatten().map(plain_map).collect()
 }
 
-fn definition(table: Table) -> Value {
-    let partition_key = table.partition_key();
+fn definition((table, partition_key): (&str, &str)) -> Value {
     let mut attributes = vec![json!({"AttributeName": partition_key, "AttributeType": "S"})];
     let mut keys = vec![json!({"AttributeName": partition_key, "KeyType": "HASH"})];
     if let Some((name, kind)) = sort_key(table) {
@@ -327,7 +342,7 @@ fn definition(table: Table) -> Value {
         keys.push(json!({"AttributeName": name, "KeyType": "RANGE"}));
     }
     let mut definition = json!({
-        "TableName": format!("{PREFIX}{}", table.suffix()),
+        "TableName": format!("{PREFIX}{table}"),
         "KeySchema": keys,
         "BillingMode": "PAY_PER_REQUEST",
     });

@@ -1,0 +1,68 @@
+//! The weekly run of a campaign (C2, C4): who is enrolled, who is written to, and what it may promise.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::support::{RETAIL, Shop};
+
+const BEFORE: &str = "2026-11-20T03:00:00Z";
+pub const MONDAY: &str = "2026-11-23T08:00:00+07:00";
+const NEXT_MONDAY: &str = "2026-11-30T08:00:00+07:00";
+
+/// So many members of one shard and of another, who have ordered once.
+pub async fn members(shop: &Shop, [of_one, of_other]: [usize; 2]) -> Vec<String> {
+    let phones = [shop.neighbours("03", of_one), shop.neighbours("11", of_other)].concat();
+    for phone in &phones {
+        shop.order(&format!("old-{phone}"), phone, 10, BEFORE, json!({})).await;
+    }
+    phones
+}
+
+#[tokio::test]
+async fn c2_members_with_an_order_are_enrolled_and_written_to_every_week() {
+    let shop = Shop::new(RETAIL);
+    let phones = members(&shop, [5, 2]).await;
+    shop.order("big", "84911111111", 200, BEFORE, json!({})).await;
+    shop.run("weekly-campaign", MONDAY).await;
+    let enrolled = shop.rows("participations");
+    assert_eq!(enrolled.len(), phones.len(), "and nobody of Silver (C1)");
+    assert!(enrolled.iter().all(|row| (&row["granted"], &row["remaining"]) == (&json!(2), &json!(2))));
+    assert_eq!(shop.told_of("campaign_invitation"), vec!["fast-promotion:2026-11-23"; 7]);
+
+    // Promoted, and nothing more is said; the others hear once a week.
+    shop.order("promoting", &phones[0], 200, "2026-11-24T03:00:00Z", json!({})).await;
+    shop.run("weekly-campaign", NEXT_MONDAY).await;
+    assert_eq!(shop.rows("participations").len(), phones.len());
+    let told = shop.told_of("campaign_invitation");
+    assert_eq!(told.iter().filter(|about| about.ends_with("2026-11-30")).count(), 6, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_finds_nobody_queues_nothing() {
+    let shop = Shop::new(RETAIL);
+    for schedule in ["weekly-campaign", "daily", "yearly"] {
+        assert!(shop.fire(schedule, MONDAY).await);
+        assert_eq!(shop.wire.world().pages.len(), 0, "{schedule}");
+    }
+    members(&shop, [5, 2]).await;
+    assert!(shop.fire("weekly-campaign", MONDAY).await);
+    assert_eq!(shop.wire.world().pages.len(), 2, "a page for each shard with somebody in it");
+    assert!(shop.fire("daily", MONDAY).await);
+    assert_eq!(shop.wire.world().pages.len(), 2, "nothing is due for them");
+}
+
+/// Each enrolled member may cost 300 points, so 1,000 are enough for three, however many runs decide at once.
+#[tokio::test(start_paused = true)]
+async fn a_budget_is_never_exceeded_by_runs_that_overlap() {
+    let programme = RETAIL.replace("max_credits = 2\n", "max_credits = 2\nbudget_points = 1000\n");
+    for seed in 0..20 {
+        let shop = Arc::new(Shop::new(&programme));
+        members(&shop, [5, 2]).await;
+        shop.overlapping("weekly-campaign", MONDAY, seed).await;
+        let rows = shop.rows("participations");
+        let (budget, enrolled): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["member_id"] == "(budget)");
+        assert_eq!((budget[0]["reserved_points"].as_i64(), enrolled.len()), (Some(900), 3), "seed {seed}");
+        assert_eq!(shop.told_of("campaign_invitation").len(), 3, "seed {seed}");
+    }
+}
