@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::advance::advance;
 use loyalty_domain::campaign::enrol;
 use loyalty_domain::daily::{Day, run_day};
 use loyalty_domain::decision::Rejection;
@@ -26,7 +27,7 @@ use loyalty_domain::voucher::{Voucher, VoucherState};
 use loyalty_messaging::{Message, Outbox, invitation, notice, voucher_reminder};
 use loyalty_runtime::chain;
 use loyalty_runtime::config::{ConfigError, Environment};
-use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError};
+use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -293,9 +294,14 @@ impl Scheduled {
             && !voucher.reminded
             && voucher.grant.remind_on.is_some_and(|day| day <= today);
         if reminds {
-            let member = self.books.member(&voucher.grant.member_id, Consistency::Strong).await?;
-            if let Some(member) = member.map(|stored| stored.row).filter(|member| holds(programme, member, &voucher)) {
-                self.put(&[voucher_reminder(&member, &voucher, programme, at)]).await?;
+            let stored = self.books.member(&voucher.grant.member_id, Consistency::Strong).await?;
+            if let Some(Stored { row: mut member, .. }) = stored {
+                // As they stand on this day, whether or not their own page has been worked by now.
+                let fell_due = advance(programme, &mut member, at, &mut Vec::new());
+                fell_due.map_err(|overflow| StoreError::Rejected(overflow.into()))?;
+                if holds(programme, &member, &voucher) {
+                    self.put(&[voucher_reminder(&member, &voucher, programme, at)]).await?;
+                }
             }
         }
         let changed = |mut voucher: Voucher| {

@@ -4,6 +4,7 @@
 //! same message (I8). The balance and the tier are those right after the entry: a message that is sent late tells the
 //! truth of its moment.
 
+use chrono::Datelike;
 use loyalty_contract::events::Why;
 use loyalty_domain::campaign::{Invitation, ParticipationState};
 use loyalty_domain::daily::{About, Notice};
@@ -123,7 +124,10 @@ pub fn notice(member: &Member, notice: &Notice, vouchers: &[Voucher], programme:
             ];
             told(member, programme, Template::TierAtRisk, &key, own, now)
         }
-        About::Birthday => told(member, programme, Template::BirthdayVouchers, &key, given(vouchers), now),
+        // By its year: an edited birthday is not told again in a year that has had one (B1).
+        About::Birthday => {
+            told(member, programme, Template::BirthdayVouchers, &notice.on.year().to_string(), given(vouchers), now)
+        }
         About::Monthly => told(member, programme, Template::MonthlyVouchers, &key, given(vouchers), now),
     }
 }

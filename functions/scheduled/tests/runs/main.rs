@@ -3,4 +3,7 @@
 
 mod campaign;
 mod cost;
+mod daily;
+mod disturbed;
 mod support;
+mod vouchers;

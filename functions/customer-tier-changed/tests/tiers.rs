@@ -1,0 +1,142 @@
+//! Tier events as the bus hands them over: what they give and tell, once (S1: N1–N8, X34, X47).
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use chrono::{DateTime, Utc};
+use customer_tier_changed::{CustomerTierChanged, TierError};
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::programme::ProgrammeFile;
+use loyalty_contract::queue::QueueMessage;
+use loyalty_messaging::Outbox;
+use loyalty_store::engine::{Engine, Fault};
+use loyalty_store::{Coder, OrderEvent};
+use serde_json::{Value, json};
+
+const KEY: &str = "an installation's key of 32 bytes";
+const RETAIL: &str = include_str!("../../../infra/programmes/cnv-retail.toml");
+const NOW: &str = "2026-11-23T01:15:07Z";
+
+struct Shop {
+    engine: Engine,
+    tiers: CustomerTierChanged,
+    member_id: String,
+}
+
+impl Shop {
+    /// A Silver of a programme that gives two vouchers on reaching Silver.
+    async fn new(notify: &str) -> Self {
+        let gifts = "on_reaching = [{ id = \"ten\", name = \"Giảm 10%\", percent = 10, valid_days = 30 }, \
+                     { id = \"bag\", name = \"Túi\", gift = \"Túi vải\", valid_days = 10 }]\n";
+        let programme = RETAIL.replace("tier_changed = \"upgrade\"", &format!("tier_changed = \"{notify}\""));
+        let programme = programme.replace("id = \"silver\"\n", &format!("id = \"silver\"\n{gifts}"));
+        let programmes = ProgrammeFile::parse(&programme).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let (engine, key) = (Engine::new(), MemberKey::new(KEY).unwrap());
+        let now: DateTime<Utc> = NOW.parse().unwrap();
+        let order = json!({"kind": "order", "order": {
+            "source": "standard", "order_id": "1", "placed_at": NOW, "updated_at": NOW, "status": "delivered",
+            "payment_status": "paid", "currency": "VND", "due_minor": 2_500_000, "shipping_minor": 0,
+            "refunded_minor": 0, "customer": {"phone": "84901234567", "name": "Nguyễn Văn An"}}});
+        let QueueMessage::Order { order } = serde_json::from_value(order).unwrap() else { panic!("an order") };
+        let event = OrderEvent { snapshot: order.into_snapshot(&key), now };
+        let books = engine.books().with_coder(Coder::new(move |grant_id| key.voucher(grant_id)));
+        books.apply_orders(|now| &programmes.at(now).programme, vec![event]).await.remove(0).unwrap();
+        let member_id = engine.rows("members")[0]["member_id"].as_str().unwrap().to_owned();
+        let outbox = Outbox::new(engine.client(), engine.prefix());
+        Self { engine, tiers: CustomerTierChanged { books, programmes, outbox }, member_id }
+    }
+
+    fn event(&self, before: &str, after: &str, direction: &str) -> Value {
+        json!({"id": "e", "source": "loyalty", "detail-type": "TierChanged", "account": "1", "region": "local",
+            "time": NOW, "resources": [], "detail": {
+                "event_id": format!("{}:1:TierChanged", self.member_id), "schema_version": 1,
+                "member_id": self.member_id, "seq": 1, "tier_before": before, "tier_after": after,
+                "direction": direction, "reason": "order_earned", "qualifying": 250,
+                "programme_version": "cnv-retail@1", "recorded_at": NOW}})
+    }
+
+    async fn answer(&self, event: Value) -> Result<(), TierError> {
+        let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
+        self.tiers.answer(event).await
+    }
+
+    fn rows(&self) -> (Vec<Value>, Vec<Value>) {
+        (self.engine.rows("vouchers"), self.engine.rows("messages"))
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let (vouchers, messages) = self.rows();
+        (vouchers.len(), messages.len())
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_gives_the_vouchers_of_the_tier_and_one_message() {
+    let shop = Shop::new("upgrade").await;
+    shop.answer(shop.event("member", "silver", "upgrade")).await.unwrap();
+    let (vouchers, messages) = shop.rows();
+    assert_eq!((vouchers.len(), messages.len()), (2, 1));
+    let ten = vouchers.iter().find(|row| row["offer"] == "ten").unwrap();
+    assert_eq!((&ten["tier"], &ten["valid_from"]), (&json!("silver"), &json!("2026-11-23")));
+    assert_eq!((&ten["valid_until"], &ten["remind_on"]), (&json!("2026-12-22"), &json!("2026-12-18")), "N4");
+    let bag = vouchers.iter().find(|row| row["offer"] == "bag").unwrap();
+    assert_eq!(bag["remind_on"], json!(null), "over before it would be reminded of");
+    assert_eq!(messages[0]["message_id"], format!("{}:1:tier_reached", shop.member_id));
+    let told = messages[0]["variables"]["vouchers"].to_string();
+    assert!(vouchers.iter().all(|row| told.contains(row["code"].as_str().unwrap())), "{told}");
+}
+
+#[tokio::test]
+async fn the_same_event_gives_nothing_again() {
+    let shop = Shop::new("upgrade").await;
+    let event = shop.event("member", "silver", "upgrade");
+    shop.answer(event.clone()).await.unwrap();
+    let rows = shop.rows();
+    shop.answer(event).await.unwrap();
+    assert_eq!(shop.rows(), rows);
+}
+
+/// Killed between the vouchers and the message: the event comes again and does what is missing.
+#[tokio::test]
+async fn an_event_that_was_cut_short_is_finished_by_the_next() {
+    for requests in 0..4 {
+        let shop = Shop::new("upgrade").await;
+        let (event, mut left) = (shop.event("member", "silver", "upgrade"), requests);
+        shop.engine.inject(move |_| {
+            let dead = left == 0;
+            left = if dead { 0 } else { left - 1 };
+            if dead { Fault::RequestLost } else { Fault::None }
+        });
+        assert!(shop.answer(event.clone()).await.is_err(), "dead after {requests} requests");
+        shop.engine.heal();
+        shop.answer(event).await.unwrap();
+        assert_eq!(shop.counts(), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn x34_a_downgrade_gives_nothing_and_is_told_only_where_the_programme_says_so() {
+    for (notify, upgrade, downgrade) in
+        [("upgrade", (2, 1), (0, 0)), ("both", (2, 1), (0, 1)), ("none", (0, 0), (0, 0))]
+    {
+        let shop = Shop::new(notify).await;
+        shop.answer(shop.event("gold", "silver", "downgrade")).await.unwrap();
+        assert_eq!(shop.counts(), downgrade, "{notify}");
+        let shop = Shop::new(notify).await;
+        shop.answer(shop.event("member", "silver", "upgrade")).await.unwrap();
+        assert_eq!(shop.counts(), upgrade, "{notify}");
+    }
+}
+
+#[tokio::test]
+async fn x47_an_event_from_outside_is_refused_with_a_reason() {
+    let shop = Shop::new("upgrade").await;
+    for (name, value) in [("source", "shop.crm"), ("detail-type", "CustomerTierChanged")] {
+        let mut event = shop.event("member", "silver", "upgrade");
+        event[name] = json!(value);
+        let refusal = shop.answer(event).await.unwrap_err();
+        assert!(matches!(refusal, TierError::Outside { .. }), "{refusal}");
+    }
+    let mut nobody = shop.event("member", "silver", "upgrade");
+    nobody["detail"]["member_id"] = json!("m_nobody");
+    assert!(matches!(shop.answer(nobody).await.unwrap_err(), TierError::NoMember(_)));
+    assert_eq!(shop.counts(), (0, 0));
+}

@@ -1,0 +1,111 @@
+//! The daily run: what falls due is done and told once, whenever the run comes (D3, E5, T9–T14, B1).
+
+use serde_json::{Value, json};
+
+use crate::support::{RETAIL, Shop};
+
+const PHONE: &str = "84901234567";
+
+/// A Silver who earned it once and will not keep it at the review of November 2027, with points that are good until the
+/// end of that month, and others that are long over.
+async fn silver() -> Shop {
+    let shop = Shop::new(RETAIL);
+    shop.order("1", PHONE, 250, "2025-11-20T03:00:00Z", json!({})).await;
+    shop.order("2", PHONE, 60, "2026-11-25T03:00:00Z", json!({})).await;
+    shop
+}
+
+/// What the ledger says, whenever it was written down.
+fn movements(shop: &Shop) -> Vec<Value> {
+    let mut entries = shop.rows("points-history");
+    entries.sort_by_key(|entry| entry["seq"].as_u64());
+    let what = ["seq", "kind", "reason", "redeemable", "qualifying", "balance_after", "tier_after", "occurred_at"];
+    entries.iter().map(|entry| what.iter().map(|name| entry[*name].clone()).collect()).collect()
+}
+
+/// Days on which something is due, and those around them.
+const SPANS: [(&str, &str); 4] = [
+    ("2027-10-19", "2027-10-27"),
+    ("2027-10-30", "2027-11-06"),
+    ("2027-11-19", "2027-11-26"),
+    ("2027-11-30", "2027-12-07"),
+];
+
+/// What they are told: 30 days before the review and before the last valid day.
+fn told() -> Value {
+    json!({"points_expiring": ["2027-11-30"], "tier_at_risk": ["2027-10-21"]})
+}
+
+#[tokio::test]
+async fn every_day_twice_does_and_tells_everything_once() {
+    let (once, twice) = (silver().await, silver().await);
+    for (from, to) in SPANS {
+        once.days(from, to).await;
+        twice.days(from, to).await;
+        twice.days(to, to).await;
+        twice.days(from, to).await;
+    }
+    assert_eq!(json!(once.told()), told());
+    let kinds: Vec<_> = movements(&once).iter().map(|entry| entry[1].clone()).collect();
+    assert_eq!(kinds, ["accrual", "reset", "accrual", "expiration", "reset", "expiration"]);
+    twice.check(&once.everything(), "every day came twice");
+}
+
+#[tokio::test]
+async fn a_run_that_is_a_week_late_leaves_the_same_books_and_tells_nothing_twice() {
+    let (on_time, late) = (silver().await, silver().await);
+    for (from, to) in SPANS {
+        on_time.days(from, to).await;
+        late.days(to, to).await;
+        late.days(to, to).await;
+        assert_eq!(movements(&on_time), movements(&late), "on {to}");
+        let member = |shop: &Shop| shop.rows("members")[0].clone();
+        for name in ["redeemable_points", "qualifying_points", "tier", "review_on", "due_on", "lots"] {
+            assert_eq!(member(&on_time)[name], member(&late)[name], "{name} on {to}");
+        }
+    }
+    assert_eq!((json!(on_time.told()), json!(late.told())), (told(), told()));
+}
+
+fn with_birthdays() -> String {
+    let gift = "birthday = [{ id = \"gift\", name = \"Quà\", gift = \"Khăn\", valid_days = 10 }]\n";
+    RETAIL.replace("id = \"member\"\n", &format!("id = \"member\"\n{gift}"))
+}
+
+async fn born(shop: &Shop, order: &str, at: &str, birthday: &str) {
+    shop.order(order, PHONE, 1, at, json!({"customer": {"phone": PHONE, "birthday": birthday}})).await;
+}
+
+#[tokio::test]
+async fn b1_a_birthday_comes_once_a_year_however_it_is_edited() {
+    let shop = Shop::new(&with_birthdays());
+    born(&shop, "1", "2027-01-10T03:00:00Z", "1990-05-20").await;
+    shop.days("2027-05-18", "2027-05-22").await;
+    assert_eq!((shop.rows("vouchers").len(), shop.told_of("birthday_vouchers").len()), (1, 1));
+    born(&shop, "2", "2027-05-23T03:00:00Z", "1990-06-10").await;
+    shop.days("2027-06-08", "2027-06-12").await;
+    assert_eq!((shop.rows("vouchers").len(), shop.told_of("birthday_vouchers").len()), (1, 1), "one this year");
+    shop.days("2028-05-18", "2028-05-22").await;
+    assert_eq!(shop.rows("vouchers").len(), 1, "no longer the birthday");
+    shop.days("2028-06-08", "2028-06-12").await;
+    assert_eq!((shop.rows("vouchers").len(), shop.told_of("birthday_vouchers").len()), (2, 2), "the next year");
+}
+
+#[tokio::test]
+async fn b1_the_29th_of_february_is_the_28th_in_other_years() {
+    let shop = Shop::new(&with_birthdays());
+    born(&shop, "1", "2027-01-10T03:00:00Z", "2000-02-29").await;
+    let given =
+        |shop: &Shop| -> Vec<Value> { shop.rows("vouchers").iter().map(|row| row["valid_from"].clone()).collect() };
+    shop.days("2027-02-25", "2027-02-27").await;
+    assert_eq!(given(&shop), [""; 0]);
+    shop.days("2027-02-28", "2027-03-02").await;
+    assert_eq!(given(&shop), ["2027-02-28"]);
+    shop.days("2028-02-27", "2028-02-28").await;
+    assert_eq!(given(&shop), ["2027-02-28"]);
+    shop.days("2028-02-29", "2028-03-01").await;
+    let mut given = given(&shop);
+    given.sort_by_key(Value::to_string);
+    assert_eq!(given, ["2027-02-28", "2028-02-29"]);
+    assert_eq!(shop.told_of("birthday_vouchers").len(), 2);
+}

@@ -1,0 +1,141 @@
+//! F21 and F13: a run that is killed, comes twice or overlaps itself leaves what an undisturbed one leaves.
+
+use std::sync::Arc;
+
+use loyalty_domain::voucher::{Grant, Offer, Worth};
+use loyalty_store::engine::Fault;
+use serde_json::json;
+
+use crate::campaign::{MONDAY, members};
+use crate::support::{Everything, RETAIL, Shop, instant};
+
+/// Requests of the longest run here, many times over.
+const REQUESTS_MAX: u64 = 1_000;
+const SEEDS: u64 = 20;
+
+/// A run, and a shop for which it has something to do.
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    /// Three members to enrol and to invite.
+    Weekly,
+    /// Points that expire or will soon, a tier to review, birthdays, and vouchers to remind of or to write off.
+    Daily,
+}
+
+const YEAR_ON: &str = "2027-12-01T00:05:00+07:00";
+
+impl Run {
+    const BOTH: [Self; 2] = [Self::Weekly, Self::Daily];
+
+    fn event(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Weekly => ("weekly-campaign", MONDAY),
+            Self::Daily => ("daily", YEAR_ON),
+        }
+    }
+
+    async fn shop(self) -> Arc<Shop> {
+        let gift = "birthday = [{ id = \"gift\", name = \"Quà\", gift = \"Khăn\" }]\n";
+        let programme = RETAIL.replace("id = \"member\"\n", &format!("id = \"member\"\n{gift}"));
+        let shop = Shop::new(&programme);
+        let phones = members(&shop, [3, 0]).await;
+        if let Self::Daily = self {
+            for (phone, day) in phones.iter().zip(20..) {
+                let (at, born) =
+                    (format!("2026-12-{day}T03:00:00Z"), json!({"phone": phone, "birthday": "1990-12-01"}));
+                shop.order(&format!("more-{phone}"), phone, 100 * (day - 19), &at, json!({"customer": born})).await;
+            }
+            let member_id = shop.member_id(&phones[0]);
+            for (number, valid_days) in [(1, 20), (2, 30), (3, 40)] {
+                let offer = Offer {
+                    id: "welcome".into(),
+                    name: "Voucher".to_owned(),
+                    worth: Worth::Percent { percent: 10, most_minor: None },
+                    valid_days,
+                    order_min_minor: 0,
+                };
+                let (given, at) = ("2027-11-06".parse().unwrap(), instant("2027-11-06T03:00:00Z"));
+                let grant = Grant::new(&member_id, &format!("tier/{number}"), &offer, given);
+                let grant = grant.for_tier(&"member".into(), Some(25));
+                shop.scheduled.books.give_voucher(&grant, at).await.unwrap();
+            }
+        }
+        Arc::new(shop)
+    }
+
+    async fn undisturbed(self) -> Everything {
+        let shop = self.shop().await;
+        let (schedule, at) = self.event();
+        shop.run(schedule, at).await;
+        shop.prove();
+        let rows = shop.everything();
+        let told: Vec<_> = shop.told().into_keys().collect();
+        match self {
+            Self::Weekly => assert_eq!(told, ["campaign_invitation"]),
+            Self::Daily => {
+                assert_eq!(told, ["birthday_vouchers", "points_expiring", "voucher_reminder"]);
+                assert_eq!(shop.rows("points-history").iter().filter(|row| row["kind"] == "expiration").count(), 3);
+                assert_eq!(shop.rows("points-history").iter().filter(|row| row["kind"] == "reset").count(), 3);
+            }
+        }
+        rows
+    }
+}
+
+/// Whatever request is the last one, answered or not: before a page's work, between two of its members, between a member
+/// and their message, and before the next page is queued.
+async fn kill_anywhere(run: Run) {
+    let (undisturbed, (schedule, at)) = (run.undisturbed().await, run.event());
+    for requests in 0..REQUESTS_MAX {
+        let mut died = false;
+        for last in [Fault::RequestLost, Fault::ResponseLost] {
+            let shop = run.shop().await;
+            shop.dies_after(requests, last);
+            let fired = shop.fire(schedule, at).await;
+            while fired && shop.work().await == Some(true) {}
+            died |= shop.revived();
+            // A schedule that was not answered fires again; a page that was not is still in the queue.
+            assert!(fired || shop.fire(schedule, at).await);
+            shop.work_off().await;
+            shop.check(&undisturbed, &format!("{run:?} killed at request {requests}, which met {last:?}"));
+        }
+        if !died {
+            assert!(requests > 20, "{run:?} was killed at {requests} places");
+            return;
+        }
+    }
+    panic!("{run:?} has no end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_weekly_run_killed_anywhere_goes_on_where_it_was() {
+    kill_anywhere(Run::Weekly).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daily_run_killed_anywhere_goes_on_where_it_was() {
+    kill_anywhere(Run::Daily).await;
+}
+
+#[tokio::test]
+async fn a_run_that_comes_twice_changes_nothing() {
+    for run in Run::BOTH {
+        let (undisturbed, (schedule, at)) = (run.undisturbed().await, run.event());
+        let shop = run.shop().await;
+        shop.run(schedule, at).await;
+        shop.run(schedule, at).await;
+        shop.check(&undisturbed, &format!("{run:?}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_that_overlap_leave_what_one_leaves() {
+    for run in Run::BOTH {
+        let (undisturbed, (schedule, at)) = (run.undisturbed().await, run.event());
+        for seed in 0..SEEDS {
+            let shop = run.shop().await;
+            shop.overlapping(schedule, at, seed).await;
+            shop.check(&undisturbed, &format!("{run:?}, seed {seed}"));
+        }
+    }
+}
