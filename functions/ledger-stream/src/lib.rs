@@ -1,30 +1,25 @@
-//! Everything that follows from a committed ledger entry: events on the bus, and messages to be sent.
+//! Everything that follows from a committed ledger entry or an issued voucher: events on the bus, and messages to be
+//! sent.
 //!
-//! The function reads the stream of `points-history`. It decides nothing about points, and it writes nothing that is not
-//! derived from the entry: ids included, so that a record may come again, late or among others (F16), and nothing
-//! changes. A record is done when its events are on the bus *and* its message is kept. The first record that is not done
-//! is reported, and the stream comes again from there; the function never answers well after a failed publish (F17).
+//! The function reads the streams of `points-history` and `vouchers`. It decides nothing about points, and it writes
+//! nothing that is not derived from the row: ids included, so that a record may come again, late or among others (F16),
+//! and nothing changes. A record is done when its events are on the bus *and* its message is kept. The first record that
+//! is not done is reported, and the stream comes again from there; the function never answers well after a failed publish
+//! (F17).
 
-mod bus;
 mod record;
 
 use std::error::Error;
 
 use aws_lambda_events::dynamodb::Event;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use loyalty_contract::events::BusEvent;
+use loyalty_contract::events::{BusEvent, VoucherIssued};
 use loyalty_contract::programme::ProgrammeFile;
-use loyalty_domain::ledger::Entry;
-use loyalty_domain::programme::Programme;
-use loyalty_messaging::{Outbox, message_of};
+use loyalty_messaging::{BUS_NAME, Bus, Outbox, message_of};
 use loyalty_runtime::chain;
 use loyalty_runtime::config::{ConfigError, Environment};
 
-pub use bus::{Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
-pub use record::{RecordError, entry_of};
-
-/// The variable that names the bus.
-pub const BUS_NAME: &str = "BUS_NAME";
+pub use record::{Issued, RecordError, Written, entry_of, written};
 
 /// What the function needs, made once and borrowed by every call.
 #[derive(Debug)]
@@ -34,14 +29,14 @@ pub struct LedgerStream {
     pub messages: Outbox,
 }
 
-/// An entry and the stream record that brought it.
+/// A row and the stream record that brought it.
 struct Posted {
     /// Names the record when it has to come again. Without one, the whole batch comes again.
     sequence_number: Option<String>,
-    entry: Entry,
+    written: Written,
 }
 
-/// What follows from entries, each thing beside the place of its entry; places rise.
+/// What follows from rows, each thing beside the place of its row; places rise.
 struct Places<T> {
     items: Vec<T>,
     of: Vec<usize>,
@@ -93,24 +88,34 @@ impl LedgerStream {
         response
     }
 
-    /// Publishes and keeps everything that follows from the entries.
+    /// Publishes and keeps everything that follows from the rows.
     ///
     /// # Errors
-    /// The place of the first entry whose effects are not all there; the reason is logged.
+    /// The place of the first row whose effects are not all there; the reason is logged.
     async fn follow(&self, posted: &[Posted]) -> Result<(), usize> {
         let mut events = Places::default();
         let mut messages = Places::default();
-        for (at, Posted { entry, .. }) in posted.iter().enumerate() {
-            let programme = self.programme(entry);
-            events.extend(at, BusEvent::of(entry, &programme.tiers));
-            messages.extend(at, message_of(entry, programme));
+        for (at, Posted { written, .. }) in posted.iter().enumerate() {
+            // The programme in force when it was written: now is never the machine's (D2).
+            let programme = &self.programmes.at(written.at()).programme;
+            match written {
+                Written::Entry(entry) => {
+                    events.extend(at, BusEvent::of(entry, &programme.tiers));
+                    messages.extend(at, message_of(entry, programme));
+                }
+                Written::Voucher(issued) => {
+                    let Issued { voucher_id, grant, issued_at } = &**issued;
+                    let event = VoucherIssued::of(voucher_id, grant, *issued_at, programme.currency);
+                    events.extend(at, [BusEvent::VoucherIssued(event)]);
+                }
+            }
         }
         let published = self.bus.publish(&events.items).await.map_err(|(failed, error)| {
             let at = events.of[failed];
             log_failure("its events are not on the bus", &posted[at], &error);
             at
         });
-        // What comes after an entry that has failed comes again: its messages wait until then.
+        // What comes after a row that has failed comes again: its messages wait until then.
         let done = published.err().unwrap_or(posted.len());
         let wanted = messages.of.partition_point(|at| *at < done);
         self.messages.put(&messages.items[..wanted]).await.map_err(|(failed, error)| {
@@ -120,24 +125,19 @@ impl LedgerStream {
         })?;
         published
     }
-
-    /// The programme in force when the entry was posted: now is never the machine's (D2).
-    fn programme(&self, entry: &Entry) -> &Programme {
-        &self.programmes.at(entry.recorded_at).programme
-    }
 }
 
-/// The entries of a batch up to the first record that cannot be read, and that record's sequence number.
+/// The rows of a batch up to the first record that cannot be read, and that record's sequence number.
 fn read(event: Event) -> (Vec<Posted>, Option<Option<String>>) {
     let mut posted = Vec::with_capacity(event.records.len());
     for record in event.records {
         let sequence_number = record.change.sequence_number.clone();
-        match entry_of(record) {
-            Ok(Some(entry)) => posted.push(Posted { sequence_number, entry }),
+        match written(record) {
+            Ok(Some(written)) => posted.push(Posted { sequence_number, written }),
             Ok(None) => {}
             Err(error) => {
                 let sequence = sequence_number.as_deref().unwrap_or_default();
-                tracing::error!(sequence, error = chain(&error), "a record of the ledger cannot be read");
+                tracing::error!(sequence, error = chain(&error), "a record of a stream cannot be read");
                 return (posted, Some(sequence_number));
             }
         }
@@ -145,8 +145,7 @@ fn read(event: Event) -> (Vec<Posted>, Option<Option<String>>) {
     (posted, None)
 }
 
-fn log_failure(what: &str, Posted { sequence_number, entry }: &Posted, error: &dyn Error) {
+fn log_failure(what: &str, Posted { sequence_number, written }: &Posted, error: &dyn Error) {
     let sequence = sequence_number.as_deref().unwrap_or_default();
-    let (member_id, seq) = (entry.member_id.as_str(), entry.seq);
-    tracing::error!(sequence, member_id, seq, error = chain(error), "an entry is not done: {what}");
+    tracing::error!(sequence, row = %written, error = chain(error), "a row is not done: {what}");
 }

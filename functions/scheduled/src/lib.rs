@@ -14,6 +14,7 @@ mod queue;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use loyalty_contract::events::{BusEvent, PointsExpiring};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
 use loyalty_domain::campaign::enrol;
@@ -24,7 +25,7 @@ use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Voucher, VoucherState};
-use loyalty_messaging::{Message, Outbox, invitation, notice, voucher_reminder};
+use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, voucher_reminder};
 use loyalty_runtime::chain;
 use loyalty_runtime::config::{ConfigError, Environment};
 use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError, Stored};
@@ -48,6 +49,7 @@ pub struct Scheduled {
     pub books: Books,
     pub programmes: Arc<ProgrammeFile>,
     pub outbox: Outbox,
+    pub bus: Bus,
     pub runs: Runs,
     /// Members or vouchers of one page; [`PAGE_MAX`] unless somebody knows better.
     pub page_max: i32,
@@ -85,7 +87,7 @@ impl Scheduled {
         let environment = Environment::of_process();
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
         let table_prefix = environment.table_prefix()?;
-        let queue_url = environment.required(RUNS_QUEUE_URL)?;
+        let (bus_name, queue_url) = (environment.required(BUS_NAME)?, environment.required(RUNS_QUEUE_URL)?);
         let sdk = loyalty_runtime::aws::sdk_config().await;
         let client = aws_sdk_dynamodb::Client::new(&sdk);
         let coder = Coder::new(move |grant_id| key.voucher(grant_id));
@@ -93,6 +95,7 @@ impl Scheduled {
             books: Books::new(client.clone(), &table_prefix).with_coder(coder),
             programmes: Arc::new(programmes),
             outbox: Outbox::new(client, &table_prefix),
+            bus: Bus::new(aws_sdk_eventbridge::Client::new(&sdk), bus_name),
             runs: Runs::new(aws_sdk_sqs::Client::new(&sdk), queue_url),
             page_max: PAGE_MAX,
         })
@@ -257,30 +260,35 @@ impl Scheduled {
         self.put(invited.as_slice()).await
     }
 
-    /// Brings one member to the day and tells what is due (D3). What is told is kept before the row says that it was.
+    /// Brings one member to the day and tells what is due (D3). What is told is on the bus and kept before the row says
+    /// that it was: whoever is killed between the two tells it again, under the same ids.
     async fn day(&self, concerns: &Concerns, at: Instant) -> Result<(), StoreError> {
         let programme = &self.programmes.at(at).programme;
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let day = run_day(programme, member, at)?;
-            let told = self.told(programme, &day, at);
-            Ok((told, day.decision))
+            Ok((self.told(programme, &day, at), day.decision))
         };
-        let keep = |told: &Vec<Message>| -> Pending {
-            let (scheduled, told) = (self.clone(), told.clone());
-            Box::pin(async move { scheduled.put(&told).await })
+        let keep = |(events, messages): &(Vec<BusEvent>, Vec<Message>)| -> Pending {
+            let (scheduled, events, messages) = (self.clone(), events.clone(), messages.clone());
+            Box::pin(async move {
+                scheduled.publish(&events).await?;
+                scheduled.put(&messages).await
+            })
         };
         self.books.command_after(programme, concerns, decide, keep).await?;
         Ok(())
     }
 
-    fn told(&self, programme: &Programme, day: &Day, at: Instant) -> Vec<Message> {
-        let Some(member) = &day.decision.member else { return Vec::new() };
+    fn told(&self, programme: &Programme, day: &Day, at: Instant) -> (Vec<BusEvent>, Vec<Message>) {
+        let Some(member) = &day.decision.member else { return Default::default() };
         let vouchers = |on| -> Vec<Voucher> {
             let of_day = day.decision.grants.iter().filter(|grant| grant.valid_from == on);
             of_day.map(|grant| self.books.voucher_of(grant, at)).collect()
         };
-        day.notices.iter().map(|due| notice(member, due, &vouchers(due.on), programme, at)).collect()
+        let expiring = day.notices.iter().filter_map(|due| PointsExpiring::of(&member.member_id, due, at));
+        let messages = day.notices.iter().map(|due| notice(member, due, &vouchers(due.on), programme, at));
+        (expiring.map(BusEvent::PointsExpiring).collect(), messages.collect())
     }
 
     /// Reminds of a voucher, once, while it is unused and its tier is still held (N4, X35); and writes down when it is
@@ -311,6 +319,11 @@ impl Scheduled {
         };
         self.books.change_voucher(&voucher_id, changed).await?;
         Ok(())
+    }
+
+    async fn publish(&self, events: &[BusEvent]) -> Result<(), StoreError> {
+        let published = self.bus.publish(events).await;
+        published.map_err(|(_, error)| StoreError::unavailable("publish an event", error))
     }
 
     async fn put(&self, messages: &[Message]) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::voucher::{self, VoucherState};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -273,7 +274,7 @@ pub struct Voucher {
 }
 
 /// What a voucher is worth; amounts are decimals of the major unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Worth {
     Percent { percent: u32, up_to: Option<String> },
@@ -310,7 +311,7 @@ impl Voucher {
 }
 
 impl Worth {
-    fn of(currency: Currency, worth: &voucher::Worth) -> Self {
+    pub fn of(currency: Currency, worth: &voucher::Worth) -> Self {
         match worth {
             voucher::Worth::Percent { percent, most_minor } => {
                 Self::Percent { percent: *percent, up_to: most_minor.map(|most| currency.decimal(most)) }

@@ -1,17 +1,24 @@
 //! What the engine tells the rest of the shop: the details of its events on the bus, source `loyalty`.
 //!
-//! An event is derived from one ledger entry and never says more than the ledger does: it carries the member id and
-//! never a name, phone or e-mail address. Its id is derived too, so a replay sends the same event again (I8). The
-//! JSON Schemas under `schemas/` are generated from these types; fields are added freely, never renamed.
+//! An event is derived from one row that was written, most often a ledger entry, or from what a day's run tells. It
+//! carries the member id and never a name, phone, e-mail address or the code of a voucher. Its id is derived too, so a
+//! replay sends the same event again (I8). The JSON Schemas under `schemas/` are generated from these types; fields are
+//! added freely, never renamed.
 
+use chrono::NaiveDate;
 use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
-use loyalty_domain::ids::MemberId;
+use loyalty_domain::daily::{About, Notice};
+use loyalty_domain::ids::{MemberId, VoucherId};
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
+use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Tiers;
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::Grant;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
+
+use crate::command::Worth;
 
 /// The `source` of every event the engine sends.
 pub const SOURCE: &str = "loyalty";
@@ -26,6 +33,8 @@ pub enum BusEvent {
     TierChanged(TierChanged),
     CampaignCompleted(CampaignEnded),
     CampaignExhausted(CampaignEnded),
+    VoucherIssued(VoucherIssued),
+    PointsExpiring(PointsExpiring),
 }
 
 impl BusEvent {
@@ -52,6 +61,8 @@ impl BusEvent {
             Self::TierChanged(_) => TierChanged::DETAIL_TYPE,
             Self::CampaignCompleted(_) => CampaignEnded::COMPLETED,
             Self::CampaignExhausted(_) => CampaignEnded::EXHAUSTED,
+            Self::VoucherIssued(_) => VoucherIssued::DETAIL_TYPE,
+            Self::PointsExpiring(_) => PointsExpiring::DETAIL_TYPE,
         }
     }
 
@@ -60,19 +71,23 @@ impl BusEvent {
             Self::PointsPosted(detail) => &detail.event_id,
             Self::TierChanged(detail) => &detail.event_id,
             Self::CampaignCompleted(detail) | Self::CampaignExhausted(detail) => &detail.event_id,
+            Self::VoucherIssued(detail) => &detail.event_id,
+            Self::PointsExpiring(detail) => &detail.event_id,
         }
     }
 
-    /// When the entry behind it was posted.
+    /// When the row behind it was written, or the day's run was due.
     pub fn recorded_at(&self) -> Instant {
         match self {
             Self::PointsPosted(detail) => detail.recorded_at,
             Self::TierChanged(detail) => detail.recorded_at,
             Self::CampaignCompleted(detail) | Self::CampaignExhausted(detail) => detail.recorded_at,
+            Self::VoucherIssued(detail) => detail.issued_at,
+            Self::PointsExpiring(detail) => detail.recorded_at,
         }
     }
 
-    /// The detail as JSON text: the same bytes for the same entry (I8).
+    /// The detail as JSON text: the same bytes for the same row (I8).
     ///
     /// # Errors
     /// None that these types can cause: their keys are text and their numbers whole.
@@ -81,6 +96,8 @@ impl BusEvent {
             Self::PointsPosted(detail) => serde_json::to_string(detail),
             Self::TierChanged(detail) => serde_json::to_string(detail),
             Self::CampaignCompleted(detail) | Self::CampaignExhausted(detail) => serde_json::to_string(detail),
+            Self::VoucherIssued(detail) => serde_json::to_string(detail),
+            Self::PointsExpiring(detail) => serde_json::to_string(detail),
         }
     }
 }
@@ -243,6 +260,99 @@ impl CampaignEnded {
             programme_version: entry.programme_version.to_string(),
             recorded_at: entry.recorded_at,
         }
+    }
+}
+
+/// A member was given a voucher (N2, B1): for a tier, a birthday, a month, points or a top-up.
+///
+/// Its code is not here: whoever shows the code uses the voucher, and everybody who may follow the bus would hold it. Who
+/// has to show it to the member reads it from `GET /members/{member_id}/vouchers`, which asks who they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VoucherIssued {
+    /// The same for every delivery of this event: `voucher_id:VoucherIssued`.
+    pub event_id: String,
+    /// The version of this shape.
+    pub schema_version: u32,
+    pub voucher_id: String,
+    pub member_id: String,
+    /// The programme's id of what was given.
+    pub offer: String,
+    /// The name customers see.
+    pub name: String,
+    pub worth: Worth,
+    /// The smallest order it can be used for; absent when any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_min: Option<String>,
+    /// Of the amounts.
+    pub currency: String,
+    /// The tier it was given for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub valid_from: NaiveDate,
+    /// The last day it can be used.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub valid_until: NaiveDate,
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub issued_at: Instant,
+}
+
+impl VoucherIssued {
+    pub const DETAIL_TYPE: &str = "VoucherIssued";
+
+    pub fn of(voucher_id: &VoucherId, grant: &Grant, issued_at: Instant, currency: Currency) -> Self {
+        let offer = &grant.offer;
+        Self {
+            event_id: format!("{voucher_id}:{}", Self::DETAIL_TYPE),
+            schema_version: SCHEMA_VERSION,
+            voucher_id: voucher_id.to_string(),
+            member_id: grant.member_id.to_string(),
+            offer: offer.id.to_string(),
+            name: offer.name.clone(),
+            worth: Worth::of(currency, &offer.worth),
+            order_min: (offer.order_min_minor > 0).then(|| currency.decimal(offer.order_min_minor)),
+            currency: currency.code().to_owned(),
+            tier: grant.tier.as_ref().map(ToString::to_string),
+            valid_from: grant.valid_from,
+            valid_until: grant.valid_until,
+            issued_at,
+        }
+    }
+}
+
+/// Points of a member will be gone soon (E5). Told once for each last valid day, as a day's run finds them; they may be
+/// spent meanwhile, so this is a reason to speak and no statement of account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PointsExpiring {
+    /// The same for every delivery of this event: `member_id:last_day:PointsExpiring`.
+    pub event_id: String,
+    /// The version of this shape.
+    pub schema_version: u32,
+    pub member_id: String,
+    /// Redeemable points that are good until then.
+    pub points: i64,
+    /// The last day they are good, that day included.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub last_day: NaiveDate,
+    /// When the run that found them was due.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub recorded_at: Instant,
+}
+
+impl PointsExpiring {
+    pub const DETAIL_TYPE: &str = "PointsExpiring";
+
+    /// `None` for a notice about anything else.
+    pub fn of(member_id: &MemberId, notice: &Notice, run: Instant) -> Option<Self> {
+        let About::PointsExpiring { points, last_day } = notice.about else { return None };
+        Some(Self {
+            event_id: format!("{member_id}:{last_day}:{}", Self::DETAIL_TYPE),
+            schema_version: SCHEMA_VERSION,
+            member_id: member_id.to_string(),
+            points,
+            last_day,
+            recorded_at: run,
+        })
     }
 }
 
@@ -421,6 +531,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("points-posted.schema.json", schema_for!(PointsPosted)),
         ("tier-changed.schema.json", schema_for!(TierChanged)),
         ("campaign-ended.schema.json", schema_for!(CampaignEnded)),
+        ("voucher-issued.schema.json", schema_for!(VoucherIssued)),
+        ("points-expiring.schema.json", schema_for!(PointsExpiring)),
     ]
 }
 

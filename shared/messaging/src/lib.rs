@@ -6,16 +6,20 @@
 //! those rest on the member's row and are joined at the last moment. Texts live in `messages/*.toml`, where a shop can
 //! edit them without touching code; a file whose variables or keys do not fit the code fails the tests.
 //!
+//! What the rest of the shop is told instead of its members goes on the [`Bus`].
+//!
 //! The texts know one thing, `{variable}`, and a line that needs a variable which does not apply is left out. A template
 //! language was weighed and not taken: with conditions and loops in the texts, what a message says could no longer be
 //! checked by comparing two sets of names, and formatting must follow the reader's language anyway.
 
+mod bus;
 mod catalogue;
 mod compose;
 mod language;
 mod outbox;
 mod template;
 
+pub use bus::{BUS_NAME, Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
 pub use catalogue::{Catalogue, Fault, RenderError};
 pub use compose::{LIST_ITEMS_MAX, Message, invitation, message_of, notice, tier_reached, voucher_reminder};
 pub use language::Language;

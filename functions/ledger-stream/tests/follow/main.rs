@@ -3,11 +3,12 @@
 mod wire;
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
-use ledger_stream::{EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, RecordError, entry_of};
+use ledger_stream::{RecordError, entry_of};
 use loyalty_contract::events::{Kind, Why};
 use loyalty_domain::ledger::{EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::points::Legs;
+use loyalty_messaging::{EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX};
 use loyalty_store::words::Word;
 use serde_json::{Value, json};
 use wire::Wire;
@@ -311,6 +312,73 @@ async fn a_movement_without_a_message_still_tells_the_bus() {
     assert_eq!(send(&wire, &[record(8, spent)]).await, json!([]));
     assert_eq!(event_ids(&wire), ["8:PointsPosted"]);
     assert_eq!(kept(&wire).len(), 0);
+}
+
+/// A row of `vouchers` as the stream brings it.
+fn voucher(number: u64, event: &str, worth: Value) -> Value {
+    let id = json!({"S": format!("v_{number}")});
+    json!({"eventID": "e", "eventName": event, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "awsRegion": "local", "dynamodb": {
+            "ApproximateCreationDateTime": 1_795_396_508, "SequenceNumber": format!("70000000000{number}"),
+            "SizeBytes": 1, "StreamViewType": "NEW_IMAGE", "Keys": {"voucher_id": id}, "NewImage": {
+                "voucher_id": id, "revision": {"N": "1"}, "code": {"S": "CANARYCODE12"},
+                "member_id": {"S": "m_4f0c2d9e8b7a6153"}, "grant_id": {"S": "m_4f0c2d9e8b7a6153/tier/7/ten"},
+                "offer": {"S": "ten"}, "name": {"S": "Giảm 10%"}, "worth": {"M": worth},
+                "valid_days": {"N": "30"}, "order_min_minor": {"N": "200000"},
+                "valid_from": {"S": "2026-11-23"}, "valid_until": {"S": "2026-12-22"}, "tier": {"S": "silver"},
+                "remind_on": {"S": "2026-12-18"}, "state": {"S": "issued"}, "issued_at": {"S": "2026-11-23T01:15:07Z"},
+                "due_shard": {"S": "03"}, "due_on": {"S": "2026-12-18"}, "digest": {"S": "d"}}}})
+}
+
+fn percent() -> Value {
+    json!({"percent": {"M": {"percent": {"N": "10"}, "most_minor": {"N": "100000"}}}})
+}
+
+#[tokio::test]
+async fn a_voucher_that_was_issued_is_told_without_its_code() {
+    let wire = Wire::default();
+    assert_eq!(send(&wire, &[voucher(1, "INSERT", percent())]).await, json!([]));
+    let world = wire.world();
+    assert_eq!(world.bus[0]["DetailType"], "VoucherIssued");
+    let detail: Value = serde_json::from_str(world.bus[0]["Detail"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        detail,
+        json!({"event_id": "v_1:VoucherIssued", "schema_version": 1, "voucher_id": "v_1",
+            "member_id": "m_4f0c2d9e8b7a6153", "offer": "ten", "name": "Giảm 10%",
+            "worth": {"kind": "percent", "percent": 10, "up_to": "100000"}, "order_min": "200000", "currency": "VND",
+            "tier": "silver", "valid_from": "2026-11-23", "valid_until": "2026-12-22",
+            "issued_at": "2026-11-23T01:15:07Z"})
+    );
+    assert!(!format!("{:?}{:?}", world.bus, world.rows).contains("CANARY"));
+    assert_eq!(world.rows.len(), 0, "whoever gave it tells the member");
+}
+
+#[tokio::test]
+async fn a_voucher_is_told_whatever_it_is_worth_and_only_when_it_is_issued() {
+    let worths = [
+        json!({"percent": {"M": {"percent": {"N": "5"}}}}),
+        json!({"amount_minor": {"N": "50000"}}),
+        json!({"gift": {"S": "Túi vải"}}),
+        json!({"game_turns": {"N": "1"}}),
+        json!({"combo": {"S": "Quà và voucher"}}),
+    ];
+    let wire = Wire::default();
+    let mut batch: Vec<_> = (1..).zip(worths).map(|(number, worth)| voucher(number, "INSERT", worth)).collect();
+    batch.extend([voucher(8, "MODIFY", percent()), voucher(9, "REMOVE", percent())]);
+    assert_eq!(send(&wire, &batch).await, json!([]));
+    let told = |event: &Value| -> Value { serde_json::from_str(event["Detail"].as_str().unwrap()).unwrap() };
+    let told: Vec<_> = wire.world().bus.iter().map(|event| told(event)["worth"]["kind"].clone()).collect();
+    assert_eq!(told, ["percent", "amount", "gift", "game_turns", "combo"]);
+}
+
+#[tokio::test]
+async fn f17_a_voucher_whose_event_is_refused_fails_its_record() {
+    let wire = Wire::default();
+    wire.world().refusals.insert("v_2:VoucherIssued".to_owned(), PUBLISH_ATTEMPTS_MAX);
+    let batch = [1, 2, 3].map(|number| voucher(number, "INSERT", percent()));
+    assert_eq!(send(&wire, &batch).await, failed_at(2));
+    assert_eq!(send(&wire, &batch[1..]).await, json!([]));
+    assert_eq!(send(&wire, &[voucher(4, "INSERT", json!({"wish": {"S": "x"}}))]).await, failed_at(4), "unreadable");
 }
 
 #[tokio::test]

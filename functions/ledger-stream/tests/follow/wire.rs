@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::Retr
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use ledger_stream::{Bus, LedgerStream};
+use ledger_stream::LedgerStream;
 use loyalty_contract::programme::ProgrammeFile;
-use loyalty_messaging::Outbox;
+use loyalty_messaging::{Bus, Outbox};
 use serde_json::{Value, json};
 
 const PROGRAMME: &str = include_str!("../../../../infra/programmes/cnv-retail.toml");

@@ -1,5 +1,6 @@
 //! The daily run: what falls due is done and told once, whenever the run comes (D3, E5, T9–T14, B1).
 
+use loyalty_messaging::PUBLISH_ATTEMPTS_MAX;
 use serde_json::{Value, json};
 
 use crate::support::{RETAIL, Shop};
@@ -49,6 +50,7 @@ async fn every_day_twice_does_and_tells_everything_once() {
     let kinds: Vec<_> = movements(&once).iter().map(|entry| entry[1].clone()).collect();
     assert_eq!(kinds, ["accrual", "reset", "accrual", "expiration", "reset", "expiration"]);
     twice.check(&once.everything(), "every day came twice");
+    assert_eq!(twice.wire.world().events.len(), 1);
 }
 
 #[tokio::test]
@@ -65,6 +67,32 @@ async fn a_run_that_is_a_week_late_leaves_the_same_books_and_tells_nothing_twice
         }
     }
     assert_eq!((json!(on_time.told()), json!(late.told())), (told(), told()));
+}
+
+#[tokio::test]
+async fn e5_points_that_will_be_gone_are_told_to_the_bus() {
+    let shop = silver().await;
+    shop.days("2027-10-31", "2027-10-31").await;
+    let expected = json!({
+        "detail-type": "PointsExpiring", "schema_version": 1, "member_id": shop.member_id(PHONE).as_str(),
+        "event_id": format!("{}:2027-11-30:PointsExpiring", shop.member_id(PHONE)),
+        "points": 60, "last_day": "2027-11-30", "recorded_at": "2027-10-30T17:05:00Z"});
+    assert_eq!(shop.wire.world().events, [expected]);
+}
+
+/// F17: a day is not done while its event is not on the bus, and the member's row does not say that it was told.
+#[tokio::test(start_paused = true)]
+async fn f17_an_event_that_the_bus_refuses_is_published_by_the_next_try() {
+    let (calm, shop) = (silver().await, silver().await);
+    calm.run("daily", "2027-10-31T00:05:00+07:00").await;
+    shop.wire.world().refusals = PUBLISH_ATTEMPTS_MAX;
+    assert!(shop.fire("daily", "2027-10-31T00:05:00+07:00").await);
+    let rows = shop.everything();
+    assert_eq!(shop.work().await, Some(false));
+    shop.check(&rows, "nothing was told");
+    shop.wire.world().refusals = PUBLISH_ATTEMPTS_MAX - 1;
+    shop.work_off().await;
+    shop.check(&calm.everything(), "it was told at last");
 }
 
 fn with_birthdays() -> String {

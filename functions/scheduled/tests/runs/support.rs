@@ -19,7 +19,7 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::QueueMessage;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::programme::Programme;
-use loyalty_messaging::Outbox;
+use loyalty_messaging::{Bus, Outbox};
 use loyalty_store::engine::{Engine, Fault};
 use loyalty_store::index::shard_of;
 use loyalty_store::{Coder, OrderEvent};
@@ -33,7 +33,7 @@ const PAGE_MAX: i32 = 2;
 /// Far more pages than any run here has.
 const PAGES_MAX: usize = 10_000;
 
-/// The rows of every table.
+/// The rows of every table, and what is on the bus.
 pub type Everything = Vec<(&'static str, Vec<Value>)>;
 
 pub struct Shop {
@@ -43,13 +43,17 @@ pub struct Shop {
     key: MemberKey,
 }
 
-/// What is outside the tables: the queue of pages.
+/// What is outside the tables: the queue of pages, and the bus.
 #[derive(Clone, Debug, Default)]
 pub struct Wire(Arc<Mutex<World>>);
 
 #[derive(Debug, Default)]
 pub struct World {
     pub pages: VecDeque<String>,
+    /// The details of the events taken, in the order they came: repeats included.
+    pub events: Vec<Value>,
+    /// How many events the bus still refuses.
+    pub refusals: u32,
     life: Option<Life>,
 }
 
@@ -94,6 +98,7 @@ impl Wire {
         }
         let answer = match target.as_str() {
             "AmazonSQS.SendMessageBatch" => send_pages(world, &body),
+            "AWSEvents.PutEvents" => put_events(world, &body),
             other => panic!("the function called {other}"),
         };
         if fate == Fault::ResponseLost { lost() } else { Ok(HttpResponse::new(200.try_into().unwrap(), answer)) }
@@ -109,6 +114,24 @@ fn send_pages(world: &mut World, body: &Value) -> SdkBody {
     SdkBody::from(json!({"Successful": taken, "Failed": []}).to_string())
 }
 
+fn put_events(world: &mut World, body: &Value) -> SdkBody {
+    let mut answers = Vec::new();
+    for entry in body["Entries"].as_array().unwrap() {
+        assert_eq!((&entry["EventBusName"], &entry["Source"]), (&json!("shop-bus"), &json!("loyalty")));
+        if world.refusals > 0 {
+            world.refusals -= 1;
+            answers.push(json!({"ErrorCode": "ThrottlingException", "ErrorMessage": "too fast"}));
+        } else {
+            let mut detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+            detail["detail-type"] = entry["DetailType"].clone();
+            world.events.push(detail);
+            answers.push(json!({"EventId": format!("e-{}", world.events.len())}));
+        }
+    }
+    let failed = answers.iter().filter(|answer| answer["ErrorCode"].is_string()).count();
+    SdkBody::from(json!({"FailedEntryCount": failed, "Entries": answers}).to_string())
+}
+
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::ready(self.answer(&request))
@@ -120,13 +143,22 @@ impl Shop {
         let (engine, wire) = (Engine::new(), Wire::default());
         let programmes = ProgrammeFile::parse(programme).unwrap_or_else(|problems| panic!("{problems:?}"));
         let connector = SharedHttpConnector::new(wire.clone());
+        let http = http_client_fn(move |_, _| connector.clone());
+        let credentials = Credentials::new("local", "local", None, None, "tests");
         let sqs = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("local"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+            .credentials_provider(credentials.clone())
             .retry_config(RetryConfig::disabled())
             .endpoint_url("http://queue.local")
-            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .http_client(http.clone())
+            .build();
+        let events = aws_sdk_eventbridge::Config::builder()
+            .behavior_version(aws_sdk_eventbridge::config::BehaviorVersion::latest())
+            .region(Region::from_static("local"))
+            .credentials_provider(credentials)
+            .retry_config(RetryConfig::disabled())
+            .http_client(http)
             .build();
         let key = MemberKey::new(KEY).unwrap();
         let codes = key.clone();
@@ -134,6 +166,7 @@ impl Shop {
             books: engine.books().with_coder(Coder::new(move |grant_id| codes.voucher(grant_id))),
             programmes: Arc::new(programmes),
             outbox: Outbox::new(engine.client(), engine.prefix()),
+            bus: Bus::new(aws_sdk_eventbridge::Client::from_conf(events), "shop-bus"),
             runs: Runs::new(aws_sdk_sqs::Client::from_conf(sqs), "http://queue.local/runs".to_owned()),
             page_max: PAGE_MAX,
         };
@@ -271,8 +304,13 @@ impl Shop {
         rows
     }
 
+    /// All rows, and all events, each once.
     pub fn everything(&self) -> Everything {
-        Table::ALL.map(|table| (table.name(), self.rows(table.name()))).to_vec()
+        let mut events = self.wire.world().events.clone();
+        events.sort_by_key(Value::to_string);
+        events.dedup();
+        let rows = Table::ALL.map(|table| (table.name(), self.rows(table.name())));
+        rows.into_iter().chain([("the bus", events)]).collect()
     }
 
     /// Every row is what it is in the other books.

@@ -179,7 +179,8 @@ impl Running {
                 if !wanted.is_empty() && !wanted.contains(&letter.message_id) {
                     continue;
                 }
-                if let Some((start, end)) = stream_range(&letter.body)
+                if let Some((table, start, end)) = stream_range(&letter.body)
+                    && table == follower.source.table
                     && follower.replay(start, end).await?
                 {
                     self.store.remove(queue, vec![letter.message_id]).await?;
@@ -301,10 +302,11 @@ impl Settle for Running {
     }
 }
 
-/// The records a stream's dead letter points to.
-fn stream_range(body: &str) -> Option<(i64, i64)> {
+/// The records a stream's dead letter points to: the table whose stream it is, the first and the last.
+fn stream_range(body: &str) -> Option<(String, i64, i64)> {
     let letter: Value = serde_json::from_str(body).ok()?;
     let info = &letter["DDBStreamBatchInfo"];
     let number = |name: &str| streams::stored(info[name].as_str()?);
-    Some((number("startSequenceNumber")?, number("endSequenceNumber")?))
+    let table = info["streamArn"].as_str()?.split('/').nth(1)?;
+    Some((table.to_owned(), number("startSequenceNumber")?, number("endSequenceNumber")?))
 }

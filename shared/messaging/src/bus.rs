@@ -10,6 +10,8 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use loyalty_contract::events::{BusEvent, SOURCE};
 
+/// The variable that names the bus.
+pub const BUS_NAME: &str = "BUS_NAME";
 /// How many events one `PutEvents` takes: the service's limit.
 pub const EVENTS_PER_CALL_MAX: usize = 10;
 /// How often an event is offered before it fails; the SDK's own retries of a whole call are apart from it.
