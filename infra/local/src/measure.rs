@@ -1,7 +1,10 @@
 //! `measure`: how fast and how dear the built functions are on this machine, against the budget.
 //!
 //! It starts a stack of its own with durable data, posts credited orders through the door at full speed and reads what
-//! the kernel and DynamoDB say of it. Build with `--release` for figures that mean something.
+//! the kernel and DynamoDB say of it. `measure enrol` does the same for the weekly run of a campaign. Build with `--release`
+//! for figures that mean something.
+
+mod enrol;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,13 +25,23 @@ use crate::stack::{Drained, Options, Stack};
 
 /// How to measure.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct MeasureArgs {
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// Orders to credit
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     pub orders: usize,
     /// Members they belong to
     #[arg(long, default_value_t = 2_000, value_name = "N")]
     pub members: usize,
+}
+
+/// What to measure instead of orders.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum What {
+    /// Enrol members who ordered once, by one weekly run of a campaign
+    Enrol(enrol::EnrolArgs),
 }
 
 /// Starts of each binary that are timed.
@@ -42,15 +55,13 @@ const DRAIN_MAX: Duration = Duration::from_secs(600);
 /// # Errors
 /// When the stack does not start, refuses an order or does not work it off.
 pub async fn run(args: &MeasureArgs) -> Result<ExitCode> {
+    if let Some(What::Enrol(args)) = &args.what {
+        return enrol::run(args).await;
+    }
     if args.members == 0 || args.orders == 0 {
         return Err(StackError::new("--orders and --members must be at least 1"));
     }
-    let options = Options {
-        settle_seconds: Some(0),
-        environment: [("RUST_LOG".to_owned(), "warn".to_owned())].into(),
-        ..Options::ephemeral(&workspace())
-    };
-    let stack = Stack::start(options).await?;
+    let stack = Stack::start(quiet()).await?;
     let measured = credit(args, &stack).await;
     let built = stack.running().executables();
     stack.stop().await;
@@ -59,10 +70,23 @@ pub async fn run(args: &MeasureArgs) -> Result<ExitCode> {
     for (name, executable) in built {
         println!("  {name:<14} {:>6.1} ms", first_poll(&executable).await?.as_secs_f64() * 1_000.0);
     }
+    note_the_build();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A stack of its own that is asked for nothing else.
+fn quiet() -> Options {
+    Options {
+        settle_seconds: Some(0),
+        environment: [("RUST_LOG".to_owned(), "warn".to_owned())].into(),
+        ..Options::ephemeral(&workspace())
+    }
+}
+
+fn note_the_build() {
     if cfg!(debug_assertions) {
         println!("(a development build; for figures that mean something: cargo run --release -- measure)");
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn credit(args: &MeasureArgs, stack: &Stack) -> Result<()> {
@@ -90,14 +114,15 @@ async fn credit(args: &MeasureArgs, stack: &Stack) -> Result<()> {
     println!("  order-changed, resident    {resident:>8.1} MiB             (target ≤ 16)");
     let after = running.stats();
     for (figure, budget) in [("requests", 2), ("read_units", 1), ("write_units", 6)] {
-        let used = usage(&after, figure) - usage(&before, figure);
+        let used = usage(&after, "order-changed", figure) - usage(&before, "order-changed", figure);
         println!("  DynamoDB, {figure:<16} {:>8.2} an order        (budget ≤ {budget})", used / each);
     }
     Ok(())
 }
 
-fn usage(stats: &Value, figure: &str) -> f64 {
-    let operations = stats["dynamodb"]["order-changed"].as_object();
+/// What a function has used of the tables.
+fn usage(stats: &Value, function: &str, figure: &str) -> f64 {
+    let operations = stats["dynamodb"][function].as_object();
     operations.into_iter().flatten().filter_map(|(_, usage)| usage[figure].as_f64()).sum()
 }
 
@@ -165,6 +190,7 @@ fn starting(executable: &Path, runtime_api: SocketAddr) -> tokio::process::Comma
             ("TABLE_PREFIX", "loyalty-".to_owned()),
             ("BUS_NAME", "loyalty-bus".to_owned()),
             ("MEMBER_ID_KEY", "measured-measured-measured-measured".to_owned()),
+            ("RUNS_QUEUE_URL", format!("http://{runtime_api}/runs")),
             ("ORDER_QUEUE_URL", format!("http://{runtime_api}/queue")),
             ("ORDER_DEAD_LETTER_QUEUE_URL", format!("http://{runtime_api}/dead")),
         ])
