@@ -20,12 +20,12 @@ use loyalty_domain::request::Request;
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Voucher, Worth};
 
-fn text(text: impl Into<String>) -> Value {
-    Value::S(text.into())
+fn text(text: impl AsRef<str>) -> Value {
+    Value::S(text.as_ref().into())
 }
 
 fn number(number: impl ToString) -> Value {
-    Value::N(number.to_string())
+    Value::N(number.to_string().into())
 }
 
 fn time(at: Instant) -> Value {
@@ -55,7 +55,7 @@ fn row(attributes: impl IntoIterator<Item = (&'static str, Value)>) -> Row {
 
 /// Puts the right digest on a row.
 pub fn seal(mut row: Row) -> Row {
-    row.insert(DIGEST, Value::S(digest_of(&row)));
+    row.insert(DIGEST, Value::S(digest_of(&row).into()));
     row
 }
 

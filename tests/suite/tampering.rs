@@ -287,9 +287,9 @@ fn changes(value: &Value, path: &str, changed: &mut Vec<(String, Value)>) {
     match value {
         Value::N(text) => {
             let number: i64 = text.parse().unwrap();
-            changed.extend([1, -1].map(|by| (path.to_owned(), Value::N((number + by).to_string()))));
+            changed.extend([1, -1].map(|by| (path.to_owned(), Value::N((number + by).to_string().into()))));
         }
-        Value::S(text) => changed.extend(other_texts(text).map(|other| (path.to_owned(), Value::S(other)))),
+        Value::S(text) => changed.extend(other_texts(text).map(|other| (path.to_owned(), Value::S(other.into())))),
         Value::Bool(flag) => changed.push((path.to_owned(), Value::Bool(!flag))),
         Value::M(row) => {
             for (name, inner) in row.iter().filter(|(name, _)| *name != "digest") {
@@ -356,7 +356,7 @@ fn each_change(rows: &[(Table, Row)], sealed: bool, mut seen: impl FnMut(&str, S
     for at in 0..rows.len() {
         let (table, row) = &rows[at];
         let key = match row.get("order_id").or(row.get("member_id")) {
-            Some(Value::S(key)) => key.clone(),
+            Some(Value::S(key)) => key.to_string(),
             _ => String::new(),
         };
         let mut changed = Vec::new();

@@ -78,8 +78,8 @@ pub async fn scan(client: &Client, args: &TablesArgs, table: Table, mut each: im
 
 fn plain(value: AttributeValue) -> Value {
     match value {
-        AttributeValue::S(text) => Value::S(text),
-        AttributeValue::N(number) => Value::N(number),
+        AttributeValue::S(text) => Value::S(text.into()),
+        AttributeValue::N(number) => Value::N(number.into()),
         AttributeValue::Bool(value) => Value::Bool(value),
         AttributeValue::L(values) => Value::L(values.into_iter().map(plain).collect()),
         AttributeValue::M(values) => Value::M(values.into_iter().map(|(name, value)| (name, plain(value))).collect()),

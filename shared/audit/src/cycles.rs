@@ -4,12 +4,13 @@
 //! member's row alone says that it has ended; then the history must say that there was nothing to post.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Timelike, Utc};
+use compact_str::CompactString;
 
 /// How a member stands from an instant on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub at: DateTime<Utc>,
-    pub tier: String,
+    pub tier: CompactString,
     /// There were no qualifying points.
     pub nothing_earned: bool,
 }
@@ -20,7 +21,7 @@ pub(crate) struct Standing {
 pub(crate) struct Standings {
     changes: Vec<Standing>,
     last: Option<Standing>,
-    last_reset: Option<(DateTime<Utc>, String)>,
+    last_reset: Option<(DateTime<Utc>, CompactString)>,
 }
 
 impl Standings {
@@ -39,14 +40,14 @@ impl Standings {
 
     /// A review that fell due at this instant, midnight where the programme is, left the tier.
     pub fn reset(&mut self, midnight: DateTime<Utc>, tier: &str) {
-        self.last_reset = Some((midnight, tier.to_owned()));
+        self.last_reset = Some((midnight, tier.into()));
     }
 
     pub fn last_reset(&self) -> Option<DateTime<Utc>> {
         self.last_reset.as_ref().map(|(midnight, _)| *midnight)
     }
 
-    pub fn tier_at_reset(&self) -> Option<String> {
+    pub fn tier_at_reset(&self) -> Option<CompactString> {
         self.last_reset.as_ref().map(|(_, tier)| tier.clone())
     }
 
@@ -54,7 +55,7 @@ impl Standings {
     pub fn when_began(&self, day: NaiveDate, first_tier: &str) -> Vec<Standing> {
         let (from, to) = midnight_anywhere(day);
         let before = self.changes.iter().rev().find(|standing| standing.at < from).cloned();
-        let beginning = || Standing { at: from, tier: first_tier.to_owned(), nothing_earned: true };
+        let beginning = || Standing { at: from, tier: first_tier.into(), nothing_earned: true };
         let during = self.changes.iter().filter(|standing| (from..=to).contains(&standing.at)).cloned();
         std::iter::once(before.unwrap_or_else(beginning)).chain(during).collect()
     }

@@ -67,11 +67,11 @@ mod tests {
         for count in [0, 1, 63, 64, 65, 1_000] {
             let rows: Vec<(Table, Row)> = (0..count)
                 .map(|at| {
-                    let mut row: Row = [("voucher_id", Value::S(format!("v{at}")))].into_iter().collect();
+                    let mut row: Row = [("voucher_id", Value::S(format!("v{at}").into()))].into_iter().collect();
                     match at % 7 {
                         0 => None,
-                        1 => row.insert(DIGEST, Value::S("00".to_owned())),
-                        _ => row.insert(DIGEST, Value::S(digest_of(&row))),
+                        1 => row.insert(DIGEST, Value::S("00".into())),
+                        _ => row.insert(DIGEST, Value::S(digest_of(&row).into())),
                     };
                     (Table::Vouchers, row)
                 })

@@ -1,8 +1,8 @@
 //! Plays every member's history again, entry by entry, and proves each entry where it stands.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use compact_str::CompactString;
+use foldhash::HashMap;
 
 use crate::Row;
 use crate::Table;
@@ -22,8 +22,8 @@ pub(crate) struct History {
     pub balance: Legs,
     /// Open lots, in the order they are used.
     pub lots: Vec<Lot>,
-    pub first_tier: String,
-    pub tier: String,
+    pub first_tier: CompactString,
+    pub tier: CompactString,
     pub first_recorded_at: Option<DateTime<Utc>>,
     pub last_recorded_at: Option<DateTime<Utc>>,
     /// When the tier last changed; `None` while it has not.
@@ -39,13 +39,13 @@ pub(crate) struct History {
     /// What commands posted, by `seq`.
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
-    pub campaigns: HashMap<String, Told>,
+    pub campaigns: HashMap<CompactString, Told>,
 }
 
 /// The histories of all members.
 #[derive(Default)]
 pub(crate) struct Histories {
-    by_member: HashMap<String, History>,
+    by_member: HashMap<CompactString, History>,
 }
 
 impl Histories {
@@ -61,7 +61,7 @@ impl Histories {
         let entry = Entry::read(row)?;
         let history = match self.by_member.get_mut(entry.member_id) {
             Some(history) => history,
-            None => self.by_member.entry(entry.member_id.to_owned()).or_default(),
+            None => self.by_member.entry(entry.member_id.into()).or_default(),
         };
         let mut wrong = Vec::new();
         history.play(&entry, &mut wrong);
@@ -81,7 +81,7 @@ impl Histories {
 impl History {
     /// The history of somebody who never moved a point.
     pub fn none(tier: &str) -> Self {
-        Self { tier: tier.to_owned(), first_tier: tier.to_owned(), ..Self::default() }
+        Self { tier: tier.into(), first_tier: tier.into(), ..Self::default() }
     }
 
     /// Plays one entry and says what does not fit. What follows is proved against what the entry itself states, so that
@@ -206,8 +206,8 @@ impl History {
 
     fn chain_tier(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
         if self.first_tier.is_empty() {
-            entry.tier_before.clone_into(&mut self.first_tier);
-            entry.tier_before.clone_into(&mut self.tier);
+            self.first_tier = entry.tier_before.into();
+            self.tier = self.first_tier.clone();
             let held = entry.explained.as_ref().map(|explained| explained.terms.tier);
             if entry.kind != Kind::Bonus && held.is_some_and(|held| held != entry.tier_before) {
                 wrong.push("was not decided by the tier held before it".to_owned());
@@ -220,12 +220,12 @@ impl History {
             self.tier_since = Some(entry.recorded_at);
         }
         if self.tier != entry.tier_after {
-            entry.tier_after.clone_into(&mut self.tier);
+            self.tier = entry.tier_after.into();
         }
         if entry.kind != Kind::Expiration {
             self.standings.add(Standing {
                 at: entry.counts_from(),
-                tier: entry.tier_after.to_owned(),
+                tier: entry.tier_after.into(),
                 nothing_earned: entry.balance_after.qualifying == 0,
             });
         }
@@ -284,7 +284,7 @@ impl History {
     }
 
     fn told(&mut self, campaign: &str) -> &mut Told {
-        self.campaigns.entry(campaign.to_owned()).or_default()
+        self.campaigns.entry(campaign.into()).or_default()
     }
 }
 

@@ -43,12 +43,13 @@ pub use report::{Counts, Finding, Report};
 pub use row::Row;
 pub use value::Value;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::thread;
 
 use chrono::NaiveDate;
 
 use digests::Digests;
+use foldhash::HashMap;
 use history::Histories;
 use members::Members;
 use messages::Messages;
@@ -186,7 +187,7 @@ fn key_of(table: Table, row: &Row) -> String {
         Table::Messages => &["message_id"],
     };
     let part = |name: &&str| match row.get(name) {
-        Some(Value::S(text) | Value::N(text)) => text.clone(),
+        Some(Value::S(text) | Value::N(text)) => text.to_string(),
         _ => "?".to_owned(),
     };
     names.iter().map(part).collect::<Vec<_>>().join("/")
@@ -202,4 +203,4 @@ struct MemberSums {
     cycles: BTreeMap<NaiveDate, (i128, i128)>,
 }
 
-type SumsByMember = HashMap<String, MemberSums>;
+type SumsByMember<'a> = HashMap<&'a str, MemberSums>;

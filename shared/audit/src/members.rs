@@ -1,8 +1,8 @@
 //! Holds every member's row against the one rebuilt from their history and their orders.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use compact_str::CompactString;
+use foldhash::HashMap;
 
 use crate::Row;
 use crate::cycles::begins;
@@ -28,9 +28,9 @@ struct Member {
     pending_points: i128,
     spent_minor: i128,
     orders_count: i128,
-    tier: String,
+    tier: CompactString,
     tier_since: DateTime<Utc>,
-    tier_floor: String,
+    tier_floor: CompactString,
     cycle_start: NaiveDate,
     /// Spent in the current cycle, and orders of it.
     cycle: (i128, i128),
@@ -40,21 +40,21 @@ struct Member {
     due_on: Option<NaiveDate>,
     wallet_minor: i128,
     holds: Vec<Hold>,
-    active_campaigns: Vec<String>,
-    first_order: Option<String>,
+    active_campaigns: Vec<CompactString>,
+    first_order: Option<CompactString>,
 }
 
 /// All members' rows.
 #[derive(Default)]
 pub(crate) struct Members {
-    by_id: HashMap<String, Member>,
+    by_id: HashMap<CompactString, Member>,
 }
 
 impl Members {
     pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
         let member_id = text(row, "member_id")?;
         let member = Member::read(row)?;
-        if self.by_id.insert(member_id.to_owned(), member).is_some() {
+        if self.by_id.insert(member_id.into(), member).is_some() {
             findings.add(Table::Members, member_id.to_owned(), "stands there twice".to_owned());
         }
         Ok(())
@@ -73,11 +73,11 @@ impl Members {
     }
 
     /// The campaigns a member is active in.
-    pub fn campaigns(&self, member_id: &str) -> Option<&[String]> {
+    pub fn campaigns(&self, member_id: &str) -> Option<&[CompactString]> {
         self.by_id.get(member_id).map(|member| member.active_campaigns.as_slice())
     }
 
-    pub fn all_campaigns(&self) -> impl Iterator<Item = (&str, &[String])> {
+    pub fn all_campaigns(&self) -> impl Iterator<Item = (&str, &[CompactString])> {
         self.by_id.iter().map(|(member_id, member)| (member_id.as_str(), member.active_campaigns.as_slice()))
     }
 
@@ -85,11 +85,11 @@ impl Members {
         self.by_id.get(member_id).map(|member| member.activated_at)
     }
 
-    pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember, findings: &mut Findings) {
+    pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember<'_>, findings: &mut Findings) {
         for (member_id, member) in &self.by_id {
             let mut wrong = Vec::new();
             let none = MemberSums::default();
-            member.prove_orders(sums.get(member_id).unwrap_or(&none), &mut wrong);
+            member.prove_orders(sums.get(member_id.as_str()).unwrap_or(&none), &mut wrong);
             if let Some(first) = member.first_order.as_ref().filter(|first| !orders.has(first)) {
                 wrong.push(format!("its first order {first} does not exist"));
             }
@@ -98,7 +98,7 @@ impl Members {
                 None => member.prove_history(&History::none(&member.tier), &mut wrong),
             }
             for what in wrong {
-                findings.add(Table::Members, member_id.clone(), what);
+                findings.add(Table::Members, member_id.to_string(), what);
             }
         }
     }
@@ -124,9 +124,9 @@ impl Member {
             pending_points: number(row, "pending_points")?,
             spent_minor: number(row, "spent_minor")?,
             orders_count: number(row, "orders_count")?,
-            tier: text(row, "tier")?.to_owned(),
+            tier: text(row, "tier")?.into(),
             tier_since: instant(row, "tier_since")?,
-            tier_floor: text(row, "tier_floor")?.to_owned(),
+            tier_floor: text(row, "tier_floor")?.into(),
             cycle_start: day(row, "cycle_start")?,
             cycle: (
                 number_if_any(row, "cycle_spent_minor")?.unwrap_or(0),
@@ -138,7 +138,7 @@ impl Member {
             wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
             holds: Hold::read_all(row)?,
             active_campaigns: campaigns(row)?,
-            first_order: text_if_any(row, "first_order")?.map(str::to_owned),
+            first_order: text_if_any(row, "first_order")?.map(CompactString::from),
         })
     }
 
@@ -208,7 +208,7 @@ impl Member {
         }
         let begun = self.activated_at.date_naive();
         let first_cycle = (day_before(begun)..=day_after(begun)).contains(&self.cycle_start);
-        let floors: Vec<String> = match history.standings.last_reset() {
+        let floors: Vec<CompactString> = match history.standings.last_reset() {
             Some(reset) if begins(reset, self.cycle_start) => history.standings.tier_at_reset().into_iter().collect(),
             None if first_cycle && history.newest_cycle.is_none_or(|newest| newest == self.cycle_start) => {
                 vec![history.first_tier.clone()]
@@ -256,7 +256,7 @@ impl Member {
     }
 }
 
-fn campaigns(row: &Row) -> Read<Vec<String>> {
+fn campaigns(row: &Row) -> Read<Vec<CompactString>> {
     let campaign = |value: &Value| match value {
         Value::S(campaign) => Ok(campaign.clone()),
         _ => Err("`active_campaigns` is not a list of campaigns".to_owned()),

@@ -1,6 +1,6 @@
 //! Messages: each held against the member and the entry it names.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::Row;
 use crate::Table;

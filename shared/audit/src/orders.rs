@@ -1,8 +1,8 @@
 //! Holds every order's row against the entries of its credits, and its credits against what its final facts deserve.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use compact_str::CompactString;
+use foldhash::HashMap;
 
 use crate::facts::Facts;
 use crate::fields::{
@@ -59,8 +59,8 @@ pub(crate) struct Settled {
 /// What the entries of one credit add up to.
 #[derive(Debug)]
 struct CreditSum {
-    rule: String,
-    member_id: String,
+    rule: CompactString,
+    member_id: CompactString,
     posted: Legs,
     written_off: Legs,
     pinned: u64,
@@ -88,7 +88,7 @@ impl Dates {
 /// What stands on the order's row of one credit.
 #[derive(Debug)]
 struct CreditRow {
-    rule: String,
+    rule: CompactString,
     posted: Legs,
     written_off: Legs,
     expired_written_off: i128,
@@ -109,7 +109,7 @@ struct CreditRow {
 
 #[derive(Debug)]
 struct OrderRow {
-    member_id: Option<String>,
+    member_id: Option<CompactString>,
     counted: bool,
     spent_minor: i128,
     /// The cycle in which its own points count.
@@ -117,7 +117,7 @@ struct OrderRow {
     pending_points: i128,
     /// Taken from the wallet, minor units.
     wallet_minor: i128,
-    vouchers: Vec<String>,
+    vouchers: Vec<CompactString>,
     updated_at: DateTime<Utc>,
     credits: Vec<CreditRow>,
 }
@@ -133,7 +133,7 @@ struct OrderBooks {
 /// All orders: their rows, and what the histories say of them.
 #[derive(Default)]
 pub(crate) struct Orders {
-    by_id: HashMap<String, OrderBooks>,
+    by_id: HashMap<CompactString, OrderBooks>,
 }
 
 impl Orders {
@@ -141,7 +141,7 @@ impl Orders {
         let order_id = text(row, "order_id")?;
         let mut wrong = Vec::new();
         let order = OrderRow::read(row, &mut wrong)?;
-        if self.by_id.entry(order_id.to_owned()).or_default().row.replace(order).is_some() {
+        if self.by_id.entry(order_id.into()).or_default().row.replace(order).is_some() {
             wrong.push("stands there twice".to_owned());
         }
         for what in wrong {
@@ -155,7 +155,7 @@ impl Orders {
         let pinned = posting.terms.pinned();
         let books = match self.by_id.get_mut(posting.order_id) {
             Some(books) => books,
-            None => self.by_id.entry(posting.order_id.to_owned()).or_default(),
+            None => self.by_id.entry(posting.order_id.into()).or_default(),
         };
         let sums = &mut books.sums;
         let at = match sums.iter().position(|sum| sum.rule == posting.rule) {
@@ -170,7 +170,7 @@ impl Orders {
 
     /// Counts what an order's entry moved the wallet by.
     pub fn pay(&mut self, order_id: &str, moved_minor: i128) {
-        self.by_id.entry(order_id.to_owned()).or_default().paid_minor += moved_minor;
+        self.by_id.entry(order_id.into()).or_default().paid_minor += moved_minor;
     }
 
     /// The vouchers that an order says it used.
@@ -202,8 +202,8 @@ impl Orders {
     }
 
     /// Holds rows against entries; answers what each member's orders add up to.
-    pub fn finish(&self, members: &Members, findings: &mut Findings) -> SumsByMember {
-        let mut sums = SumsByMember::new();
+    pub fn finish(&self, members: &Members, findings: &mut Findings) -> SumsByMember<'_> {
+        let mut sums = SumsByMember::default();
         for (order_id, books) in &self.by_id {
             let mut wrong = Vec::new();
             match &books.row {
@@ -218,7 +218,7 @@ impl Orders {
                 None => wrong.push("has entries but no row".to_owned()),
             }
             for what in wrong {
-                findings.add(Table::Orders, order_id.clone(), what);
+                findings.add(Table::Orders, order_id.to_string(), what);
             }
         }
         sums
@@ -228,8 +228,8 @@ impl Orders {
 impl CreditSum {
     fn begin(posting: &Posting<'_>, pinned: u64) -> Self {
         Self {
-            rule: posting.rule.to_owned(),
-            member_id: posting.member_id.to_owned(),
+            rule: posting.rule.into(),
+            member_id: posting.member_id.into(),
             posted: Legs::ZERO,
             written_off: Legs::ZERO,
             pinned,
@@ -332,7 +332,7 @@ impl OrderRow {
             credits.push(credit);
         }
         let order = Self {
-            member_id: member_id.map(str::to_owned),
+            member_id: member_id.map(CompactString::from),
             counted: flag(row, "counted")?,
             spent_minor: number(row, "spent_minor")?,
             pending_points,
@@ -385,12 +385,9 @@ impl OrderRow {
         }
     }
 
-    fn add_to(&self, sums: &mut SumsByMember) {
+    fn add_to<'a>(&'a self, sums: &mut SumsByMember<'a>) {
         let Some(member_id) = &self.member_id else { return };
-        let sum: &mut MemberSums = match sums.get_mut(member_id) {
-            Some(sum) => sum,
-            None => sums.entry(member_id.clone()).or_default(),
-        };
+        let sum: &mut MemberSums = sums.entry(member_id).or_default();
         sum.orders_count += i128::from(self.counted);
         sum.spent_minor += self.spent_minor;
         sum.pending_points += self.pending_points;
@@ -404,7 +401,7 @@ impl OrderRow {
 impl CreditRow {
     fn read(row: &Row, order: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
         Ok(Self {
-            rule: text(row, "rule")?.to_owned(),
+            rule: text(row, "rule")?.into(),
             posted: legs(row, "posted")?,
             written_off: legs_if_any(row, "written_off")?.unwrap_or_default(),
             expired_written_off: number_if_any(row, "expired_written_off")?.unwrap_or(0),
@@ -478,7 +475,7 @@ impl CreditRow {
 }
 
 /// The last valid day may be over: anywhere on Earth it is at most one day later than in UTC.
-fn vouchers(row: &Row) -> Read<Vec<String>> {
+fn vouchers(row: &Row) -> Read<Vec<CompactString>> {
     let voucher = |value: &Value| match value {
         Value::S(voucher_id) => Ok(voucher_id.clone()),
         _ => Err("`vouchers` is not a list of vouchers".to_owned()),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 
 use crate::Row;
 use crate::Table;
@@ -71,7 +72,7 @@ struct Participation {
     remaining: i128,
     state: State,
     enrolled_at: DateTime<Utc>,
-    orders: BTreeSet<String>,
+    orders: BTreeSet<CompactString>,
     reserved_points: i128,
 }
 
@@ -117,7 +118,7 @@ impl Participations {
         }
         for ((campaign, member_id), participation) in &self.by_key {
             let credits = credits.remove(&(campaign.as_str(), member_id.as_str())).unwrap_or_default();
-            let told = histories.get(member_id).and_then(|history| history.campaigns.get(campaign));
+            let told = histories.get(member_id).and_then(|history| history.campaigns.get(campaign.as_str()));
             let mut wrong = Vec::new();
             participation.prove_credits(&credits, &mut wrong);
             participation.prove_told(told, &credits, &mut wrong);
@@ -253,7 +254,7 @@ impl Participation {
         }
     }
 
-    fn prove_member(&self, campaign: &str, active: &[String], wrong: &mut Vec<String>) {
+    fn prove_member(&self, campaign: &str, active: &[CompactString], wrong: &mut Vec<String>) {
         let listed = active.iter().any(|listed| listed == campaign);
         if listed != (self.state == State::Active) {
             wrong.push(format!("is {:?}, but the member's row says otherwise", self.state));

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     fn number(number: u8) -> Value {
-        Value::N(number.to_string())
+        Value::N(number.to_string().into())
     }
 
     #[test]

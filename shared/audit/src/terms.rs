@@ -1,8 +1,9 @@
 //! The terms pinned on a credit, and what an order deserves by them, in own arithmetic.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
 use chrono::NaiveDate;
+use foldhash::quality::FixedState;
 
 use crate::Row;
 use crate::facts::{Facts, Status};
@@ -108,10 +109,7 @@ impl<'a> Terms<'a> {
 
     /// What never changes once it is pinned: all but the dates, which begin anew with points posted later.
     pub fn pinned(&self) -> u64 {
-        let undated = Self { expiry: Expiry::Never, cycle_start: NaiveDate::MIN, ..*self };
-        let mut hasher = DefaultHasher::new();
-        undated.hash(&mut hasher);
-        hasher.finish()
+        FixedState::default().hash_one(Self { expiry: Expiry::Never, cycle_start: NaiveDate::MIN, ..*self })
     }
 
     /// What the order deserves (P4, X24, X31), were it never barred.

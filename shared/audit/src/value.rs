@@ -1,13 +1,16 @@
 //! A row as any store would give it: a tree of attributes, not yet understood.
 
+use compact_str::{CompactString, ToCompactString};
+
 use crate::row::Row;
 
-/// One attribute, in DynamoDB's terms.
+/// One attribute, in DynamoDB's terms. Most texts of the books are short, and a short one stands in the value itself: a
+/// row is then read in one piece of memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
-    S(String),
+    S(CompactString),
     /// A number as its text, so that nothing is rounded on the way.
-    N(String),
+    N(CompactString),
     Bool(bool),
     M(Row),
     L(Vec<Value>),
@@ -20,8 +23,8 @@ impl From<serde_json::Value> for Value {
         match json {
             serde_json::Value::Null => Self::Foreign,
             serde_json::Value::Bool(value) => Self::Bool(value),
-            serde_json::Value::Number(number) => Self::N(number.to_string()),
-            serde_json::Value::String(text) => Self::S(text),
+            serde_json::Value::Number(number) => Self::N(number.to_compact_string()),
+            serde_json::Value::String(text) => Self::S(text.into()),
             serde_json::Value::Array(values) => Self::L(values.into_iter().map(Self::from).collect()),
             serde_json::Value::Object(values) => Self::M(row_from_json(values)),
         }

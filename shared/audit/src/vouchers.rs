@@ -1,9 +1,8 @@
 //! Vouchers: each says itself whether it was used and until when it can be; its member and the order it was used for
 //! exist.
 
-use std::collections::{HashMap, HashSet};
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use foldhash::{HashMap, HashSet};
 
 use crate::Row;
 use crate::Table;

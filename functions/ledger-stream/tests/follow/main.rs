@@ -162,7 +162,7 @@ async fn an_entry_becomes_its_events_and_its_message() {
 /// DynamoDB's typed attributes as a plain value.
 fn plain(attribute: &Value) -> loyalty_audit::Value {
     let (kind, value) = attribute.as_object().unwrap().iter().next().unwrap();
-    let text = || value.as_str().unwrap().to_owned();
+    let text = || value.as_str().unwrap().into();
     match kind.as_str() {
         "S" => loyalty_audit::Value::S(text()),
         "N" => loyalty_audit::Value::N(text()),
@@ -182,7 +182,7 @@ async fn the_digest_of_a_message_is_what_the_verifier_computes() {
     send(&wire, &[record(7, json!({"order_id": {"S": "standard:a\"\\\n\t\u{1}đ"}}))]).await;
     for row in wire.world().rows.values() {
         let row = plain_row(row);
-        assert_eq!(row["digest"], loyalty_audit::Value::S(loyalty_audit::digest_of(&row)));
+        assert_eq!(row["digest"], loyalty_audit::Value::S(loyalty_audit::digest_of(&row).into()));
     }
 }
 

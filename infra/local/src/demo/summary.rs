@@ -147,7 +147,7 @@ fn written_off(row: &Row) -> i64 {
 
 fn text(row: &Row, name: &str) -> String {
     match row.get(name) {
-        Some(Value::S(text) | Value::N(text)) => text.clone(),
+        Some(Value::S(text) | Value::N(text)) => text.to_string(),
         _ => String::new(),
     }
 }
