@@ -8,7 +8,13 @@ pub mod http;
 
 use std::error::Error;
 
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
+
+/// Of every function, by being linked: a call of the SDK allocates hundreds of small pieces, and the system's allocator
+/// took a fifth of the time an order costs.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The variable that Lambda sets in every function, also on the local stack.
 const IN_LAMBDA: &str = "AWS_LAMBDA_FUNCTION_NAME";
