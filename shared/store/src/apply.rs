@@ -248,15 +248,15 @@ where
 
     /// Writes what is staged. `false` when some of it was not written: then the rows are no longer what they were, and
     /// the events concerned are open again or have failed.
-    async fn flush(&mut self, staged: Staged, rows: &mut Rows) -> bool {
+    async fn flush(&mut self, mut staged: Staged, rows: &mut Rows) -> bool {
         let mut all = true;
         for order in staged.alone() {
             let written = self.books.put(&order.write).await;
             all &= self.settle(order.events.clone(), written);
         }
-        let together = staged.together();
+        let together = staged.take_together();
         if !together.is_empty() {
-            let written = self.books.transact(&together).await;
+            let written = self.books.transact(together).await;
             all &= self.settle(staged.events_together(), written);
         }
         if all {

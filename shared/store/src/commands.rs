@@ -139,7 +139,7 @@ impl Books {
             let written = match writes.as_slice() {
                 [] => Ok(()),
                 [one] => self.put(one).await,
-                several => self.transact(&several.iter().collect::<Vec<_>>()).await,
+                _ => self.transact(writes).await,
             };
             match written {
                 Ok(()) => return Ok(answer),

@@ -87,9 +87,11 @@ impl Books {
 
     /// Puts all rows or none. The SDK gives each call a token of its own and keeps it over its own retries, so a lost
     /// answer does not write twice.
-    pub(crate) async fn transact(&self, writes: &[&Write]) -> Result<(), Failure> {
+    pub(crate) async fn transact(&self, writes: Vec<Write>) -> Result<(), Failure> {
         *self.meter() += Consumed::request();
-        let items = writes.iter().map(|write| self.transact_item(write)).collect();
+        // The rows are handed over: a copy of one is hundreds of allocations.
+        let expected: Vec<_> = writes.iter().map(|write| (write.table, write.condition)).collect();
+        let items = writes.into_iter().map(|write| self.transact_item(write)).collect();
         let sent = self
             .client
             .transact_write_items()
@@ -102,15 +104,15 @@ impl Books {
                 *self.meter() += Consumed::write(answer.consumed_capacity.as_deref().unwrap_or_default());
                 Ok(())
             }
-            Err(error) => Err(transaction_failure(error, writes)),
+            Err(error) => Err(transaction_failure(error, &expected)),
         }
     }
 
-    fn transact_item(&self, write: &Write) -> TransactWriteItem {
-        let (condition, name, value) = expression(write);
+    fn transact_item(&self, write: Write) -> TransactWriteItem {
+        let (condition, name, value) = expression(&write);
         let put = Put::builder()
             .table_name(self.table(write.table))
-            .set_item(Some(write.item.clone()))
+            .set_item(Some(write.item))
             .condition_expression(condition)
             .expression_attribute_names("#checked", name)
             .set_expression_attribute_values(value.map(|value| Item::from([(":revision".to_owned(), value)])))
@@ -154,12 +156,12 @@ fn put_failure(error: SdkError<PutItemError>) -> Failure {
     }
 }
 
-fn transaction_failure(error: SdkError<TransactWriteItemsError>, writes: &[&Write]) -> Failure {
+fn transaction_failure(error: SdkError<TransactWriteItemsError>, expected: &[(Table, Condition)]) -> Failure {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
             if may_go_through(cancelled.cancellation_reasons()) =>
         {
-            log_lost(cancelled.cancellation_reasons(), writes);
+            log_lost(cancelled.cancellation_reasons(), expected);
             Failure::Lost
         }
         Some(
@@ -179,14 +181,14 @@ fn may_go_through(reasons: &[CancellationReason]) -> bool {
     !reasons.is_empty() && reasons.iter().all(|reason| reason.code().is_none_or(|code| passing.contains(&code)))
 }
 
-fn log_lost(reasons: &[CancellationReason], writes: &[&Write]) {
-    for (reason, write) in reasons.iter().zip(writes) {
+fn log_lost(reasons: &[CancellationReason], expected: &[(Table, Condition)]) {
+    for (reason, (table, expected)) in reasons.iter().zip(expected) {
         if let Some(code) = reason.code().filter(|code| *code != "None") {
             let found = reason.item().and_then(|item| item.get("revision")).and_then(|value| value.as_n().ok());
             tracing::debug!(
-                table = write.table.suffix(),
+                table = table.suffix(),
                 code,
-                expected = ?write.condition,
+                ?expected,
                 found_revision = found.map(String::as_str),
                 "a write was lost"
             );

@@ -9,7 +9,7 @@ use loyalty_domain::programme::Programme;
 
 use crate::apply::Applied;
 use crate::commit::{Condition, Write};
-use crate::item::size;
+use crate::item::{Item, size};
 use crate::records::{encode_entry, encode_member, encode_order, encode_participation, encode_voucher};
 use crate::rows::{ParticipationKey, Rows};
 use crate::{StoreError, Table};
@@ -134,7 +134,7 @@ impl Staged {
         }
         if let Some((order_id, write)) = order {
             let staged = self.orders.entry(order_id).or_insert_with(|| StagedOrder {
-                write: write.clone(),
+                write: Write { item: Item::new(), ..write },
                 events: Vec::new(),
                 alone: true,
             });
@@ -174,8 +174,17 @@ impl Staged {
         self.orders.values().filter(|order| order.alone)
     }
 
+    /// The rows of the transaction, handed over.
+    pub fn take_together(&mut self) -> Vec<Write> {
+        let orders = self.orders.values_mut().filter(|order| !order.alone).map(|order| &mut order.write);
+        let more = self.participations.values_mut().chain(self.vouchers.values_mut());
+        let rows = self.members.values_mut().chain(orders).chain(more);
+        let take = |write: &mut Write| Write { item: std::mem::take(&mut write.item), ..*write };
+        rows.chain(&mut self.entry_writes).map(take).collect()
+    }
+
     /// The rows of the transaction: members, orders, participations, vouchers, entries.
-    pub fn together(&self) -> Vec<&Write> {
+    fn together(&self) -> Vec<&Write> {
         let orders = self.orders.values().filter(|order| !order.alone).map(|order| &order.write);
         let more = self.participations.values().chain(self.vouchers.values());
         self.members.values().chain(orders).chain(more).chain(&self.entry_writes).collect()
