@@ -61,3 +61,57 @@ Feature: Fast promotion from Member to Silver
     Then the history of 0905000005 is
       | accrual | 10 | 10 |
     And 0905000005 has used 0 of 2 participations in fast-promotion, active
+
+  Scenario: X13, X14 · one participation, and a bonus of redeemable points alone
+    Given the programme "cnv-retail" where
+      """
+      [[campaigns]]
+      id = "fast-promotion"
+      name = "Thăng hạng nhanh"
+      max_credits = 1
+      bonus_points = 100
+      bonus_legs = "redeemable"
+      """
+    When order old of 0905000006 is delivered and paid: due 100000
+    And it is 2026-11-30 08:30
+    And order A of 0905000006 is placed: due 300000
+    Then 0905000006 has 110 redeemable and 10 qualifying points and is Member
+    And 0905000006 has used 1 of 1 participations in fast-promotion, exhausted
+    When order B of 0905000006 is placed: due 300000
+    Then 0905000006 has 110 redeemable and 10 qualifying points and is Member
+
+  Scenario: X10 · a bonus may wait until its order is delivered and paid
+    Given the programme "cnv-retail" where
+      """
+      [[campaigns]]
+      id = "fast-promotion"
+      name = "Thăng hạng nhanh"
+      bonus_when = "earned"
+      """
+    When order old of 0905000007 is delivered and paid: due 100000
+    And it is 2026-11-30 08:30
+    And order A of 0905000007 is placed: due 300000
+    Then 0905000007 has 10 redeemable and 10 qualifying points and is Member
+    And 0905000007 has used 0 of 2 participations in fast-promotion, active
+    When order A is delivered and paid
+    Then 0905000007 has 190 redeemable and 190 qualifying points and is Member
+
+  Scenario: X46 · an order that comes back brings its bonus back, and uses no second participation
+    Given the programme "cnv-miniapp"
+    When order old of 0905000008 is delivered and paid: due 10000
+    And it is 2026-11-30 08:30
+    And order A of 0905000008 is delivered and paid: due 20000
+    And order A is cancelled
+    And order A is delivered and paid
+    Then 0905000008 has 180 redeemable and 180 qualifying points and is Member
+    And 0905000008 has used 1 of 2 participations in fast-promotion, active
+
+  Scenario: X48 · exhausted stays exhausted when the member is promoted later
+    Given the programme "cnv-miniapp"
+    When order old of 0905000009 is delivered and paid: due 10000
+    And it is 2026-11-30 08:30
+    And order A of 0905000009 is delivered and paid: due 20000
+    And order B of 0905000009 is delivered and paid: due 20000
+    And order C of 0905000009 is delivered and paid: due 900000
+    Then 0905000009 has 1250 redeemable and 1250 qualifying points and is Silver
+    And 0905000009 has used 2 of 2 participations in fast-promotion, exhausted

@@ -89,6 +89,9 @@ impl MemberCommands {
     }
 
     async fn carry_out(&self, request: &Request<'_>, asked: Asked) -> Answered {
+        if self.programme(request.now()).paused {
+            return Err(problem::paused());
+        }
         // Boxed: the futures of all commands within each other are deeper than the compiler looks.
         match asked {
             Asked::Redeem(member_id) => Box::pin(self.redeem(request, member_id)).await,

@@ -32,6 +32,12 @@ pub fn unavailable(error: &StoreError) -> Problem {
     Problem::new(503, "not-available", "Try again", detail)
 }
 
+/// X50.
+pub fn paused() -> Problem {
+    let detail = "The programme is paused. Nothing was changed: send the same again when it goes on.";
+    Problem::new(503, "paused", "Paused", detail)
+}
+
 /// No redemption of this member is known by this id.
 pub fn unknown_redemption() -> Problem {
     let detail = "This member has no redemption of this id. It is the redemption_id of the answer to the redemption.";

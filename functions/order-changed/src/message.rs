@@ -15,6 +15,8 @@ use loyalty_store::OrderEvent;
 /// Why a message cannot be taken. It repeats nothing of the body.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
+    #[error("the programme is paused: the delivery is kept, and replayed from the dead letters afterwards (X50)")]
+    Paused,
     #[error("the message has no time at which it was sent")]
     NotSent,
     #[error("the message is not one of ours: line {line}, column {column}")]
@@ -42,6 +44,9 @@ pub struct Brought {
 /// [`MessageError`] when nothing of it can be read.
 pub fn read(message: &SqsMessage, programmes: &ProgrammeFile, key: &MemberKey) -> Result<Brought, MessageError> {
     let now = sent_at(message).ok_or(MessageError::NotSent)?;
+    if programmes.at(now).programme.paused {
+        return Err(MessageError::Paused);
+    }
     let body = message.body.as_deref().unwrap_or_default();
     let event = |order: CanonicalOrder| OrderEvent { snapshot: order.into_snapshot(key), now };
     match serde_json::from_str(body) {

@@ -115,3 +115,23 @@ async fn an_empty_batch_asks_for_nothing() {
     assert_eq!(failed(&function, batch(&[])).await, [""; 0]);
     assert_eq!(function.books.consumed().requests, 0);
 }
+
+/// X50: what arrives during a pause comes again until it lies in the dead letters; replayed afterwards, it is credited.
+#[tokio::test]
+async fn a_pause_keeps_what_arrives_and_nothing_is_lost() {
+    let engine = Engine::new();
+    let pause = "[[changes]]\neffective_from = \"2026-11-23T08:00:00+07:00\"\npaused = true\n\
+                 [[changes]]\neffective_from = \"2026-11-24T08:00:00+07:00\"\npaused = false\n";
+    let programme = format!("{}\n{pause}", include_str!("../../../infra/programmes/cnv-retail.toml"));
+    let function = OrderChanged { programmes: ProgrammeFile::parse(&programme).unwrap(), ..function(&engine) };
+    let bodies = [order("1", "84901234567", 530_000)];
+    for _ in 0..5 {
+        assert_eq!(failed(&function, batch(&bodies)).await, ["message-0"]);
+    }
+    assert!(engine.rows("members").is_empty() && engine.rows("orders").is_empty());
+    let mut replayed = batch(&bodies);
+    let sent: chrono::DateTime<chrono::Utc> = "2026-11-24T08:00:00+07:00".parse().unwrap();
+    replayed.records[0].attributes.insert("SentTimestamp".to_owned(), sent.timestamp_millis().to_string());
+    assert_eq!(failed(&function, replayed).await, [""; 0]);
+    check_points(&function, "0901234567", 50).await;
+}

@@ -19,7 +19,7 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
 use loyalty_domain::campaign::enrol;
 use loyalty_domain::daily::{Day, run_day};
-use loyalty_domain::decision::Rejection;
+use loyalty_domain::decision::{Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
@@ -133,6 +133,10 @@ impl Scheduled {
     /// The first pages of a run: of those shards where there is somebody. Looking is cheaper than a message each.
     async fn first_pages(&self, fired: Fired) -> Result<Vec<Page>, StoreError> {
         let programme = &self.programmes.at(fired.at).programme;
+        // What fell due meanwhile is done by the first run after the pause (X50).
+        if programme.paused {
+            return Ok(Vec::new());
+        }
         let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
         let mut pages = Vec::new();
         for page in first_pages(fired, live.map(|campaign| campaign.id.to_string())) {
@@ -201,9 +205,9 @@ impl Scheduled {
         let members = self.books.members_due(&page.shard, today, self.page_max).await?;
         let (at, count) = (page.at, members.len());
         let concerns = self.books.look(members, None).await?.into_iter();
-        self.each(AT_ONCE_MAX, concerns, move |scheduled, concerns| async move { scheduled.day(&concerns, at).await })
-            .await?;
-        Ok((count, (count > 0).then(|| page.clone())))
+        let day = move |scheduled: Self, concerns: Concerns| async move { scheduled.day(&concerns, at).await };
+        let changed = self.each(AT_ONCE_MAX, concerns, day).await?;
+        Ok((count, self.next(page, count, changed)))
     }
 
     async fn vouchers(&self, page: &Page) -> Result<(usize, Option<Page>), RunError> {
@@ -211,21 +215,31 @@ impl Scheduled {
         let vouchers = self.books.vouchers_due(&page.shard, today, self.page_max).await?;
         let (at, count) = (page.at, vouchers.len());
         let vouchers = vouchers.into_iter();
-        self.each(AT_ONCE_MAX, vouchers, move |scheduled, id| async move { scheduled.voucher(id, at).await }).await?;
-        Ok((count, (count > 0).then(|| page.clone())))
+        let voucher = move |scheduled: Self, id| async move { scheduled.voucher(id, at).await };
+        let changed = self.each(AT_ONCE_MAX, vouchers, voucher).await?;
+        Ok((count, self.next(page, count, changed)))
     }
 
-    /// Works several at once. All are tried, so that one that cannot be done stops nobody else.
+    /// The same question again, as long as asking it changes anything: a row that stays listed although nothing is due for
+    /// it must not keep a run going for ever.
+    fn next(&self, page: &Page, listed: usize, changed: usize) -> Option<Page> {
+        if listed > 0 && changed == 0 {
+            tracing::warn!(shard = page.shard, listed, "rows are listed as due, and nothing is due for them");
+        }
+        (changed > 0).then(|| page.clone())
+    }
+
+    /// Works several at once and says how many changed. All are tried, so that one that cannot be done stops nobody else.
     async fn each<T, F>(
         &self,
         at_once: usize,
         mut all: impl Iterator<Item = T>,
         work: impl Fn(Self, T) -> F,
-    ) -> Result<(), RunError>
+    ) -> Result<usize, RunError>
     where
-        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+        F: Future<Output = Result<bool, StoreError>> + Send + 'static,
     {
-        let (mut running, mut failed) = (JoinSet::new(), 0);
+        let (mut running, mut failed, mut changed) = (JoinSet::new(), 0, 0);
         loop {
             while running.len() < at_once
                 && let Some(one) = all.next()
@@ -233,9 +247,9 @@ impl Scheduled {
                 running.spawn(work(self.clone(), one));
             }
             match running.join_next().await {
-                None if failed == 0 => return Ok(()),
+                None if failed == 0 => return Ok(changed),
                 None => return Err(RunError::Unfinished(failed)),
-                Some(Ok(Ok(()))) => {}
+                Some(Ok(Ok(one))) => changed += usize::from(one),
                 Some(Ok(Err(error))) => {
                     tracing::error!(error = chain(&error), "one of a page is not done");
                     failed += 1;
@@ -246,38 +260,41 @@ impl Scheduled {
     }
 
     /// Enrols one member, and invites them where they have participations left (C2, C9).
-    async fn enrol(&self, concerns: &Concerns, at: Instant) -> Result<(), StoreError> {
+    async fn enrol(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(at).programme;
         let campaign = concerns.campaign.as_ref().and_then(|campaign| programme.campaign(campaign));
-        let Some(campaign) = campaign else { return Ok(()) };
+        let Some(campaign) = campaign else { return Ok(false) };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let enrolment = enrol(programme, campaign, member.clone(), rows.participation, rows.reserved_points, at)?;
             let invited = enrolment.invitation.map(|invited| invitation(&member, &invited, programme, at));
-            Ok((invited, enrolment.decision))
+            let changes = enrolment.decision.outcome == Outcome::Posted;
+            Ok(((invited, changes), enrolment.decision))
         };
-        let invited: Option<Message> = self.books.command(programme, concerns, decide).await?;
-        self.put(invited.as_slice()).await
+        let (invited, changes): (Option<Message>, bool) = self.books.command(programme, concerns, decide).await?;
+        self.put(invited.as_slice()).await?;
+        Ok(changes)
     }
 
     /// Brings one member to the day and tells what is due (D3). What is told is on the bus and kept before the row says
     /// that it was: whoever is killed between the two tells it again, under the same ids.
-    async fn day(&self, concerns: &Concerns, at: Instant) -> Result<(), StoreError> {
+    async fn day(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(at).programme;
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let day = run_day(programme, member, at)?;
-            Ok((self.told(programme, &day, at), day.decision))
+            let changes = day.decision.outcome == Outcome::Posted;
+            Ok(((self.told(programme, &day, at), changes), day.decision))
         };
-        let keep = |(events, messages): &(Vec<BusEvent>, Vec<Message>)| -> Pending {
+        let keep = |((events, messages), _): &((Vec<BusEvent>, Vec<Message>), bool)| -> Pending {
             let (scheduled, events, messages) = (self.clone(), events.clone(), messages.clone());
             Box::pin(async move {
                 scheduled.publish(&events).await?;
                 scheduled.put(&messages).await
             })
         };
-        self.books.command_after(programme, concerns, decide, keep).await?;
-        Ok(())
+        let (_, changes) = self.books.command_after(programme, concerns, decide, keep).await?;
+        Ok(changes)
     }
 
     fn told(&self, programme: &Programme, day: &Day, at: Instant) -> (Vec<BusEvent>, Vec<Message>) {
@@ -293,11 +310,12 @@ impl Scheduled {
 
     /// Reminds of a voucher, once, while it is unused and its tier is still held (N4, X35); and writes down when it is
     /// over.
-    async fn voucher(&self, voucher_id: VoucherId, at: Instant) -> Result<(), StoreError> {
+    async fn voucher(&self, voucher_id: VoucherId, at: Instant) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(at).programme;
         let today = programme.day(at);
-        let Some(stored) = self.books.voucher(&voucher_id).await? else { return Ok(()) };
+        let Some(stored) = self.books.voucher(&voucher_id).await? else { return Ok(false) };
         let voucher = stored.row;
+        let before = voucher.clone();
         let reminds = voucher.state_on(today) == VoucherState::Issued
             && !voucher.reminded
             && voucher.grant.remind_on.is_some_and(|day| day <= today);
@@ -317,8 +335,8 @@ impl Scheduled {
             voucher.state = voucher.state_on(today);
             Ok::<_, std::convert::Infallible>(voucher)
         };
-        self.books.change_voucher(&voucher_id, changed).await?;
-        Ok(())
+        let changed = self.books.change_voucher(&voucher_id, changed).await?;
+        Ok(changed.and_then(Result::ok).is_some_and(|now| now != before))
     }
 
     async fn publish(&self, events: &[BusEvent]) -> Result<(), StoreError> {

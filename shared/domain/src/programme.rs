@@ -38,6 +38,8 @@ pub struct Programme {
     pub tier_authority: TierAuthority,
     /// A voucher can be used again when the order that used it is undone.
     pub vouchers_return: bool,
+    /// X50: nothing is decided; what arrives is kept until it is decided again.
+    pub paused: bool,
     /// What an order is usually worth, minor units of the programme's currency (X4, X33).
     pub average_order_minor: Option<i64>,
     /// Rules about what is in an order, and what holds where several do.
@@ -464,6 +466,7 @@ impl Programme {
             tiers,
             tier_authority: TierAuthority::default(),
             vouchers_return: true,
+            paused: false,
             average_order_minor: None,
             item_rules: Vec::new(),
             several_rules: Several::default(),

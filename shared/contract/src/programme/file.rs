@@ -25,6 +25,8 @@ pub struct Head {
     /// Major units of the currency (X4).
     pub average_order_value: Option<Exact>,
     pub tier_authority: TierAuthority,
+    /// X50.
+    pub paused: bool,
 }
 
 impl Default for Head {
@@ -37,6 +39,7 @@ impl Default for Head {
             settle_seconds: 7,
             average_order_value: None,
             tier_authority: TierAuthority::default(),
+            paused: false,
         }
     }
 }

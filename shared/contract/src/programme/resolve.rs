@@ -188,6 +188,7 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
         tiers: tiers?,
         tier_authority: head.tier_authority.into(),
         vouchers_return: content.vouchers.return_on_cancel,
+        paused: head.paused,
         review,
         notices,
         average_order_minor: None,
