@@ -21,7 +21,7 @@ pub async fn members(shop: &Shop, [of_one, of_other]: [usize; 2]) -> Vec<String>
 
 #[tokio::test]
 async fn c2_members_with_an_order_are_enrolled_and_written_to_every_week() {
-    let shop = Shop::new(RETAIL);
+    let shop = Shop::new(&RETAIL);
     let phones = members(&shop, [5, 2]).await;
     shop.order("big", "84911111111", 200, BEFORE, json!({})).await;
     shop.run("weekly-campaign", MONDAY).await;
@@ -40,7 +40,7 @@ async fn c2_members_with_an_order_are_enrolled_and_written_to_every_week() {
 
 #[tokio::test]
 async fn a_run_that_finds_nobody_queues_nothing() {
-    let shop = Shop::new(RETAIL);
+    let shop = Shop::new(&RETAIL);
     for schedule in ["weekly-campaign", "daily", "yearly"] {
         assert!(shop.fire(schedule, MONDAY).await);
         assert_eq!(shop.wire.world().pages.len(), 0, "{schedule}");

@@ -37,7 +37,7 @@ async fn message_units(shop: &Shop) -> f64 {
 
 #[tokio::test]
 async fn an_enrolled_member_costs_four_writes_and_a_message() {
-    let mut shop = Shop::new(RETAIL);
+    let mut shop = Shop::new(&RETAIL);
     shop.scheduled.page_max = 5;
     members(&shop, [5, 2]).await;
     assert!(shop.fire("weekly-campaign", MONDAY).await);
@@ -74,7 +74,7 @@ async fn a_page_that_changes_nothing_costs_two_requests() {
 
 #[tokio::test]
 async fn a_day_without_anything_due_costs_a_look_at_each_shard() {
-    let shop = Shop::new(RETAIL);
+    let shop = Shop::new(&RETAIL);
     members(&shop, [5, 2]).await;
     let before = shop.scheduled.books.consumed();
     assert!(shop.fire("daily", "2026-11-24T00:05:00+07:00").await);
@@ -84,7 +84,7 @@ async fn a_day_without_anything_due_costs_a_look_at_each_shard() {
 
 #[tokio::test]
 async fn a_notice_costs_one_write_and_a_message() {
-    let mut shop = Shop::new(RETAIL);
+    let mut shop = Shop::new(&RETAIL);
     shop.scheduled.page_max = 5;
     members(&shop, [5, 2]).await;
     // Points of 20 November are good until the end of the month a year later, and told of 30 days before.

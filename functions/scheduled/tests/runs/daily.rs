@@ -10,7 +10,7 @@ const PHONE: &str = "84901234567";
 /// A Silver who earned it once and will not keep it at the review of November 2027, with points that are good until the
 /// end of that month, and others that are long over.
 async fn silver() -> Shop {
-    let shop = Shop::new(RETAIL);
+    let shop = Shop::new(&RETAIL);
     shop.order("1", PHONE, 250, "2025-11-20T03:00:00Z", json!({})).await;
     shop.order("2", PHONE, 60, "2026-11-25T03:00:00Z", json!({})).await;
     shop

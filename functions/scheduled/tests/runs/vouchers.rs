@@ -14,7 +14,7 @@ const DAY: &str = "2026-12-18";
 
 /// A Silver with a voucher of the tier, good for so many days.
 async fn given(valid_days: u32) -> (Shop, VoucherId) {
-    let shop = Shop::new(RETAIL);
+    let shop = Shop::new(&RETAIL);
     shop.order("promoting", PHONE, 250, GIVEN, json!({})).await;
     let offer = Offer {
         id: "silver-welcome".into(),
