@@ -92,6 +92,7 @@ Feature: Tiers and points over time
   Scenario: X9 · a promotion may give the new tier a whole cycle
     Given the programme "cnv-retail" where
       """
+      campaigns = []
       [cycle]
       days = 30
       [review]
