@@ -167,6 +167,7 @@ fn starting(executable: &Path, runtime_api: SocketAddr) -> tokio::process::Comma
             ("MEMBER_ID_KEY", "measured-measured-measured-measured".to_owned()),
             ("ORDER_QUEUE_URL", format!("http://{runtime_api}/queue")),
             ("ORDER_DEAD_LETTER_QUEUE_URL", format!("http://{runtime_api}/dead")),
+            ("EVENT_QUEUE_URL", format!("http://{runtime_api}/events")),
         ])
         .env("PROGRAMME_FILE", workspace().join("infra/programmes/cnv-retail.toml"))
         .stdin(Stdio::null())

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use loyalty_contract::events::{BusEvent, Direction, Kind, PointsPosted, TierChanged, Why, schemas};
+use loyalty_contract::events::{
+    BusEvent, CustomerTierChanged, Direction, Kind, PointsPosted, TierChanged, Why, schemas,
+};
 use loyalty_domain::ids::{OrderId, RuleId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::points::{Legs, Ratio};
@@ -83,6 +85,7 @@ fn check_example<T: Serialize + DeserializeOwned>(example: &str, schema: &str) {
 fn the_examples_follow_the_schemas() {
     check_example::<PointsPosted>("points-posted.json", "points-posted.schema.json");
     check_example::<TierChanged>("tier-changed.json", "tier-changed.schema.json");
+    check_example::<CustomerTierChanged>("customer-tier-changed.json", "customer-tier-changed.schema.json");
 }
 
 #[test]

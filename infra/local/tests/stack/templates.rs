@@ -42,7 +42,13 @@ fn the_products_template_is_understood() {
     assert_eq!(url, "http://127.0.0.1:1/000000000000/loyalty-Orders");
     assert_eq!(webhook.environment["WEBHOOK_SECRET_SHOPIFY"], None, "a secret is not resolved");
     assert_eq!(template.stream_sources[0].table, "loyalty-points-history");
-    let dead_letters = ["LedgerStreamDeadLetters", "OrdersDeadLetters", "RunsDeadLetters", "TierEventsDeadLetters"];
+    let dead_letters = [
+        "EventsDeadLetters",
+        "LedgerStreamDeadLetters",
+        "OrdersDeadLetters",
+        "RunsDeadLetters",
+        "TierEventsDeadLetters",
+    ];
     assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));
     let mut schedules: Vec<&str> = template.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
     schedules.sort_unstable();
