@@ -90,23 +90,12 @@ impl CustomerTierChanged {
         let unreadable = |_| TierError::Unreadable("its detail is no CustomerTierChanged");
         let Outside { member_id, phone, tier, changed_at } = serde_json::from_value(detail).map_err(unreadable)?;
         let programme = &self.programmes.at(now).programme;
-        let phone = match (&member_id, phone) {
+        let (member_id, phone) = match (member_id, phone) {
+            (Some(id), _) => (self.known(MemberId::new(id)).await?, None),
             (None, Some(phone)) => {
-                Some(normalise(&phone).map_err(|_| TierError::Unreadable("phone is no phone number"))?)
+                let phone = normalise(&phone).map_err(|_| TierError::Unreadable("phone is no phone number"))?;
+                (self.key.by_phone(&phone), Some(phone))
             }
-            _ => None,
-        };
-        let member_id = match (member_id, &phone) {
-            (Some(id), _) => {
-                let member_id = MemberId::new(id);
-                let known = self.books.member(&member_id, Consistency::Eventual).await?;
-                // An id says nothing of a person, so nobody is registered by it.
-                if known.is_none() {
-                    return Err(TierError::NoMember(member_id));
-                }
-                member_id
-            }
-            (None, Some(phone)) => self.key.by_phone(phone),
             (None, None) => return Err(TierError::Unreadable("it names no member_id and no phone")),
         };
         let begins = |known: Option<Member>| match known {
@@ -132,6 +121,12 @@ impl CustomerTierChanged {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// An id says nothing of a person, so nobody is registered by it.
+    async fn known(&self, member_id: MemberId) -> Result<MemberId, TierError> {
+        let stored = self.books.member(&member_id, Consistency::Eventual).await?;
+        stored.map(|_| member_id).ok_or(TierError::Unreadable("nobody is known by its member_id"))
     }
 
     /// Gives what the new tier brings, and tells the member.

@@ -89,7 +89,7 @@ async fn what_cannot_be_followed_fails_and_names_nobody() {
         ("my-crm", "CustomerTierChanged", json!({"phone": PHONE}), "CustomerTierChanged"),
         ("my-crm", "CustomerTierChanged", json!({"phone": PHONE, "tier": {"0901234567": 1}}), "CustomerTierChanged"),
         ("my-crm", "CustomerTierChanged", json!({"phone": PHONE, "tier": "gold", "changed_at": "0901234567"}), "read"),
-        ("my-crm", "CustomerTierChanged", json!({"member_id": "m_nobody", "tier": "gold"}), "m_nobody"),
+        ("my-crm", "CustomerTierChanged", json!({"member_id": "m_0901234567", "tier": "gold"}), "nobody"),
         ("my-crm", "TierChanged", json!({"phone": PHONE, "tier": "gold"}), "my-crm"),
         ("loyalty", "CustomerTierChanged", json!({"phone": PHONE, "tier": "gold"}), "CustomerTierChanged"),
     ];
