@@ -50,7 +50,7 @@ impl Shop {
         let rows = BehaviourRows {
             member: self.book.member().clone(),
             known: None,
-            history: &self.entries().to_vec(),
+            history: self.entries(),
             participations: Vec::new(),
         };
         let behaved = Behaved { asked, behaviour: RuleId::from(behaviour), other_side: false, occurred_at: now };

@@ -1,14 +1,23 @@
 //! A member's tier changed: they get the tier's vouchers and are congratulated (S1: N1–N8, X34).
 //!
 //! Vouchers and message have ids that follow from the entry that changed the tier, so an event that comes again gives
-//! nothing again. The reminder after some days is the daily run's (N4). An event from outside is refused: this engine
-//! decides tiers itself (X47).
+//! nothing again. The reminder after some days is the daily run's (N4).
+//!
+//! The shop's own system says by an event of its own which tier it gave. That is followed where the programme leaves tiers
+//! to it, and refused where this engine decides (X47); what the new tier brings then comes from the ledger, as always.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use loyalty_contract::events::{Direction, SOURCE, TierChanged};
+use loyalty_contract::events::{CustomerTierChanged as Outside, Direction, SOURCE, TierChanged};
+use loyalty_contract::identity::MemberKey;
+use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
+use loyalty_contract::refusal::refusal;
+use loyalty_domain::decision::Rejection;
 use loyalty_domain::ids::{MemberId, TierId};
+use loyalty_domain::member::Member;
+use loyalty_domain::outside::Told;
 use loyalty_domain::programme::{NotifyTier, Programme};
+use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::Grant;
 use loyalty_messaging::{Outbox, PutError, tier_reached};
 use loyalty_runtime::config::{ConfigError, Environment};
@@ -19,16 +28,24 @@ use serde_json::Value;
 pub struct CustomerTierChanged {
     pub books: Books,
     pub programmes: ProgrammeFile,
+    pub key: MemberKey,
     pub outbox: Outbox,
 }
 
 /// Why an event is not done. It comes again, and then ends in the dead letters.
 #[derive(Debug, thiserror::Error)]
 pub enum TierError {
+    #[error("{detail_type} from {source_name} is no event that is known here")]
+    Unknown { source_name: String, detail_type: String },
     #[error("the event is no TierChanged of ours")]
     NotOurs(#[source] serde_json::Error),
-    #[error("{detail_type} from {source_name} is refused: this programme decides tiers itself (X47)")]
-    Outside { source_name: String, detail_type: String },
+    /// Whoever wrote it may have put a customer where something else should be: nothing of it is repeated.
+    #[error("the event cannot be read: {0}")]
+    Unreadable(&'static str),
+    #[error("the programme is paused: the event is kept, and replayed from the dead letters afterwards (X50)")]
+    Paused,
+    #[error("the event is refused: {0}")]
+    Refused(String),
     #[error("the member {0} has no row")]
     NoMember(MemberId),
     #[error("the books cannot be read or written")]
@@ -47,21 +64,79 @@ impl CustomerTierChanged {
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
         let table_prefix = environment.table_prefix()?;
         let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);
-        let coder = Coder::new(move |grant_id| key.voucher(grant_id));
+        let coding = key.clone();
+        let coder = Coder::new(move |grant_id| coding.voucher(grant_id));
         let books = Books::new(client.clone(), &table_prefix).with_coder(coder);
-        Ok(Self { books, programmes, outbox: Outbox::new(client, &table_prefix) })
+        Ok(Self { books, programmes, key, outbox: Outbox::new(client, &table_prefix) })
     }
 
-    /// Gives what the new tier brings, and tells the member.
+    /// Does what an event of the bus asks for.
     ///
     /// # Errors
     /// [`TierError`]; the same event again does what is missing.
     pub async fn answer(&self, event: EventBridgeEvent<Value>) -> Result<(), TierError> {
-        if event.source != SOURCE || event.detail_type != TierChanged::DETAIL_TYPE {
-            let (source_name, detail_type) = (event.source, event.detail_type);
-            return Err(TierError::Outside { source_name, detail_type });
+        let EventBridgeEvent { source: source_name, detail_type, detail, time, .. } = event;
+        match (source_name == SOURCE, detail_type.as_str()) {
+            (true, TierChanged::DETAIL_TYPE) => self.tell(detail).await,
+            (false, Outside::DETAIL_TYPE) => {
+                let now = time.ok_or(TierError::Unreadable("it has no time"))?;
+                self.follow(detail, now).await
+            }
+            _ => Err(TierError::Unknown { source_name, detail_type }),
         }
-        let changed: TierChanged = serde_json::from_value(event.detail).map_err(TierError::NotOurs)?;
+    }
+
+    /// Follows the shop's system. "Now" is when it sent the event. That the engine decides is a refusal which stays one, so
+    /// it is said and the event is done; an unknown tier may become known, so that event is kept (X37).
+    async fn follow(&self, detail: Value, now: Instant) -> Result<(), TierError> {
+        let unreadable = |_| TierError::Unreadable("its detail is no CustomerTierChanged");
+        let Outside { member_id, phone, tier, changed_at } = serde_json::from_value(detail).map_err(unreadable)?;
+        let programme = &self.programmes.at(now).programme;
+        if programme.paused {
+            return Err(TierError::Paused);
+        }
+        let (member_id, phone) = match (member_id, phone) {
+            (Some(id), _) => (self.known(MemberId::new(id)).await?, None),
+            (None, Some(phone)) => {
+                let phone = normalise(&phone).map_err(|_| TierError::Unreadable("phone is no phone number"))?;
+                (self.key.by_phone(&phone), Some(phone))
+            }
+            (None, None) => return Err(TierError::Unreadable("it names no member_id and no phone")),
+        };
+        let begins = |known: Option<Member>| match known {
+            Some(member) => Ok(member),
+            None => {
+                let mut member = Member::registered(programme, member_id.clone(), now).ok_or(Rejection::NoTiers)?;
+                member.profile.phone = phone.clone().map(String::from);
+                Ok(member)
+            }
+        };
+        let told = Told { tier, changed_at: changed_at.unwrap_or(now) };
+        let followed = self.books.follow_tier(programme, member_id.clone(), begins, &told, now).await;
+        match followed {
+            Ok(followed) => {
+                let (member_id, tier) = (member_id.as_str(), followed.tier.as_str());
+                tracing::info!(member_id, tier, new = followed.new, "an outside tier is followed");
+                Ok(())
+            }
+            Err(StoreError::Rejected(rejection)) => {
+                let problem = refusal(programme, &rejection);
+                tracing::warn!(refused = problem.kind, reason = problem.detail, "an outside tier is refused");
+                if rejection == Rejection::TiersAreOurs { Ok(()) } else { Err(TierError::Refused(problem.detail)) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An id says nothing of a person, so nobody is registered by it.
+    async fn known(&self, member_id: MemberId) -> Result<MemberId, TierError> {
+        let stored = self.books.member(&member_id, Consistency::Eventual).await?;
+        stored.map(|_| member_id).ok_or(TierError::Unreadable("nobody is known by its member_id"))
+    }
+
+    /// Gives what the new tier brings, and tells the member.
+    async fn tell(&self, detail: Value) -> Result<(), TierError> {
+        let changed: TierChanged = serde_json::from_value(detail).map_err(TierError::NotOurs)?;
         let programme = &self.programmes.at(changed.recorded_at).programme;
         if !tells(programme, changed.direction) {
             return Ok(());

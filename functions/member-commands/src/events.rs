@@ -1,4 +1,6 @@
-//! What the shop's back end reports beside orders: behaviours that earn (P17), top-ups (B2–B4), registrations.
+//! What the shop reports beside orders: behaviours that earn (P17), top-ups (B2–B4), what is known of a customer, tiers of
+//! its own system (X47). One code decides, whether an event waits for its answer at `POST /events` or comes from the queue
+//! of the webhook's door.
 //!
 //! An event's id is the shop's, and one event is rewarded once, whomever it names. A customer who was never seen before
 //! is registered with what they are rewarded, in one transaction.
@@ -6,12 +8,14 @@
 use loyalty_contract::command::{EventAnswer, Rewarded, VoucherCode, fingerprint};
 use loyalty_contract::problem::Problem;
 use loyalty_contract::queue::{Customer, Source};
+use loyalty_contract::webhook::ParseError;
 use loyalty_contract::webhook::event::{ShopEvent, parse_event};
 use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_domain::behaviour::{Behaved, BehaviourRows, behave, other_side_of};
 use loyalty_domain::decision::{Decision, Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::member::{Member, Profile};
+use loyalty_domain::outside::Told;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
@@ -41,9 +45,21 @@ impl MemberCommands {
         let body = request.body()?;
         self.signer.verify(request, &body)?;
         let now = request.now();
+        let event = self.read_event(&body, now).map_err(problem::unreadable)?;
+        self.take(event, now).await
+    }
+
+    /// The event in a body, under the programme in force.
+    pub(crate) fn read_event(&self, body: &[u8], now: Instant) -> Result<ShopEvent, ParseError> {
         let version = self.programmes.at(now);
         let settings = SourceSettings::of(&version.sources, Source::Standard, version.programme.currency);
-        match parse_event(&body, &settings, now).map_err(problem::unreadable)? {
+        parse_event(body, &settings, now)
+    }
+
+    /// Does what an event asks for.
+    pub(crate) async fn take(&self, event: ShopEvent, now: Instant) -> Answered {
+        self.goes_on(now)?;
+        match event {
             ShopEvent::Behaviour { event_id, behaviour, customer, occurred_at, friend } => {
                 let member = self.person(customer)?;
                 let friend = friend.map(|friend| self.person(friend)).transpose()?;
@@ -58,7 +74,17 @@ impl MemberCommands {
                 let asked = self.asked(&event_id, &says);
                 self.top_up(asked, member, amount_minor, now).await
             }
-            ShopEvent::Registered { customer } => self.register(self.person(customer)?, now).await,
+            ShopEvent::Registered { customer } => {
+                let (member_id, new) = self.keep(self.person(customer)?, Person::member, now).await?;
+                Ok(done(new, &EventAnswer::Registered { member_id }))
+            }
+            ShopEvent::Changed { customer } => {
+                let (member_id, new) = self.keep(self.person(customer)?, Person::changed, now).await?;
+                Ok(done(new, &EventAnswer::Changed { member_id }))
+            }
+            ShopEvent::TierChanged { customer, tier, changed_at } => {
+                self.tier_changed(self.person(customer)?, &Told { tier, changed_at }, now).await
+            }
         }
     }
 
@@ -156,11 +182,18 @@ impl MemberCommands {
         Ok(stored.map(|_| (code, voucher_id)))
     }
 
-    async fn register(&self, person: Person, now: Instant) -> Answered {
+    /// Keeps what is said of a person, and registers whoever is new. No points move. The member's id, and whether they are
+    /// new.
+    async fn keep(
+        &self,
+        person: Person,
+        told: fn(&Person, &Programme, Option<Member>, Instant) -> Result<Member, Rejection>,
+        now: Instant,
+    ) -> Result<(String, bool), Problem> {
         let programme = self.programme(now);
         let decide = |loaded: Loaded| {
             let before = loaded.member.clone();
-            let member = person.member(programme, loaded.member, now)?;
+            let member = told(&person, programme, loaded.member, now)?;
             let (new, changed) = (before.is_none(), before.as_ref() != Some(&member));
             let decision =
                 if changed { Decision::posted(member, Vec::new()) } else { Decision::nothing(Outcome::Duplicate) };
@@ -168,7 +201,16 @@ impl MemberCommands {
         };
         let new = self.books.command(programme, &Concerns::member(person.member_id.clone()), decide).await;
         let new = new.map_err(|error| problem::not_done(programme, &error))?;
-        Ok(done(new, &EventAnswer::Registered { member_id: person.member_id.to_string() }))
+        Ok((person.member_id.to_string(), new))
+    }
+
+    async fn tier_changed(&self, person: Person, told: &Told, now: Instant) -> Answered {
+        let programme = self.programme(now);
+        let begins = |known| person.member(programme, known, now);
+        let followed = self.books.follow_tier(programme, person.member_id.clone(), begins, told, now).await;
+        let followed = followed.map_err(|error| problem::not_done(programme, &error))?;
+        let (member_id, tier) = (person.member_id.to_string(), followed.tier.to_string());
+        Ok(done(followed.new, &EventAnswer::TierChanged { member_id, tier }))
     }
 
     fn person(&self, customer: Customer) -> Result<Person, Problem> {
@@ -193,6 +235,13 @@ impl Person {
         let registered = || Member::registered(programme, self.member_id.clone(), now).ok_or(Rejection::NoTiers);
         let mut member = known.map_or_else(registered, Ok)?;
         member.profile = std::mem::take(&mut member.profile).or(self.profile.clone());
+        Ok(member)
+    }
+
+    /// The member with what is said of them now, which replaces what was known; what is left out stays.
+    fn changed(&self, programme: &Programme, known: Option<Member>, now: Instant) -> Result<Member, Rejection> {
+        let mut member = self.member(programme, known, now)?;
+        member.profile = self.profile.clone().or(member.profile);
         Ok(member)
     }
 }

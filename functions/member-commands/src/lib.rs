@@ -1,5 +1,5 @@
 //! What tills, the Mini App, operators and the shop's back end ask for: points spent and given back, vouchers used,
-//! adjustments, and what earns without an order.
+//! adjustments, and what a shop reports beside orders, over HTTP or from the queue of the webhook's door.
 //!
 //! Every command comes with a key of its own and is carried out once: what it posts, the vouchers it buys and the answer
 //! to its repetition are one transaction. A refusal writes nothing. No log line carries a name, a phone, a voucher's code,
@@ -8,12 +8,14 @@
 mod adjustments;
 mod events;
 mod problem;
+mod queue;
 mod redemptions;
 mod request;
 mod signed;
 mod vouchers;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::problem::Problem;
 use loyalty_contract::programme::ProgrammeFile;
@@ -25,6 +27,8 @@ use loyalty_domain::time::Instant;
 use loyalty_runtime::config::{ConfigError, Environment};
 use loyalty_runtime::http;
 use loyalty_store::{Books, Code, Coder};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use request::{Asked, Refused, Request};
 use signed::Signer;
@@ -35,6 +39,22 @@ pub struct MemberCommands {
     pub programmes: ProgrammeFile,
     pub key: MemberKey,
     signer: Signer,
+}
+
+/// What invokes the function.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Invocation {
+    Events(SqsEvent),
+    Request(Box<ApiGatewayV2httpRequest>),
+}
+
+/// What it is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Events(SqsBatchResponse),
+    Request(Box<ApiGatewayV2httpResponse>),
 }
 
 /// An answer that is no problem: its status and body.
@@ -65,6 +85,17 @@ impl MemberCommands {
         Ok(Self::new(Books::new(client, &table_prefix), programmes, key, secret.as_deref()))
     }
 
+    /// Does what the function is invoked for.
+    ///
+    /// # Errors
+    /// For an invocation that is neither a request nor a batch of the queue.
+    pub async fn invoke(&self, event: Value) -> Result<Answer, serde_json::Error> {
+        Ok(match serde_json::from_value(event)? {
+            Invocation::Events(batch) => Answer::Events(self.work(batch).await),
+            Invocation::Request(request) => Answer::Request(Box::new(self.answer(*request).await)),
+        })
+    }
+
     /// Answers a request; whatever goes wrong is an answer too.
     pub async fn answer(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let before = self.books.consumed();
@@ -89,9 +120,7 @@ impl MemberCommands {
     }
 
     async fn carry_out(&self, request: &Request<'_>, asked: Asked) -> Answered {
-        if self.programme(request.now()).paused {
-            return Err(problem::paused());
-        }
+        self.goes_on(request.now())?;
         // Boxed: the futures of all commands within each other are deeper than the compiler looks.
         match asked {
             Asked::Redeem(member_id) => Box::pin(self.redeem(request, member_id)).await,
@@ -103,6 +132,11 @@ impl MemberCommands {
         }
     }
 
+    /// Nothing is decided while the programme is paused (X50).
+    fn goes_on(&self, now: Instant) -> Result<(), Problem> {
+        if self.programme(now).paused { Err(problem::paused()) } else { Ok(()) }
+    }
+
     /// The programme in force.
     fn programme(&self, now: Instant) -> &Programme {
         &self.programmes.at(now).programme
@@ -110,7 +144,7 @@ impl MemberCommands {
 }
 
 /// 201 for what was done, 200 for what had been done before.
-fn done<T: serde::Serialize>(new: bool, body: &T) -> ApiGatewayV2httpResponse {
+fn done<T: Serialize>(new: bool, body: &T) -> ApiGatewayV2httpResponse {
     http::json(if new { 201 } else { 200 }, body)
 }
 

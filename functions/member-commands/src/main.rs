@@ -1,4 +1,4 @@
-//! Commands of tills, the Mini App, operators and the shop's back end, as a Lambda function. Everything it does is in the
+//! Commands of tills, the Mini App, operators and the shop's back end, and the queue of events, as a Lambda function. Everything it does is in the
 //! library, where it is tested.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -8,6 +8,6 @@ use member_commands::MemberCommands;
 async fn main() -> Result<(), Error> {
     loyalty_runtime::start_tracing();
     let commands = &MemberCommands::from_environment().await?;
-    let answer = |event: LambdaEvent<_>| async move { Ok::<_, Error>(commands.answer(event.payload).await) };
+    let answer = |event: LambdaEvent<_>| async move { Ok::<_, Error>(commands.invoke(event.payload).await?) };
     lambda_runtime::run(service_fn(answer)).await
 }

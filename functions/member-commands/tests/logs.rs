@@ -43,6 +43,18 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
         "occurred_at": "2026-11-23T08:00:00+07:00"});
     shop.event("behaviour", data.clone()).await;
     shop.post("/events", json!({"type": "behaviour", "data": data})).send().await;
+    let tier = json!({"customer": {"phone": "0901234567", "name": NAME}, "tier": "canary-tier"});
+    for body in [
+        json!({"type": "behaviour", "data": data}).to_string(),
+        json!({"type": "behaviour", "data": data}).to_string().replace("canary-event", "canary-other"),
+        json!({"type": "customer.changed", "data": {"phone": "0901234567", "name": NAME}}).to_string(),
+        json!({"type": "customer.tier_changed", "data": tier}).to_string(),
+        format!("canary {NAME} 0901234567"),
+        json!({"type": "canary", "data": NAME}).to_string(),
+    ] {
+        let sent = json!({"SentTimestamp": shop.now().timestamp_millis().to_string()});
+        shop.commands.invoke(json!({"Records": [{"messageId": "m", "body": body, "attributes": sent}]})).await.unwrap();
+    }
     shop.post(&format!("/vouchers/{code}/use"), "").send().await;
     shop.post(&format!("/vouchers/{code}/use"), "").send().await;
     shop.post("/vouchers/CANARYCODE12/use", "").send().await;
@@ -51,7 +63,15 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
     shop.post(&format!("/vouchers/{code}/use"), "").send().await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for said in ["a command is not carried out", "a signed command was not believed", "use_voucher", "DEBUG"] {
+    for said in [
+        "a command is not carried out",
+        "a signed command was not believed",
+        "an event is done",
+        "an event is refused",
+        "an event is not done",
+        "use_voucher",
+        "DEBUG",
+    ] {
         assert!(log.contains(said), "the logs do not say “{said}”, so the search proves nothing: {log}");
     }
     for canary in ["901234567", NAME, "canary", "CANARY", &code, "Yến", "hoàng", &SECRET[6..]] {

@@ -3,13 +3,13 @@
 use aws_lambda_events::sqs::SqsMessage;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use chrono::DateTime;
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, Quarantined, QueueMessage};
 use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_contract::webhook::{ParseError, parse};
 use loyalty_domain::time::Instant;
+use loyalty_runtime::queue::sent_at;
 use loyalty_store::OrderEvent;
 
 /// Why a message cannot be taken. It repeats nothing of the body.
@@ -60,12 +60,6 @@ pub fn read(message: &SqsMessage, programmes: &ProgrammeFile, key: &MemberKey) -
     }
 }
 
-/// `SentTimestamp` is the queue's, in milliseconds; a redelivery keeps it.
-fn sent_at(message: &SqsMessage) -> Option<Instant> {
-    let millis = message.attributes.get("SentTimestamp")?.parse().ok()?;
-    DateTime::from_timestamp_millis(millis)
-}
-
 fn read_again(
     set_aside: Quarantined,
     programmes: &ProgrammeFile,
@@ -77,5 +71,6 @@ fn read_again(
     let version = programmes.at(now);
     let settings = SourceSettings::of(&version.sources, source, version.programme.currency);
     let delivery = parse(source, None, &body, &settings, now).map_err(MessageError::StillUnreadable)?;
-    Ok((delivery.orders, delivery.quarantined.len()))
+    // An event that is no order is not for this function.
+    Ok((delivery.orders, delivery.quarantined.len() + usize::from(delivery.event.is_some())))
 }

@@ -130,8 +130,8 @@ async fn a_pause_keeps_what_arrives_and_nothing_is_lost() {
     }
     assert!(engine.rows("members").is_empty() && engine.rows("orders").is_empty());
     let mut replayed = batch(&bodies);
-    let sent: chrono::DateTime<chrono::Utc> = "2026-11-24T08:00:00+07:00".parse().unwrap();
-    replayed.records[0].attributes.insert("SentTimestamp".to_owned(), sent.timestamp_millis().to_string());
+    let a_day_later = (SENT.parse::<i64>().unwrap() + 24 * 60 * 60 * 1000).to_string();
+    replayed.records[0].attributes.insert("SentTimestamp".to_owned(), a_day_later);
     assert_eq!(failed(&function, replayed).await, [""; 0]);
     check_points(&function, "0901234567", 50).await;
 }

@@ -91,7 +91,7 @@ pub fn unreadable(error: ParseError) -> Problem {
     let detail = format!("{error}.");
     match error {
         ParseError::TooLong => Problem::new(413, "too-large", "Body too large", detail),
-        ParseError::UnsupportedType(_) => Problem::new(422, "unsupported-type", "Type not supported", detail),
+        ParseError::UnsupportedType => Problem::new(422, "unsupported-type", "Type not supported", detail),
         _ => Problem::new(400, "unreadable", "Body not readable", detail),
     }
 }

@@ -1,7 +1,7 @@
 //! What the door reads from its environment, once, before the first delivery.
 //!
-//! `ORDER_QUEUE_URL`, `ORDER_DEAD_LETTER_QUEUE_URL`, `PROGRAMME_FILE`, and for each shop that is connected
-//! `WEBHOOK_SECRET_…`: one secret, or two separated by a space or a comma while they are changed over.
+//! `ORDER_QUEUE_URL`, `ORDER_DEAD_LETTER_QUEUE_URL`, `EVENT_QUEUE_URL`, `PROGRAMME_FILE`, and for each shop that is
+//! connected `WEBHOOK_SECRET_…`: one secret, or two separated by a space or a comma while they are changed over.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,12 @@ use loyalty_signatures::Secrets;
 use crate::door::Door;
 use crate::keys::{Key, Keys};
 
-/// The addresses of the two queues.
+/// The addresses of the queues.
 #[derive(Clone, Debug)]
 pub struct Queues {
     pub orders: String,
     pub dead_letters: String,
+    pub events: String,
 }
 
 /// Everything the function needs.
@@ -32,6 +33,7 @@ impl Config {
         let queues = Queues {
             orders: environment.required("ORDER_QUEUE_URL")?,
             dead_letters: environment.required("ORDER_DEAD_LETTER_QUEUE_URL")?,
+            events: environment.required("EVENT_QUEUE_URL")?,
         };
         let programme = environment.programmes()?;
         let haravan_verify = environment.required("WEBHOOK_VERIFY_TOKEN_HARAVAN").ok();

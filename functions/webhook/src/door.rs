@@ -2,19 +2,21 @@
 //!
 //! In this order: is the source known (404); is it a challenge, a ping or another method; does the source have a secret
 //! here (404, or 503 when the secret is no good); is there a body of sensible size (413); is it the shop's (401); can it
-//! be read (400, 422). Only then is anything handed to the queue.
+//! be read (400, 422); is it something this programme does (409, 422). Only then is anything handed to the queue.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loyalty_contract::problem::Problem;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{Quarantined, QueueMessage, Source};
+use loyalty_contract::refusal::refusal;
 use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_contract::webhook::{Delivery, ParseError, parse};
 use loyalty_signatures::{Refusal, Secrets, verify_token};
 
 use crate::answer::{self, Answer};
 use crate::keys::{Keys, without_token};
+use crate::queue::EventBody;
 use crate::request::{NoBody, Request};
 
 /// A longer challenge is not echoed.
@@ -29,6 +31,7 @@ pub enum Verdict {
         source: Source,
         orders: Vec<QueueMessage>,
         quarantined: Vec<QueueMessage>,
+        event: Option<EventBody>,
         then: Answer,
     },
 }
@@ -85,7 +88,14 @@ impl Door {
         let version = self.programme.at(received_at);
         let settings = SourceSettings::of(&version.sources, source, version.programme.currency);
         match parse(source, topic(source, request), &body, &settings, received_at) {
-            Ok(delivery) => queue(source, delivery),
+            Ok(delivery) => match delivery.event.as_ref().map(|event| event.possible(&version.programme)) {
+                Some(Err(rejection)) => {
+                    let problem = refusal(&version.programme, &rejection);
+                    tracing::warn!(%source, refused = problem.kind, "an event is refused");
+                    refuse(source, &problem)
+                }
+                Some(Ok(())) | None => queue(source, delivery, &body),
+            },
             Err(error) => unreadable(source, &body, error),
         }
     }
@@ -169,10 +179,12 @@ fn topic<'a>(source: Source, request: &Request<'a>) -> Option<&'a str> {
     names.iter().find_map(|name| request.header(name))
 }
 
-fn queue(source: Source, delivery: Delivery) -> Verdict {
-    let Delivery { orders, quarantined, ignored } = delivery;
-    let then = answer::accepted(source, orders.len(), quarantined.len(), &ignored);
-    if orders.is_empty() && quarantined.is_empty() {
+fn queue(source: Source, delivery: Delivery, body: &[u8]) -> Verdict {
+    let Delivery { orders, quarantined, event, ignored } = delivery;
+    let event = event.map(|_| EventBody(String::from_utf8_lossy(body).into_owned()));
+    let queued = orders.len() + usize::from(event.is_some());
+    let then = answer::accepted(source, queued, quarantined.len(), &ignored);
+    if queued == 0 && quarantined.is_empty() {
         tracing::info!(%source, reason = ignored.first().unwrap_or(&"nothing in it"), "acknowledged without effect");
         return Verdict::Answer(then);
     }
@@ -183,6 +195,7 @@ fn queue(source: Source, delivery: Delivery) -> Verdict {
         source,
         orders: orders.into_iter().map(|order| QueueMessage::Order { order: Box::new(order) }).collect(),
         quarantined: quarantined.into_iter().map(QueueMessage::Quarantined).collect(),
+        event,
         then,
     }
 }
@@ -204,6 +217,7 @@ fn unreadable(source: Source, body: &[u8], error: ParseError) -> Verdict {
                 source,
                 orders: Vec::new(),
                 quarantined: vec![QueueMessage::Quarantined(aside)],
+                event: None,
                 then: answer::accepted(source, 0, 1, &[]),
             }
         }

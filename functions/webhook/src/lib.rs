@@ -1,6 +1,7 @@
-//! The door through which shops say what became of an order: decode, verify, parse, queue, answer.
+//! The door through which shops say what became of an order, and what else there is to know: decode, verify, parse, queue,
+//! answer.
 //!
-//! It answers 2xx only when every order of the delivery lies in the queue, and it decides nothing about points. The raw
+//! It answers 2xx only when everything of the delivery lies in a queue, and it decides nothing about points. The raw
 //! body is verified before a byte of it is parsed; a delivery that is not believed leaves nothing behind. No log line
 //! carries a body, a phone, a name, an e-mail address or a secret.
 
@@ -18,7 +19,7 @@ use lambda_runtime::Error;
 
 pub use config::{Config, Queues};
 pub use door::{Door, Verdict};
-pub use queue::Queue;
+pub use queue::{EventBody, Queue};
 
 /// One request of the HTTP API.
 ///
@@ -31,16 +32,20 @@ pub async fn handle(
 ) -> Result<ApiGatewayV2httpResponse, Error> {
     let answer = match door.receive(&request::Request::of(&event)) {
         Verdict::Answer(answer) => answer,
-        Verdict::Queue { source, orders, quarantined, then } => match queue.send(&orders, &quarantined).await {
-            Ok(()) => {
-                tracing::info!(%source, orders = orders.len(), quarantined = quarantined.len(), "queued");
-                then
+        Verdict::Queue { source, orders, quarantined, event, then } => {
+            let events = usize::from(event.is_some());
+            match queue.send(&orders, &quarantined, event).await {
+                Ok(()) => {
+                    tracing::info!(%source, orders = orders.len(), quarantined = quarantined.len(), events, "queued");
+                    then
+                }
+                Err(error) => {
+                    let error = loyalty_runtime::chain(&error);
+                    tracing::error!(%source, orders = orders.len(), events, error, "not queued");
+                    answer::not_queued()
+                }
             }
-            Err(error) => {
-                tracing::error!(%source, orders = orders.len(), error = loyalty_runtime::chain(&error), "not queued");
-                answer::not_queued()
-            }
-        },
+        }
     };
     Ok(answer.into_response())
 }

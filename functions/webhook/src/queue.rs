@@ -1,5 +1,6 @@
 //! Handing messages to SQS: all of them, or an error.
 
+use std::fmt;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -27,7 +28,18 @@ pub enum NotQueued {
     Refused { failed: usize, sent: usize },
 }
 
-/// The order queue and its dead letters.
+/// A body that holds an event, as it was signed: its consumer reads it again. It names a customer, so `Debug` shows
+/// nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EventBody(pub String);
+
+impl fmt::Debug for EventBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventBody({} bytes)", self.0.len())
+    }
+}
+
+/// The order queue and its dead letters, and the queue of events.
 pub struct Queue {
     client: Client,
     queues: Queues,
@@ -42,20 +54,23 @@ impl Queue {
         Self { client: Client::from_conf(config), queues }
     }
 
-    /// Orders go to the order queue, quarantined parts straight to its dead letters.
+    /// Orders go to the order queue, quarantined parts straight to its dead letters, an event to a queue of its own.
     ///
     /// # Errors
     /// [`NotQueued`] unless every message was stored. Some may have been; they do no harm when they come again.
-    pub async fn send(&self, orders: &[QueueMessage], quarantined: &[QueueMessage]) -> Result<(), NotQueued> {
-        self.send_to(&self.queues.orders, orders).await?;
-        self.send_to(&self.queues.dead_letters, quarantined).await
+    pub async fn send(
+        &self,
+        orders: &[QueueMessage],
+        quarantined: &[QueueMessage],
+        event: Option<EventBody>,
+    ) -> Result<(), NotQueued> {
+        let written = |message| serde_json::to_string(message).expect("queue messages are plain data");
+        self.send_to(&self.queues.orders, orders.iter().map(written).collect()).await?;
+        self.send_to(&self.queues.dead_letters, quarantined.iter().map(written).collect()).await?;
+        self.send_to(&self.queues.events, event.into_iter().map(|EventBody(body)| body).collect()).await
     }
 
-    async fn send_to(&self, url: &str, messages: &[QueueMessage]) -> Result<(), NotQueued> {
-        let bodies = messages
-            .iter()
-            .map(|message| serde_json::to_string(message).expect("queue messages are plain data"))
-            .collect();
+    async fn send_to(&self, url: &str, bodies: Vec<String>) -> Result<(), NotQueued> {
         for batch in batches(bodies) {
             let sent = batch.len();
             let entries = batch.into_iter().enumerate().map(|(at, body)| {

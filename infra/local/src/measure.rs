@@ -193,6 +193,7 @@ fn starting(executable: &Path, runtime_api: SocketAddr) -> tokio::process::Comma
             ("RUNS_QUEUE_URL", format!("http://{runtime_api}/runs")),
             ("ORDER_QUEUE_URL", format!("http://{runtime_api}/queue")),
             ("ORDER_DEAD_LETTER_QUEUE_URL", format!("http://{runtime_api}/dead")),
+            ("EVENT_QUEUE_URL", format!("http://{runtime_api}/events")),
         ])
         .env("PROGRAMME_FILE", workspace().join("infra/programmes/cnv-retail.toml"))
         .stdin(Stdio::null())

@@ -226,6 +226,14 @@ pub enum EventAnswer {
     },
     #[serde(rename = "customer.registered")]
     Registered { member_id: String },
+    #[serde(rename = "customer.changed")]
+    Changed { member_id: String },
+    #[serde(rename = "customer.tier_changed")]
+    TierChanged {
+        member_id: String,
+        /// The tier that the member holds now.
+        tier: String,
+    },
 }
 
 /// One member's reward.

@@ -356,6 +356,27 @@ impl PointsExpiring {
     }
 }
 
+/// The other way round: what the shop's own system tells the engine, under a `source` of its own, where the programme
+/// leaves tiers to it (N1, X47). It names the member by id or by phone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerTierChanged {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<String>,
+    /// In any usual form: 0901234567, +84901234567.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The id, the name or an alias of a tier.
+    pub tier: String,
+    /// Since when; without it, since the event was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub changed_at: Option<Instant>,
+}
+
+impl CustomerTierChanged {
+    pub const DETAIL_TYPE: &str = "CustomerTierChanged";
+}
+
 /// Which way a tier changed. Only an upgrade is a reason to congratulate (X34).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -533,6 +554,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("campaign-ended.schema.json", schema_for!(CampaignEnded)),
         ("voucher-issued.schema.json", schema_for!(VoucherIssued)),
         ("points-expiring.schema.json", schema_for!(PointsExpiring)),
+        ("customer-tier-changed.schema.json", schema_for!(CustomerTierChanged)),
     ]
 }
 

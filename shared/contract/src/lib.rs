@@ -10,4 +10,5 @@ pub mod phone;
 pub mod problem;
 pub mod programme;
 pub mod queue;
+pub mod refusal;
 pub mod webhook;

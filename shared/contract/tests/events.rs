@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use loyalty_contract::events::{
-    BusEvent, Direction, Kind, PointsExpiring, PointsPosted, TierChanged, VoucherIssued, Why, schemas,
+    BusEvent, CustomerTierChanged, Direction, Kind, PointsExpiring, PointsPosted, TierChanged, VoucherIssued, Why,
+    schemas,
 };
 use loyalty_domain::ids::{OrderId, RuleId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
@@ -87,6 +88,7 @@ fn the_examples_follow_the_schemas() {
     check_example::<TierChanged>("tier-changed.json", "tier-changed.schema.json");
     check_example::<VoucherIssued>("voucher-issued.json", "voucher-issued.schema.json");
     check_example::<PointsExpiring>("points-expiring.json", "points-expiring.schema.json");
+    check_example::<CustomerTierChanged>("customer-tier-changed.json", "customer-tier-changed.schema.json");
 }
 
 #[test]

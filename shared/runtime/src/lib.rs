@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod config;
 pub mod http;
+pub mod queue;
 
 use std::error::Error;
 

@@ -14,6 +14,7 @@ pub mod engine;
 mod error;
 pub mod index;
 mod item;
+mod outside;
 mod read;
 mod records;
 mod rows;
@@ -29,6 +30,7 @@ pub use apply::{Applied, OrderEvent};
 pub use commands::{Concerns, Loaded, Pending, Seen};
 pub use consumed::Consumed;
 pub use error::StoreError;
+pub use outside::Followed;
 pub use read::{HISTORY_PAGE_MAX, HistoryPage};
 pub use vouchers::{Code, Coder};
 

@@ -145,7 +145,7 @@ impl Player for InProcess {
         let programme = &self.programme.at(now).programme;
         let member = self.member(phone)?;
         let participations = self.participations.values().filter(|row| row.member_id == member.member_id);
-        let next = next_of_member(programme, &member);
+        let next = next_of_member(programme, member);
         Some(Standing {
             redeemable: member.redeemable_points(),
             qualifying: member.balance.qualifying.0,

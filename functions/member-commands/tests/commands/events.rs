@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{NAME, PHONE, SECRET, Shop};
+use crate::support::{NAME, NOW, PHONE, SECRET, Shop};
 
 fn behaviour(id: &str, behaviour: &str, phone: &str) -> Value {
     json!({"event_id": id, "behaviour": behaviour, "customer": {"phone": phone, "name": NAME},
@@ -94,7 +94,7 @@ async fn a_customer_is_registered_once_and_keeps_what_is_known() {
 async fn what_is_no_event_is_refused_by_name() {
     let shop = Shop::new();
     let detail = shop.refused(event(&shop, "order.changed", json!({})), 422, "unsupported-type").await;
-    assert!(detail.contains("behaviour, topup and customer.registered"), "{detail}");
+    assert!(detail.contains("behaviour, topup, customer.registered, customer.changed"), "{detail}");
     for data in [
         json!(null),
         json!({}),
@@ -105,4 +105,57 @@ async fn what_is_no_event_is_refused_by_name() {
     ] {
         shop.refused(event(&shop, "behaviour", data), 400, "unreadable").await;
     }
+}
+
+/// What the shop says now replaces what was known; what it leaves out stays, and no points move.
+#[tokio::test]
+async fn a_customer_is_as_the_shop_says_now() {
+    let shop = Shop::with_points(100).await;
+    let said = json!({"id": "KH-7", "phone": PHONE, "email": "an@example.vn", "birthday": "1990-05-20"});
+    let (status, answer) = shop.event("customer.changed", json!({"customer": said})).await;
+    let member_id = shop.member_id();
+    let expected = json!({"type": "customer.changed", "member_id": member_id.as_str()});
+    assert_eq!((status, &answer), (200, &expected));
+    let row = shop.member();
+    assert_eq!((&row["name"], &row["email"]), (&json!(NAME), &json!("an@example.vn")));
+    assert_eq!((&row["birthday"], &row["redeemable_points"]), (&json!("1990-05-20"), &json!(100)));
+    let rows = shop.everything();
+    assert_eq!(shop.event("customer.changed", json!({"customer": said})).await, (200, expected));
+    assert!(shop.everything() == rows, "the same again changes nothing");
+
+    let renamed = json!({"phone": PHONE, "name": "Nguyễn An", "birthday": "1991-05-20"});
+    assert_eq!(shop.event("customer.changed", renamed).await.0, 200, "the fields may be the data itself");
+    let row = shop.member();
+    assert_eq!((&row["name"], &row["birthday"]), (&json!("Nguyễn An"), &json!("1991-05-20")));
+    assert_eq!((&row["email"], &row["redeemable_points"]), (&json!("an@example.vn"), &json!(100)));
+    assert_eq!(shop.engine.rows("points-history").len(), 1);
+
+    let (status, new) = shop.event("customer.changed", json!({"customer": {"phone": "0912345678"}})).await;
+    assert_eq!((status, &new["member_id"]), (201, &json!(shop.member_with("0912345678").as_str())));
+    shop.refused(event(&shop, "customer.changed", json!({"customer": {"name": NAME}})), 400, "unreadable").await;
+    shop.refused(event(&shop, "customer.changed", json!({"name": NAME})), 400, "unreadable").await;
+}
+
+/// X47, X37.
+#[tokio::test]
+async fn a_tier_is_followed_where_the_programme_leaves_it_to_the_shop() {
+    let told = |tier: &str, changed_at: &str| json!({"customer": {"phone": PHONE, "name": NAME}, "tier": tier, "changed_at": changed_at});
+    let ours = Shop::with_points(100).await;
+    let detail = ours.refused(event(&ours, "customer.tier_changed", told("gold", NOW)), 409, "tiers-are-ours").await;
+    assert!(detail.contains("tier_authority"), "{detail}");
+
+    let shop = Shop::told_tiers();
+    let (status, answer) = shop.event("customer.tier_changed", told("Gold", NOW)).await;
+    let expected = json!({"type": "customer.tier_changed", "member_id": shop.member_id().as_str(), "tier": "gold"});
+    assert_eq!((status, &answer), (201, &expected));
+    let rows = shop.everything();
+    assert_eq!(shop.event("customer.tier_changed", told("Gold", NOW)).await, (200, expected.clone()));
+    let older = told("silver", "2026-11-22T01:15:07Z");
+    assert_eq!(shop.event("customer.tier_changed", older).await, (200, expected), "an older word changes nothing");
+    assert!(shop.everything() == rows);
+    let entries = shop.engine.rows("points-history");
+    let [entry] = &entries[..] else { panic!("{entries:?}") };
+    assert_eq!((&entry["kind"], &entry["tier_after"]), (&json!("tier"), &json!("gold")));
+    let detail = shop.refused(event(&shop, "customer.tier_changed", told("bronze", NOW)), 422, "unknown-tier").await;
+    assert!(detail.contains("gold (Gold") && !detail.contains("bronze"), "{detail}");
 }

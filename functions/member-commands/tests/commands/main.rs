@@ -1,6 +1,7 @@
 //! Commands as API Gateway hands them on, over the tables.
 
 mod events;
+mod queue;
 mod redemptions;
 mod signed;
 mod support;

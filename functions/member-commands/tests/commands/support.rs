@@ -88,8 +88,17 @@ pub struct Sending<'a> {
 
 impl Shop {
     pub fn new() -> Self {
+        Self::under(PROGRAMME)
+    }
+
+    /// A shop whose own system decides tiers.
+    pub fn told_tiers() -> Self {
+        Self::under(&format!("tier_authority = \"outside\"\n{PROGRAMME}"))
+    }
+
+    fn under(programme: &str) -> Self {
         let engine = Engine::new();
-        let programmes = ProgrammeFile::parse(PROGRAMME).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let programmes = ProgrammeFile::parse(programme).unwrap_or_else(|problems| panic!("{problems:?}"));
         let secrets = format!("{SECRET} {NEXT_SECRET}");
         let commands =
             MemberCommands::new(engine.books(), programmes, MemberKey::new(KEY).unwrap(), Some(secrets.as_str()));

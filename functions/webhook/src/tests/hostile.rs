@@ -116,8 +116,7 @@ fn the_generic_door_names_what_is_wrong() {
     refused("/data/amount_due", json!("-530000"), 400, "amount_due is negative");
     refused("/data/amount_due", json!("1000000000000000000"), 400, "amount_due");
     refused("/data/placed_at", json!("2026-11-23T08:00:00"), 400, "offset from UTC");
-    refused("/type", json!("customer.tier_changed"), 422, "order.changed");
-    refused("/type", json!("topup"), 422, "POST /events");
+    refused("/type", json!("order.updated"), 422, "order.changed, behaviour, topup");
 }
 
 #[test]
@@ -171,7 +170,7 @@ fn deliveries_come_by_post() {
 
 #[test]
 fn what_the_function_needs_is_named_when_it_is_missing() {
-    for name in ["ORDER_QUEUE_URL", "ORDER_DEAD_LETTER_QUEUE_URL", "PROGRAMME_FILE"] {
+    for name in ["ORDER_QUEUE_URL", "ORDER_DEAD_LETTER_QUEUE_URL", "EVENT_QUEUE_URL", "PROGRAMME_FILE"] {
         let mut variables = environment();
         variables.remove(name);
         assert!(read(&variables).err().expect("refused").to_string().contains(name));
@@ -214,9 +213,16 @@ fn logs_carry_no_person_and_no_secret() {
                 tracing::debug!(?verdict);
             }
         }
+        for kind in ["customer.changed", "customer.tier_changed", "topup", "behaviour"] {
+            let data = json!({"customer": {"phone": "0901234567", "name": "Trần Thị Bình"}, "tier": "gọi 0901234567",
+                "behaviour": "gọi 0901234567", "event_id": "1", "occurred_at": "2026-11-23T08:00:00+07:00"});
+            let verdict = Post::signed(Source::Standard, json!({"type": kind, "data": data}).to_string()).to(&door);
+            tracing::debug!(?verdict);
+        }
     });
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("a delivery was not believed") && log.contains("cannot be read"), "{log}");
+    assert!(log.contains("an event is refused") && log.contains("EventBody"), "{log}");
     for canary in ["901234567", "Bình", "canary-secret", "secret-of-", "bG95YWx0eS"] {
         assert!(!log.contains(canary), "{canary} in {log}");
     }

@@ -1,6 +1,7 @@
 //! The door, in process: requests as API Gateway sends them, answers as shops see them.
 
 mod believed;
+mod events;
 mod hostile;
 mod queued;
 
@@ -41,6 +42,7 @@ fn environment() -> BTreeMap<String, String> {
         ("WEBHOOK_VERIFY_TOKEN_HARAVAN", "agreed-token"),
         ("ORDER_QUEUE_URL", "http://queue/orders"),
         ("ORDER_DEAD_LETTER_QUEUE_URL", "http://queue/dead"),
+        ("EVENT_QUEUE_URL", "http://queue/events"),
         ("PROGRAMME_FILE", PROGRAMME_FILE),
     ] {
         variables.insert(name.into(), value.into());

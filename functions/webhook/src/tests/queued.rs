@@ -18,7 +18,7 @@ use crate::queue::Queue;
 
 /// How the stand-in behaves.
 #[derive(Clone, Copy, PartialEq)]
-enum Mood {
+pub enum Mood {
     Takes,
     /// Refuses the last entry of each call.
     TakesAllButOne,
@@ -54,8 +54,15 @@ async fn take(State(sqs): State<Sqs>, body: String) -> Response {
     ([("content-type", "application/x-amz-json-1.0")], answer).into_response()
 }
 
-/// What is answered to a delivery, and what lies in the queues then.
+/// What is answered to a delivery, and which orders lie in the queues then.
 async fn deliver(mood: Mood, post: &Post) -> (ApiGatewayV2httpResponse, Vec<(String, QueueMessage)>) {
+    let (response, queued) = deliver_to(&door(), mood, post).await;
+    let message = |(url, body): (String, String)| (url, serde_json::from_str(&body).expect("a message"));
+    (response, queued.into_iter().map(message).collect())
+}
+
+/// What is answered to a delivery, and what lies in the queues then.
+pub async fn deliver_to(door: &Door, mood: Mood, post: &Post) -> (ApiGatewayV2httpResponse, Vec<(String, String)>) {
     let sqs = Sqs { mood, seen: Arc::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -69,13 +76,16 @@ async fn deliver(mood: Mood, post: &Post) -> (ApiGatewayV2httpResponse, Vec<(Str
         .retry_config(RetryConfig::disabled())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
-    let queues = Queues { orders: "http://queue/orders".into(), dead_letters: "http://queue/dead".into() };
+    let queues = Queues {
+        orders: "http://queue/orders".into(),
+        dead_letters: "http://queue/dead".into(),
+        events: "http://queue/events".into(),
+    };
     let queue = Queue::new(&sdk, queues);
-    let response = crate::handle(&door(), &queue, post.event("POST", false, &json!({}))).await.expect("an answer");
+    let response = crate::handle(door, &queue, post.event("POST", false, &json!({}))).await.expect("an answer");
     server.abort();
-    let seen = sqs.seen.lock().unwrap();
-    let messages = seen.iter().map(|(url, body)| (url.clone(), serde_json::from_str(body).expect("a message")));
-    (response, messages.collect())
+    let seen = std::mem::take(&mut *sqs.seen.lock().unwrap());
+    (response, seen)
 }
 
 #[tokio::test]

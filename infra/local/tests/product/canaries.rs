@@ -204,8 +204,10 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
     let broken = json!({"kind": "order", "order": {"source": "standard", "order_id": "DH-9", "updated_at": odd.phone,
         "status": odd.name, "currency": odd.email, "customer": {"phone": odd.phone, "name": odd.name}}});
     for body in [broken.to_string(), format!("{} {}", odd.phone, odd.name)] {
-        let message = json!({"QueueUrl": "local/loyalty-Orders", "MessageBody": body});
-        stack.call(&address("services"), "AmazonSQS.SendMessage", &message).await;
+        for queue in ["local/loyalty-Orders", "local/loyalty-Events"] {
+            let message = json!({"QueueUrl": queue, "MessageBody": body});
+            stack.call(&address("services"), "AmazonSQS.SendMessage", &message).await;
+        }
     }
     people.push(odd);
     stack.drain().await;
@@ -296,12 +298,19 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
     ));
 
     let logs = stack.stop();
-    for said in
-        ["was not believed", "cannot be read", "is put aside", "an order is applied", "a batch is done", "DEBUG"]
-    {
+    for said in [
+        "was not believed",
+        "cannot be read",
+        "is put aside",
+        "an order is applied",
+        "a batch is done",
+        "an event is done",
+        "an event is not done",
+        "DEBUG",
+    ] {
         assert!(logs.contains(said), "the logs do not say “{said}”, so the search proves nothing");
     }
-    for function in ["webhook |", "order-changed |", "ledger-stream |", "member-api |"] {
+    for function in ["webhook |", "order-changed |", "ledger-stream |", "member-api |", "member-commands |"] {
         assert!(logs.contains(function), "no log of {function}");
     }
     outputs.push(("the logs".to_owned(), logs));

@@ -1,6 +1,7 @@
 //! The product as it is deployed, through the local stack: the real binaries, signed webhooks, the member API.
 
 mod canaries;
+mod door;
 mod kills;
 mod scenarios;
 

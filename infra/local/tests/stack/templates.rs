@@ -43,7 +43,13 @@ fn the_products_template_is_understood() {
     assert_eq!(webhook.environment["WEBHOOK_SECRET_SHOPIFY"], None, "a secret is not resolved");
     let followed: Vec<&str> = template.stream_sources.iter().map(|source| source.table.as_str()).collect();
     assert_eq!(followed, ["loyalty-points-history", "loyalty-vouchers"]);
-    let dead_letters = ["LedgerStreamDeadLetters", "OrdersDeadLetters", "RunsDeadLetters", "TierEventsDeadLetters"];
+    let dead_letters = [
+        "EventsDeadLetters",
+        "LedgerStreamDeadLetters",
+        "OrdersDeadLetters",
+        "RunsDeadLetters",
+        "TierEventsDeadLetters",
+    ];
     assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));
     let mut schedules: Vec<&str> = template.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
     schedules.sort_unstable();

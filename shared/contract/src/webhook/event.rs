@@ -1,9 +1,12 @@
-//! What a shop's back end reports beside orders: behaviours that earn (P17), top-ups (B2–B4), registrations.
+//! What a shop reports beside orders: behaviours that earn (P17), top-ups (B2–B4), what is known of a customer, and the
+//! tier that its own system gave them (S1: N1, X47).
 //!
-//! The same envelope and the same signature as the generic order webhook, at an address of its own: an order waits until
-//! the shop's systems agree, and these are answered at once with what they brought.
+//! The envelope and the signature of the generic order webhook. `POST /events` answers at once with what an event brought;
+//! the webhook's door answers once it is durably queued, and the queue's consumer reads it again.
 
 use chrono::{DateTime, Utc};
+use loyalty_domain::decision::Rejection;
+use loyalty_domain::programme::{Programme, TierAuthority};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +17,7 @@ use super::standard::{Head, Person, customer};
 use super::{ParseError, checked_text};
 use crate::queue::{Customer, Source};
 
-/// One event of `POST /events`.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShopEvent {
     Behaviour {
@@ -36,10 +39,58 @@ pub enum ShopEvent {
     Registered {
         customer: Customer,
     },
+    /// What the shop says of a customer now.
+    Changed {
+        customer: Customer,
+    },
+    TierChanged {
+        customer: Customer,
+        /// The shop's word for it: an id, a name or an alias (X37).
+        tier: String,
+        changed_at: DateTime<Utc>,
+    },
+}
+
+impl ShopEvent {
+    /// Its `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Behaviour { .. } => "behaviour",
+            Self::Topup { .. } => "topup",
+            Self::Registered { .. } => "customer.registered",
+            Self::Changed { .. } => "customer.changed",
+            Self::TierChanged { .. } => "customer.tier_changed",
+        }
+    }
+
+    /// Whether the programme can do it for anybody at all. The door asks, so that the shop hears of its mistake and not
+    /// only the log (X37, X47).
+    ///
+    /// # Errors
+    /// The [`Rejection`] that every such event will meet.
+    pub fn possible(&self, programme: &Programme) -> Result<(), Rejection> {
+        match self {
+            Self::Behaviour { behaviour, .. } => {
+                let known = programme.behaviours.iter().any(|rule| rule.id.as_str() == behaviour);
+                if known { Ok(()) } else { Err(Rejection::UnknownBehaviour(behaviour.clone())) }
+            }
+            Self::Topup { amount_minor: ..=0, .. } => Err(Rejection::NoAmount),
+            Self::Topup { .. } if programme.topups.is_empty() => Err(Rejection::NoTopups),
+            Self::TierChanged { .. } if programme.tier_authority == TierAuthority::Engine => {
+                Err(Rejection::TiersAreOurs)
+            }
+            Self::TierChanged { tier, .. } if programme.tiers.called(tier).is_none() => {
+                Err(Rejection::UnknownTier(tier.clone()))
+            }
+            Self::Topup { .. } | Self::Registered { .. } | Self::Changed { .. } | Self::TierChanged { .. } => Ok(()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Envelope<T> {
+    #[serde(default)]
+    timestamp: Field,
     #[serde(default = "Option::default")]
     data: Option<T>,
 }
@@ -72,10 +123,21 @@ struct Topup {
     paid_at: Field,
 }
 
+/// Data that is about a customer and nothing else.
 #[derive(Deserialize)]
-struct Registered {
+struct About {
     #[serde(default)]
     customer: Option<Person>,
+}
+
+#[derive(Deserialize)]
+struct TierChanged {
+    #[serde(default)]
+    customer: Option<Person>,
+    #[serde(default)]
+    tier: Field,
+    #[serde(default)]
+    changed_at: Field,
 }
 
 /// The event in a body. Settings are those of the generic webhook.
@@ -90,21 +152,48 @@ pub fn parse_event(
     let text = checked_text(body)?;
     let context = &Context { source: Source::Standard, settings, received_at };
     let head: Head = serde_json::from_str(text)?;
-    match head.kind.text().as_deref() {
-        Some("behaviour") => behaviour(context, data(text)?),
-        Some("topup") => topup(context, data(text)?),
-        Some("customer.registered") => {
-            let Registered { customer } = data(text)?;
-            Ok(ShopEvent::Registered { customer: person(context, "data.customer", customer)? })
+    let kind = head.kind.text().ok_or(ParseError::Missing("type"))?;
+    event(context, &kind, text)?.ok_or(ParseError::UnknownEvent)
+}
+
+/// The event of a type; `None` for a type that is none of them.
+pub(super) fn event(context: &Context<'_>, kind: &str, text: &str) -> Result<Option<ShopEvent>, ParseError> {
+    Ok(Some(match kind {
+        "behaviour" => behaviour(context, data(text)?)?,
+        "topup" => topup(context, data(text)?)?,
+        "customer.registered" => {
+            let About { customer } = data(text)?;
+            ShopEvent::Registered { customer: person(context, "data.customer", customer)? }
         }
-        Some(_) => Err(ParseError::UnknownEvent),
-        None => Err(ParseError::Missing("type")),
-    }
+        "customer.changed" => changed(context, text)?,
+        "customer.tier_changed" => tier_changed(context, text)?,
+        _ => return Ok(None),
+    }))
 }
 
 fn data<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
-    let Envelope { data } = serde_json::from_str(text)?;
+    let Envelope { timestamp: _, data } = serde_json::from_str(text)?;
     data.ok_or(ParseError::Missing("data"))
+}
+
+/// The customer, or their fields where a shop's system sends them as the data itself.
+fn changed(context: &Context<'_>, text: &str) -> Result<ShopEvent, ParseError> {
+    let About { customer } = data(text)?;
+    let customer = customer.map_or_else(|| data(text), Ok)?;
+    Ok(ShopEvent::Changed { customer: person(context, "data.customer", Some(customer))? })
+}
+
+/// Where the shop does not say since when, it is since it said so.
+fn tier_changed(context: &Context<'_>, text: &str) -> Result<ShopEvent, ParseError> {
+    let Envelope { timestamp, data } = serde_json::from_str(text)?;
+    let TierChanged { customer, tier, changed_at } = data.ok_or(ParseError::Missing("data"))?;
+    let said_at = context.optional_time("timestamp", &timestamp)?;
+    let changed_at = context.optional_time("data.changed_at", &changed_at)?.or(said_at);
+    Ok(ShopEvent::TierChanged {
+        customer: person(context, "data.customer", customer)?,
+        tier: tier.short_text(128).ok_or(ParseError::Missing("data.tier"))?,
+        changed_at: changed_at.unwrap_or(context.received_at),
+    })
 }
 
 fn behaviour(context: &Context<'_>, event: Behaviour) -> Result<ShopEvent, ParseError> {

@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use crate::amount::AmountError;
 use crate::queue::{CanonicalOrder, Quarantined, Source};
 use context::Context;
+use event::ShopEvent;
 use settings::SourceSettings;
 
 /// The longest body that is read, in bytes.
@@ -33,12 +34,14 @@ pub const DEPTH_MAX: usize = 64;
 /// The longest list of lines, refunds or orders in one body.
 pub const LIST_MAX: usize = 2000;
 
-/// What one delivery holds. All three may be empty or several.
+/// What one delivery holds: nothing, or any of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     pub orders: Vec<CanonicalOrder>,
     /// Parts that are the shop's but cannot be read, where the shop must not be told so.
     pub quarantined: Vec<Quarantined>,
+    /// What a shop reports beside orders; only the generic webhook carries it.
+    pub event: Option<ShopEvent>,
     /// Why something was acknowledged without effect: a test, a hint, another topic.
     pub ignored: Vec<&'static str>,
 }
@@ -46,6 +49,10 @@ pub struct Delivery {
 impl Delivery {
     fn order(order: CanonicalOrder) -> Self {
         Self { orders: vec![order], ..Self::default() }
+    }
+
+    fn event(event: ShopEvent) -> Self {
+        Self { event: Some(event), ..Self::default() }
     }
 
     fn ignored(reason: &'static str) -> Self {
@@ -78,9 +85,15 @@ pub enum ParseError {
     UnknownWord { field: &'static str, known: &'static str },
     #[error("currency is not {expected}, the only one this programme takes here")]
     OtherCurrency { expected: &'static str },
-    #[error("type is not one this door takes: it takes order.changed; {0}")]
-    UnsupportedType(&'static str),
-    #[error("type is not one this address takes: it takes behaviour, topup and customer.registered")]
+    #[error(
+        "type is not one this door takes: it takes order.changed, behaviour, topup, customer.registered, \
+         customer.changed and customer.tier_changed"
+    )]
+    UnsupportedType,
+    #[error(
+        "type is not one this address takes: it takes behaviour, topup, customer.registered, customer.changed and \
+         customer.tier_changed"
+    )]
     UnknownEvent,
     #[error(
         "a field is unknown, repeated or of the wrong type before line {line}, column {column}; the fields are {fields}"

@@ -1,4 +1,5 @@
-//! The generic order webhook: our own format, for any shop that can be taught it.
+//! The generic webhook: our own format, for any shop that can be taught it. Orders are read here; what else a shop reports
+//! comes in the same envelope and is read as at `POST /events`.
 //!
 //! Everything is said in full and nothing is guessed: an unknown word, an amount below the smallest unit, a time without
 //! an offset or another currency is refused with what would be right.
@@ -7,15 +8,11 @@ use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
 
 use super::context::{Contact, Context, bounded, codes, full_name, line, not_negative};
+use super::event::event;
 use super::json::{Field, Read, list};
 use super::time::day;
 use super::{Delivery, ParseError};
 use crate::queue::{CanonicalOrder, Customer, Line};
-
-/// Types that a later release takes; until then they are refused by name.
-const LATER_TYPES: [&str; 2] = ["customer.changed", "customer.tier_changed"];
-/// Types that have an address of their own.
-const EVENT_TYPES: [&str; 3] = ["behaviour", "topup", "customer.registered"];
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -95,16 +92,9 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<O
 
 pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, ParseError> {
     let head: Head = serde_json::from_str(text)?;
-    match head.kind.text().as_deref() {
-        Some("order.changed") => {}
-        Some(kind) if LATER_TYPES.contains(&kind) => {
-            return Err(ParseError::UnsupportedType("this type comes with a later release"));
-        }
-        Some(kind) if EVENT_TYPES.contains(&kind) => {
-            return Err(ParseError::UnsupportedType("send this type to POST /events, signed the same way"));
-        }
-        Some(_) => return Err(ParseError::UnsupportedType("the type that was sent is unknown")),
-        None => return Err(ParseError::Missing("type")),
+    let kind = head.kind.text().ok_or(ParseError::Missing("type"))?;
+    if kind != "order.changed" {
+        return event(context, &kind, text)?.map(Delivery::event).ok_or(ParseError::UnsupportedType);
     }
     let Envelope { data } = serde_json::from_str(text)?;
     order(context, data.ok_or(ParseError::Missing("data"))?).map(Delivery::order)

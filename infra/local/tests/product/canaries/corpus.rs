@@ -91,6 +91,14 @@ pub fn deliveries(source: Source) -> Vec<Delivery> {
     let second = order(source, &good, "2", later, false).to_string();
     add("a second order", &good, signed(source, &second), &second, &[200, 202]);
 
+    if source == Source::Standard {
+        for event in events(&good, first) {
+            // The preset decides tiers itself: 409.
+            let text = event.to_string();
+            add("an event", &good, signed(source, &text), &text, &[202, 409]);
+        }
+    }
+
     let forged = person("forged");
     let text = order(source, &forged, "3", first, false).to_string();
     let mut headers = signed(source, &text);
@@ -150,6 +158,30 @@ pub fn deliveries(source: Source) -> Vec<Delivery> {
             }
         }
     }
+    if source == Source::Standard {
+        let fields = [
+            "type",
+            "timestamp",
+            "event_id",
+            "behaviour",
+            "occurred_at",
+            "amount",
+            "currency",
+            "paid_at",
+            "tier",
+            "changed_at",
+            "birthday",
+        ];
+        for (event, field) in events(&odd, first).iter().flat_map(|event| fields.map(|field| (event, field))) {
+            for value in [json!(format!("{} gọi lại", odd.phone)), json!({"email": odd.email})] {
+                let mut changed = event.clone();
+                if replace(&mut changed, field, &value) {
+                    let text = changed.to_string();
+                    add("an odd event", &odd, signed(source, &text), &text, &[202, 400, 409, 422]);
+                }
+            }
+        }
+    }
     if source == Source::Nhanh {
         // The token comes in the body, which cannot be read, but is the shop's.
         let twice = person("twice");
@@ -161,6 +193,23 @@ pub fn deliveries(source: Source) -> Vec<Delivery> {
         add("half an update", &twice, BTreeMap::new(), &call.to_string(), &[200]);
     }
     all
+}
+
+/// What a shop reports of a customer beside orders.
+fn events(person: &Person, at: DateTime<Utc>) -> Vec<Value> {
+    let Person { tag, phone, name, email, birthday } = person;
+    let who = json!({"phone": phone, "name": name, "email": email, "birthday": birthday});
+    let event = |kind: &str, data: Value| json!({"type": kind, "timestamp": at, "data": data});
+    vec![
+        event("behaviour", json!({"event_id": tag, "behaviour": "review", "customer": who, "occurred_at": at})),
+        event(
+            "topup",
+            json!({"event_id": tag.len(), "customer": who, "amount": "1000000", "currency": "VND", "paid_at": at}),
+        ),
+        event("customer.registered", json!({"customer": who})),
+        event("customer.changed", json!({"customer": who})),
+        event("customer.tier_changed", json!({"customer": who, "tier": "gold", "changed_at": at})),
+    ]
 }
 
 /// Whether there was such a field somewhere.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::amount::AmountError;
+use crate::webhook::event::ShopEvent;
 
 fn body() -> Value {
     json!({"type": "order.changed", "timestamp": "2026-11-23T08:15:00+07:00", "data": {
@@ -137,19 +138,52 @@ fn a_time_needs_its_offset() {
 }
 
 #[test]
-fn other_types_are_refused_by_name() {
-    for (kind, says) in [
-        ("customer.changed", "later release"),
-        ("customer.tier_changed", "later release"),
-        ("behaviour", "POST /events"),
-        ("topup", "POST /events"),
-        ("customer.registered", "POST /events"),
+fn what_is_reported_beside_orders_comes_by_the_same_door() {
+    let event = |body: &Value| {
+        let delivery = try_parse(Source::Standard, body).unwrap_or_else(|error| panic!("{error}: {body}"));
+        assert_eq!(delivery.orders, [], "an event is no order");
+        delivery.event.expect("an event")
+    };
+    let (at, said_at) = ("2026-11-20T10:00:00+07:00", "2026-11-23T08:15:00+07:00");
+    let who = json!({"id": "KH-7", "phone": "0901234567", "name": "Lan", "birthday": "1990-05-20"});
+    for (kind, data) in [
+        ("behaviour", json!({"event_id": "e", "behaviour": "review", "customer": who, "occurred_at": at})),
+        ("topup", json!({"event_id": "e", "customer": who, "amount": "1", "currency": "VND", "paid_at": at})),
+        ("customer.registered", json!({"customer": who})),
+        ("customer.changed", json!({"customer": who})),
+        ("customer.tier_changed", json!({"customer": who, "tier": "gold", "changed_at": at})),
     ] {
-        let error = refused(&json!({"type": kind, "data": []}));
-        assert!(matches!(error, ParseError::UnsupportedType(_)), "{error}");
-        assert!(error.to_string().contains("order.changed") && error.to_string().contains(says), "{error}");
+        assert_eq!(event(&json!({"type": kind, "timestamp": said_at, "data": data})).kind(), kind);
+        let error = refused(&json!({"type": kind, "timestamp": said_at, "data": {"customer": {"name": "Lan"}}}));
+        let known = matches!(error, ParseError::Missing(_) | ParseError::Invalid { .. });
+        assert!(known, "{kind}: {error}");
     }
-    assert!(matches!(refused(&json!({"type": "order.updated"})), ParseError::UnsupportedType(_)));
+    let flat = event(&json!({"type": "customer.changed", "data": who}));
+    assert_eq!(flat, event(&json!({"type": "customer.changed", "data": {"customer": who}})));
+
+    let since = |data: Value, timestamp: Value| {
+        let body = json!({"type": "customer.tier_changed", "timestamp": timestamp, "data": data});
+        match event(&body) {
+            ShopEvent::TierChanged { changed_at, .. } => changed_at.to_rfc3339(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let unsaid = json!({"customer": who, "tier": "gold"});
+    let said = json!({"customer": who, "tier": "gold", "changed_at": at});
+    assert_eq!(since(said, json!(said_at)), "2026-11-20T03:00:00+00:00");
+    assert_eq!(since(unsaid.clone(), json!(said_at)), "2026-11-23T01:15:00+00:00");
+    assert_eq!(since(unsaid, json!(null)), received_at().to_rfc3339());
+}
+
+#[test]
+fn other_types_are_refused_by_name() {
+    let error = refused(&json!({"type": "order.updated"}));
+    assert_eq!(error, ParseError::UnsupportedType);
+    for kind in
+        ["order.changed", "behaviour", "topup", "customer.registered", "customer.changed", "customer.tier_changed"]
+    {
+        assert!(error.to_string().contains(kind), "{error}");
+    }
     assert_eq!(refused(&json!({"data": {}})), ParseError::Missing("type"));
     assert_eq!(refused(&json!({"type": "order.changed"})), ParseError::Missing("data"));
 }
