@@ -68,8 +68,12 @@ impl Shop {
     }
 
     fn tell(&mut self, tier: &str, changed_at: Instant) -> Result<Outcome, Rejection> {
+        self.tell_at(tier, changed_at, changed_at)
+    }
+
+    fn tell_at(&mut self, tier: &str, changed_at: Instant, now: Instant) -> Result<Outcome, Rejection> {
         let told = Told { tier: tier.to_owned(), changed_at };
-        let decision = follow(&self.programme, self.book.member().clone(), Vec::new(), &told, changed_at)?;
+        let decision = follow(&self.programme, self.book.member().clone(), Vec::new(), &told, now)?;
         self.book.apply(&decision);
         self.prove();
         Ok(decision.outcome)
@@ -228,6 +232,8 @@ fn x47_an_outside_system_is_followed_where_it_decides_and_refused_where_not() {
     assert_eq!(shop.entries().last().unwrap().occurred_at, hour(2), "no entry for the tier that is held");
     shop.deliver("B", 90_000_000, hour(4));
     assert_eq!(shop.tier(), "gold", "thresholds only inform");
+    assert_eq!(shop.tell_at("silver", hour(900), hour(5)), Ok(Outcome::Posted), "by a clock that is ahead");
+    assert_eq!(shop.tell("gold", hour(6)), Ok(Outcome::Posted), "and the next word counts all the same");
     shop.day(at("2027-11-24T00:05:00+07:00"));
     assert_eq!((shop.tier(), shop.book.member().balance.qualifying.0), ("gold", 0), "points begin again all the same");
 }

@@ -35,16 +35,18 @@ pub fn follow(
         return Err(Rejection::TiersAreOurs);
     }
     let tier = programme.tiers.called(&told.tier).ok_or_else(|| Rejection::UnknownTier(told.tier.clone()))?;
+    // A clock that is ahead must not make true words stale for as long.
+    let changed_at = told.changed_at.min(now);
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    if member.tier_told_at.is_some_and(|last| last >= told.changed_at) {
+    if member.tier_told_at.is_some_and(|last| last >= changed_at) {
         return Ok(Decision::nothing(Outcome::Stale));
     }
-    member.tier_told_at = Some(told.changed_at);
+    member.tier_told_at = Some(changed_at);
     if member.tier != tier.id {
         let rule = RuleId::new("tier-told");
         let mut ledger = Ledger::new(programme, &mut member, &mut entries);
-        ledger.change_tier(rule, Reason::TierTold, tier.id.clone(), TierCause::at(told.changed_at))?;
+        ledger.change_tier(rule, Reason::TierTold, tier.id.clone(), TierCause::at(changed_at))?;
     }
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     Ok(Decision { participations, ..Decision::posted(member, entries) })

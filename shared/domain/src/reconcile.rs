@@ -64,17 +64,15 @@ pub fn reconcile_order(
         Merged::Changed { order, left } => (order, left),
     };
     let newest = order.facts == snapshot.facts;
-    let about_items =
-        !programme.item_rules.is_empty() || order.credits.iter().any(|it| !it.terms.rules.rules.is_empty());
-    if newest && about_items {
-        order.items.clone_from(&snapshot.items);
+    let mut used = Used::Is(Vec::new());
+    if newest {
+        keep_items(programme, &mut order, &snapshot);
+        used = use_vouchers(programme, &mut order, &snapshot, vouchers, now);
     }
-    let vouchers =
-        match if newest { use_vouchers(programme, &mut order, &snapshot, vouchers, now) } else { Used::Is(Vec::new()) }
-        {
-            Used::Is(vouchers) => vouchers,
-            Used::Needs(vouchers) => return Ok(Verdict::NeedsVouchers(vouchers)),
-        };
+    let vouchers = match used {
+        Used::Is(vouchers) => vouchers,
+        Used::Needs(vouchers) => return Ok(Verdict::NeedsVouchers(vouchers)),
+    };
     let Some(member_id) = member_id else {
         let waiting = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Waiting) };
         return Ok(Verdict::Decided(waiting));
@@ -166,6 +164,14 @@ pub fn reconcile_order(
         vouchers,
         ..Decision::nothing(Outcome::Posted)
     }))
+}
+
+/// The newest snapshot's lines, where rules about items may concern them: today's, or those the order has earned by.
+fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot) {
+    let pinned = order.credits.iter().any(|credit| !credit.terms.rules.rules.is_empty());
+    if pinned || !programme.item_rules.is_empty() {
+        order.items.clone_from(&snapshot.items);
+    }
 }
 
 enum Used {
