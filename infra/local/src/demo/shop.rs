@@ -73,6 +73,16 @@ impl Shop {
         self.ask(self.http.post(format!("{}/_local/advance", self.url)).json(&json!({"to": to}))).await.map(drop)
     }
 
+    /// Fires a schedule as if it were due now, and waits until its pages are worked off.
+    ///
+    /// # Errors
+    /// When the stack does not work them off.
+    pub async fn fire(&self, schedule: &str) -> Result<()> {
+        let run = json!({"name": schedule, "at": self.clock().await?});
+        self.ask(self.http.post(format!("{}/_local/invoke", self.url)).json(&run)).await?;
+        self.settle().await
+    }
+
     /// Waits until everything posted is in the books.
     ///
     /// # Errors

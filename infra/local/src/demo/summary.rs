@@ -20,6 +20,8 @@ const ROWS_SHOWN: usize = 8;
 pub struct Sheets {
     members: Vec<Row>,
     history: Vec<Row>,
+    participations: Vec<Row>,
+    vouchers: Vec<Row>,
 }
 
 impl Sheets {
@@ -39,6 +41,8 @@ pub async fn read(client: &Client, args: &TablesArgs) -> Result<Sheets> {
     let mut sheets = Sheets::default();
     scan(client, args, Books::Members, |row| sheets.members.push(row)).await?;
     scan(client, args, Books::PointsHistory, |row| sheets.history.push(row)).await?;
+    scan(client, args, Books::Participations, |row| sheets.participations.push(row)).await?;
+    scan(client, args, Books::Vouchers, |row| sheets.vouchers.push(row)).await?;
     sheets.members.sort_by_key(|row| std::cmp::Reverse(number(row, "qualifying_points")));
     sheets.history.sort_by_key(|row| (text(row, "recorded_at"), text(row, "member_id"), number(row, "seq")));
     Ok(sheets)
@@ -90,11 +94,12 @@ pub fn print_figures(sheets: &Sheets, story: &Story, took: Duration, before: &Js
     println!("\nTiers        {}", tiers.join(" · "));
     println!(
         "Points       {} issued, {} taken back, {} expired, {} outstanding",
-        grouped(sum(|points| points > 0, &["accrual", "welcome"])),
+        grouped(sum(|points| points > 0, &["accrual", "bonus", "welcome"])),
         grouped(-sum(|points| points < 0, &["reversal"])),
         grouped(-sum(|points| points < 0, &["expiration"])),
         grouped(sheets.members.iter().map(|row| number(row, "redeemable_points")).sum()),
     );
+    print_programme(sheets);
     println!(
         "Speed        {} webhooks of {} orders in {seconds:.1} s: {:.0} webhooks/s, {:.0} orders/s",
         grouped(story.deliveries.len() as i64),
@@ -103,6 +108,21 @@ pub fn print_figures(sheets: &Sheets, story: &Story, took: Duration, before: &Js
         story.orders as f64 / seconds,
     );
     print_cost(story, before, after);
+}
+
+/// What the programme did beside points: its campaign, its reviews, its vouchers.
+fn print_programme(sheets: &Sheets) {
+    let of = |rows: &[Row], name: &str, word: &str| {
+        let rows = rows.iter().filter(|row| text(row, name) == word).count();
+        grouped(i64::try_from(rows).unwrap_or(i64::MAX))
+    };
+    let states = ["active", "completed", "exhausted"];
+    let states = states.map(|state| format!("{} {state}", of(&sheets.participations, "state", state)));
+    println!("Campaign     fast-promotion: {}; {} bonuses", states.join(", "), of(&sheets.history, "kind", "bonus"));
+    let reasons = [("tier_kept", "kept"), ("tier_missed", "lowered"), ("cycle_ended", "begun again")];
+    let reviews = reasons.map(|(reason, done)| format!("{} {done}", of(&sheets.history, "reason", reason)));
+    let given = i64::try_from(sheets.vouchers.len()).unwrap_or(i64::MAX);
+    println!("Year         tiers {}; {} vouchers given", reviews.join(", "), grouped(given));
 }
 
 /// DynamoDB requests and capacity units by function, for each order.
