@@ -41,7 +41,7 @@ pub struct Options {
     pub executables: BTreeMap<String, PathBuf>,
     /// Variables for every function, on top of the template's.
     pub environment: BTreeMap<String, String>,
-    /// Whether the template's schedules fire.
+    /// Whether the template's schedules fire by themselves; each can be fired by hand all the same.
     pub schedules: bool,
 }
 

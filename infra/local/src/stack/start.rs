@@ -70,8 +70,11 @@ pub async fn start(options: Options) -> Result<Stack> {
     let secrets = Secrets::from_lookup(|name| std::env::var(name).ok());
     let functions = functions(&options, &template, &data, &secrets, &engine, services_address, &executables)?;
     let (bus, rule_outlets) = Bus::new(&template.buses, &template.rules, &store, &clock)?;
-    let schedules = if options.schedules { template.schedules.as_slice() } else { &[] };
-    let (scheduler, schedule_outlets) = Scheduler::new(schedules, &store, &clock)?;
+    let mut schedules = template.schedules.clone();
+    if !options.schedules {
+        schedules.iter_mut().for_each(|schedule| schedule.enabled = false);
+    }
+    let (scheduler, schedule_outlets) = Scheduler::new(&schedules, &store, &clock)?;
     let outlets = [rule_outlets, schedule_outlets].concat();
     let mut queues = template.queues.clone();
     queues.extend(outlets.iter().map(|outlet| outlet.queue.clone()));
