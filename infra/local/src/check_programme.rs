@@ -76,12 +76,14 @@ fn ways_table(version: &Version, average_minor: i64, ways: &[OrdersToTier]) -> T
         format!("spend ({currency})"),
         format!("orders of {}", currency.decimal(average_minor)),
     ]);
+    let by_rules = version.programme.tiers.by_rules();
+    let never = if by_rules { "more than orders" } else { "never" };
     for way in ways {
         table.add_row(vec![
             way.tier.clone(),
-            way.threshold.to_string(),
-            currency.decimal(way.spend_minor),
-            way.orders.map_or("never".to_owned(), |orders| orders.to_string()),
+            if by_rules { "by rules".to_owned() } else { way.threshold.to_string() },
+            way.orders.map_or("–".to_owned(), |_| currency.decimal(way.spend_minor)),
+            way.orders.map_or(never.to_owned(), |orders| orders.to_string()),
         ]);
     }
     for column in table.column_iter_mut().skip(1) {

@@ -91,7 +91,7 @@ pub fn behave(
     let accepted = asked.accepted(RequestKind::Behaviour, rule.id.clone(), &member);
     let request = Request { points: legs.redeemable.0, ..accepted };
     member.cycle.count(&rule.id);
-    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, TierCause::at(occurred_at))?;
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, &TierCause::at(occurred_at))?;
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))

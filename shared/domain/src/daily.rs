@@ -56,7 +56,7 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
     advance(programme, &mut member, now, &mut entries)?;
     // A membership grows longer by itself (T18).
     let cause = TierCause::at(member.as_of);
-    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, cause)?;
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, &cause)?;
     let today = programme.day(member.as_of);
     if member.noticed_to >= today && entries.is_empty() {
         return Ok(Day { decision: Decision::nothing(Outcome::Duplicate), notices: Vec::new() });

@@ -292,7 +292,7 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
-    pub fn follow_rules(&mut self, undone: bool, cause: TierCause) -> Result<(), Overflow> {
+    pub fn follow_rules(&mut self, undone: bool, cause: &TierCause<'_>) -> Result<(), Overflow> {
         if !self.programme.tiers.by_rules() || self.programme.tier_authority == TierAuthority::Outside {
             return Ok(());
         }
@@ -314,10 +314,10 @@ impl<'a> Ledger<'a> {
         rule: RuleId,
         reason: Reason,
         tier: TierId,
-        cause: TierCause,
+        cause: &TierCause<'_>,
     ) -> Result<(), Overflow> {
         let mut posting = Posting::new(EntryKind::Tier, rule, reason, cause.occurred_at);
-        posting.order_id = cause.order_id;
+        posting.order_id = cause.order_id.cloned();
         let rank = |tier| self.programme.tiers.rank(tier);
         let rises = rank(&tier) > rank(&self.member.tier);
         self.post_with(posting, Legs::ZERO, Legs::ZERO, Vec::new(), TierMove::To(tier))?;
@@ -384,13 +384,13 @@ impl<'a> Ledger<'a> {
 }
 
 /// What changed a tier without moving points.
-#[derive(Clone, Debug)]
-pub struct TierCause {
-    pub order_id: Option<OrderId>,
+#[derive(Clone, Copy, Debug)]
+pub struct TierCause<'a> {
+    pub order_id: Option<&'a OrderId>,
     pub occurred_at: Instant,
 }
 
-impl TierCause {
+impl TierCause<'_> {
     /// No order: a behaviour, an operator, time, or an outside system.
     pub fn at(occurred_at: Instant) -> Self {
         Self { order_id: None, occurred_at }

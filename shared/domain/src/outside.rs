@@ -46,7 +46,7 @@ pub fn follow(
     if member.tier != tier.id {
         let rule = RuleId::new("tier-told");
         let mut ledger = Ledger::new(programme, &mut member, &mut entries);
-        ledger.change_tier(rule, Reason::TierTold, tier.id.clone(), TierCause::at(changed_at))?;
+        ledger.change_tier(rule, Reason::TierTold, tier.id.clone(), &TierCause::at(changed_at))?;
     }
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     Ok(Decision { participations, ..Decision::posted(member, entries) })

@@ -115,8 +115,7 @@ pub fn reconcile_order(
     }
     pay_with_wallet(programme, &mut order, &mut member, &mut entries)?;
     let undone = count(programme, &mut order, &mut member, counted_before)?;
-    let cause = TierCause { order_id: Some(order.order_id.clone()), ..TierCause::at(order.facts.updated_at) };
-    Ledger::new(programme, &mut member, &mut entries).follow_rules(undone, cause.clone())?;
+    follow_rules(programme, &order, &mut member, &mut entries, undone)?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
     let concerned = !joinable.is_empty() || member.tier != tier_before;
@@ -150,7 +149,7 @@ pub fn reconcile_order(
     }
     if joined {
         // A bonus may be what a rule about points waited for.
-        Ledger::new(programme, &mut member, &mut entries).follow_rules(false, cause)?;
+        follow_rules(programme, &order, &mut member, &mut entries, false)?;
     }
     let participations = settle(programme, &mut member, &mut entries, &participations, next);
     count_pending(&mut order, &mut member)?;
@@ -558,6 +557,18 @@ fn reverse(
     let lapsed = wanted.redeemable.0.saturating_sub(owed);
     credit.expired_written_off = credit.expired_written_off.checked_add(lapsed).ok_or(Overflow)?;
     Ok(())
+}
+
+/// The tier that rules say, after what the order has changed (T17).
+fn follow_rules(
+    programme: &Programme,
+    order: &Order,
+    member: &mut Member,
+    entries: &mut Vec<Entry>,
+    undone: bool,
+) -> Result<(), Overflow> {
+    let cause = TierCause { order_id: Some(&order.order_id), occurred_at: order.facts.updated_at };
+    Ledger::new(programme, member, entries).follow_rules(undone, &cause)
 }
 
 /// What the order adds to the sums of its member's cycle: what was spent on it, and itself where that is anything (T17).

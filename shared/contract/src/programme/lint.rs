@@ -21,7 +21,7 @@ pub struct OrdersToTier {
     pub threshold: i64,
     /// What has to be spent, minor units of the programme's currency.
     pub spend_minor: i64,
-    /// `None` when an average order earns no points at all.
+    /// `None` when an average order earns no points at all, or rules ask for something else than orders too.
     pub orders: Option<i64>,
 }
 
@@ -40,6 +40,7 @@ pub fn lint(version: &Version, average_order_minor: Option<i64>) -> (Vec<OrdersT
     let ways = average_order_minor.map(|average| ways(version, average)).unwrap_or_default();
     for way in &ways {
         match way.orders {
+            None if programme.tiers.by_rules() => {}
             None => warn("earning.vnd_per_point", "an average order earns no point".into()),
             Some(orders) if orders > ORDERS_MAX => warn(
                 "tiers",
@@ -106,14 +107,14 @@ fn ways(version: &Version, average: i64) -> Vec<OrdersToTier> {
         .collect()
 }
 
-/// The average orders that meet a tier's rules by themselves; `None` when none do. What is not bought is not counted.
+/// The average orders that meet a tier's rules by themselves; `None` where it takes something else too.
 fn orders(criterion: &Criterion, average: i64, earned: i64) -> Option<i64> {
     let divided = |wanted: i64, by: i64| Rounding::Ceil.divide(i128::from(wanted), i128::from(by)).ok();
     match criterion {
         Criterion::Spent { minor } => divided(*minor, average),
         Criterion::Orders { count } => Some(*count),
         Criterion::Points { points } => divided(*points, earned),
-        Criterion::Behaviour { .. } | Criterion::MemberDays { .. } => Some(0),
+        Criterion::Behaviour { .. } | Criterion::MemberDays { .. } => None,
         Criterion::All(all) => all.iter().try_fold(0, |most, one| Some(orders(one, average, earned)?.max(most))),
         Criterion::Any(any) => any.iter().filter_map(|one| orders(one, average, earned)).min(),
     }
