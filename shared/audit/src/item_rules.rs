@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::Row;
-use crate::fields::{Legs, Read, count, flag_if_any, legs_if_any, list, number, number_if_any, text_if_any};
+use crate::fields::{Legs, Read, flag_if_any, legs_if_any, list, number, number_if_any, text_if_any};
 use crate::terms::Fraction;
 use crate::value::Value;
 
@@ -189,6 +189,5 @@ pub(crate) fn matched(row: &Row) -> Read<Vec<i128>> {
         Value::N(text) => text.parse::<i64>().map(i128::from).map_err(|_| "`matched` is not whole numbers".to_owned()),
         _ => Err("`matched` is not whole numbers".to_owned()),
     };
-    count(row, "seq", 1)?;
     list(row, "matched")?.iter().map(figure).collect()
 }

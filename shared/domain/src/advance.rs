@@ -112,7 +112,7 @@ fn review(
     member.review_on = programme.cycle.end(due);
     let takes = programme.review.reset_redeemable && member.redeemable_points() > 0;
     let held = programme.tiers.rank(&member.tier);
-    if held > programme.tiers.rank(&verdict.tier) && held > rank_lost(programme, member) {
+    if held > programme.tiers.rank(&verdict.tier) && held > programme.rank_lost(member) {
         member.lost_tier = Some(member.tier.clone());
     }
     member.cycle = CycleSums::default();
@@ -123,11 +123,6 @@ fn review(
     }
     member.tier_floor = member.tier.clone();
     Ok(())
-}
-
-/// The highest tier lost in an earlier review.
-fn rank_lost(programme: &Programme, member: &Member) -> Option<usize> {
-    member.lost_tier.as_ref().and_then(|tier| programme.tiers.rank(tier))
 }
 
 struct Verdict {

@@ -33,6 +33,7 @@ pub mod member;
 pub mod money;
 pub mod order;
 pub mod outside;
+mod paying;
 pub mod points;
 pub mod programme;
 pub mod reconcile;

@@ -490,15 +490,20 @@ impl Programme {
     /// Place on the ladder of the highest tier that the member has reached; 0, the base tier, where there is no other
     /// (T7, T17). Who once lost a tier in a review meets its condition for coming back.
     pub fn reached(&self, member: &Member) -> usize {
-        let lost = member.lost_tier.as_ref().and_then(|tier| self.tiers.rank(tier));
+        let lost = self.rank_lost(member);
         let reached = |(rank, tier): &(usize, &Tier)| {
-            let again = lost.is_some_and(|lost| *rank <= lost);
+            let again = Some(*rank) <= lost;
             match &tier.rules {
                 None => member.balance.qualifying.0 >= if again { tier.reenter } else { tier.threshold },
                 Some(rules) => if again { &rules.reenter } else { &rules.enter }.met(self, member),
             }
         };
         self.tiers.as_slice().iter().enumerate().rev().find(reached).map_or(0, |(rank, _)| rank)
+    }
+
+    /// Place on the ladder of the highest tier that the member ever lost in a review.
+    pub(crate) fn rank_lost(&self, member: &Member) -> Option<usize> {
+        member.lost_tier.as_ref().and_then(|tier| self.tiers.rank(tier))
     }
 
     /// The multiplier of a tier; one for a tier this version does not know.

@@ -7,12 +7,13 @@
 use crate::advance::advance;
 use crate::campaign::{BonusWhen, Participation, TierSnapshot, join, may_join, settle};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
-use crate::ids::{MemberId, RuleId, VoucherId};
+use crate::ids::{MemberId, RuleId};
 use crate::item_rules::PinnedRules;
 use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, TierCause, takeable};
 use crate::lots::Expiry;
 use crate::member::Member;
 use crate::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
+use crate::paying::{Used, pay_with_wallet, use_vouchers, wallet_due};
 use crate::points::{Legs, Overflow, Ratio};
 use crate::programme::{Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
 use crate::replay::expired_of;
@@ -173,50 +174,6 @@ fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot
     }
 }
 
-enum Used {
-    /// The vouchers that change.
-    Is(Vec<Voucher>),
-    Needs(Vec<VoucherId>),
-}
-
-/// Uses the vouchers whose codes the newest snapshot names, and gives back those it names no more; all of them when the
-/// order is undone, unless the programme keeps them used. A voucher that something else has used stays as it is.
-fn use_vouchers(
-    programme: &Programme,
-    order: &mut Order,
-    snapshot: &OrderSnapshot,
-    known: Option<Vec<Voucher>>,
-    now: Instant,
-) -> Used {
-    let mut wanted = if order.facts.undone() { Vec::new() } else { snapshot.vouchers.clone() };
-    if order.facts.undone() && !programme.vouchers_return {
-        wanted.clone_from(&order.vouchers);
-    }
-    if wanted == order.vouchers {
-        return Used::Is(Vec::new());
-    }
-    let Some(known) = known else {
-        let more = order.vouchers.iter().filter(|voucher| !wanted.contains(voucher));
-        return Used::Needs(wanted.iter().chain(more).cloned().collect());
-    };
-    let placed_on = programme.day(order.facts.placed_at);
-    let before = std::mem::take(&mut order.vouchers);
-    let mut changed = Vec::new();
-    for voucher in known {
-        let next = if wanted.contains(&voucher.voucher_id) {
-            let used = voucher.clone().used_by(&order.order_id, placed_on, now);
-            order.vouchers.extend(used.as_ref().map(|used| used.voucher_id.clone()));
-            used
-        } else if before.contains(&voucher.voucher_id) {
-            Some(voucher.clone().returned_by(&order.order_id))
-        } else {
-            None
-        };
-        changed.extend(next.filter(|next| *next != voucher));
-    }
-    Used::Is(changed)
-}
-
 #[expect(clippy::large_enum_variant, reason = "a changed order is the common case and is moved once")]
 enum Merged {
     Nothing(Outcome),
@@ -310,33 +267,6 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
         }
     }
     Ok(order.pending_points == pending(order))
-}
-
-/// What the order takes from its member's wallet; nothing where the programme has none (B2).
-fn wallet_due(programme: &Programme, order: &Order) -> i64 {
-    let kept = programme.topups.is_empty() || order.facts.undone() || order.facts.currency != programme.currency;
-    if kept { 0 } else { order.facts.wallet_minor.max(0) }
-}
-
-/// Takes from the wallet what the order was paid with, or gives it back. The shop has taken the payment already, so a
-/// wallet that did not hold as much goes below zero, where an operator sees it.
-fn pay_with_wallet(
-    programme: &Programme,
-    order: &mut Order,
-    member: &mut Member,
-    entries: &mut Vec<Entry>,
-) -> Result<(), Overflow> {
-    let due = wallet_due(programme, order);
-    let moved = order.wallet_minor.checked_sub(due).ok_or(Overflow)?;
-    if moved == 0 {
-        return Ok(());
-    }
-    let reason = if moved < 0 { Reason::WalletSpent } else { Reason::WalletReturned };
-    let mut posting = Posting::new(EntryKind::Payment, RuleId::new("wallet"), reason, order.facts.updated_at);
-    posting.order_id = Some(order.order_id.clone());
-    Ledger::new(programme, member, entries).move_wallet(posting, moved)?;
-    order.wallet_minor = due;
-    Ok(())
 }
 
 /// What a credit should have settled at by its pinned terms. With the literal filter of R2, what was credited stays

@@ -31,8 +31,7 @@ pub fn missing_to_keep(programme: &Programme, member: &Member) -> Missing {
 /// The tier above the member's and the way to it, as its rules or its threshold say; `None` at the top (D1, T17).
 pub fn next_of_member<'a>(programme: &'a Programme, member: &Member) -> Option<NextTier<'a>> {
     let above = programme.tiers.above(&member.tier)?;
-    let lost = member.lost_tier.as_ref().and_then(|tier| programme.tiers.rank(tier));
-    let again = programme.tiers.rank(&above.id) <= lost;
+    let again = programme.tiers.rank(&above.id) <= programme.rank_lost(member);
     Some(match &above.rules {
         None => by_points(
             programme,
