@@ -58,7 +58,6 @@ impl MemberCommands {
 
     /// Does what an event asks for.
     pub(crate) async fn take(&self, event: ShopEvent, now: Instant) -> Answered {
-        self.goes_on(now)?;
         match event {
             ShopEvent::Behaviour { event_id, behaviour, customer, occurred_at, friend } => {
                 let member = self.person(customer)?;

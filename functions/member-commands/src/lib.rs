@@ -120,7 +120,9 @@ impl MemberCommands {
     }
 
     async fn carry_out(&self, request: &Request<'_>, asked: Asked) -> Answered {
-        self.goes_on(request.now())?;
+        if self.programme(request.now()).paused {
+            return Err(problem::paused());
+        }
         // Boxed: the futures of all commands within each other are deeper than the compiler looks.
         match asked {
             Asked::Redeem(member_id) => Box::pin(self.redeem(request, member_id)).await,
@@ -130,11 +132,6 @@ impl MemberCommands {
             Asked::Adjust(member_id) => Box::pin(self.adjust(request, member_id)).await,
             Asked::Event => Box::pin(self.event(request)).await,
         }
-    }
-
-    /// Nothing is decided while the programme is paused (X50).
-    fn goes_on(&self, now: Instant) -> Result<(), Problem> {
-        if self.programme(now).paused { Err(problem::paused()) } else { Ok(()) }
     }
 
     /// The programme in force.

@@ -1,5 +1,5 @@
-//! Commands of tills, the Mini App, operators and the shop's back end, and the queue of events, as a Lambda function. Everything it does is in the
-//! library, where it is tested.
+//! Commands of tills, the Mini App, operators and the shop's back end, and the queue of events, as a Lambda function.
+//! Everything it does is in the library, where it is tested.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use member_commands::MemberCommands;

@@ -12,6 +12,8 @@ use crate::MemberCommands;
 /// the body.
 #[derive(Debug, thiserror::Error)]
 enum NotDone {
+    #[error("the programme is paused: the event is kept, and replayed from the dead letters afterwards (X50)")]
+    Paused,
     #[error("the message has no time at which it was sent")]
     NotSent,
     #[error("the message cannot be read")]
@@ -45,6 +47,9 @@ impl MemberCommands {
     /// A refusal is done too: the same event again would be refused again, and nobody waits for an answer.
     async fn work_one(&self, message: &SqsMessage) -> Result<(), NotDone> {
         let now = sent_at(message).ok_or(NotDone::NotSent)?;
+        if self.programme(now).paused {
+            return Err(NotDone::Paused);
+        }
         let event = self.read_event(message.body.as_deref().unwrap_or_default().as_bytes(), now)?;
         let kind = event.kind();
         match self.take(event, now).await {

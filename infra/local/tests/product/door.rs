@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thang_hang::cli::serve::workspace;
-use thang_hang::sample::sign;
 use thang_hang::stack::Drained;
 use thang_hang::tables::{TablesArgs, client};
 use thang_hang::{Options, Stack, verify};
@@ -21,18 +20,8 @@ struct Shop {
 
 impl Shop {
     async fn post(&self, kind: &str, data: Value) -> u16 {
-        let running = self.stack.running();
-        let secret = running.secrets.get("WEBHOOK_SECRET_STANDARD").expect("a secret");
         let body = json!({"type": kind, "timestamp": AT, "data": data}).to_string();
-        let now = running.clock.now_ms() / 1_000;
-        let signed = sign(body, format!("msg_{kind}"), now, secret).expect("signed");
-        let request = self
-            .http
-            .post(format!("{}/webhooks/standard", running.url()))
-            .header("webhook-id", signed.webhook_id)
-            .header("webhook-timestamp", signed.timestamp)
-            .header("webhook-signature", signed.signature)
-            .body(signed.body);
+        let request = crate::signed(self.stack.running(), &self.http, format!("msg_{kind}"), body);
         request.send().await.expect("the stack answers").status().as_u16()
     }
 

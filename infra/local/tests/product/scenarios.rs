@@ -10,7 +10,6 @@ use loyalty_tests::scenarios::{Movement, Player, Standing, play_all};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use thang_hang::cli::serve::workspace;
-use thang_hang::sample::sign;
 use thang_hang::stack::Drained;
 use thang_hang::{Options, Stack};
 
@@ -59,16 +58,7 @@ impl Player for ThroughTheStack {
     async fn deliver(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) {
         self.at(now).await;
         let running = self.stack.running();
-        let secret = running.secrets.get("WEBHOOK_SECRET_STANDARD").expect("a secret");
-        let signed =
-            sign(body.to_owned(), webhook_id.to_owned(), running.clock.now_ms() / 1_000, secret).expect("signed");
-        let request = self
-            .http
-            .post(format!("{}/webhooks/standard", running.url()))
-            .header("webhook-id", signed.webhook_id)
-            .header("webhook-timestamp", signed.timestamp)
-            .header("webhook-signature", signed.signature)
-            .body(signed.body);
+        let request = crate::signed(running, &self.http, webhook_id.to_owned(), body.to_owned());
         let answer = request.send().await.expect("the stack answers");
         assert!(answer.status().is_success(), "{} {:?}", answer.status(), answer.text().await);
         assert_eq!(running.drain(Duration::from_secs(60)).await.expect("drained"), Drained::Empty);
