@@ -39,6 +39,8 @@ pub(crate) struct Write {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     Absent,
+    /// There or not, it has not changed since it was first put.
+    Unrevised,
     Revision(u64),
 }
 
@@ -126,6 +128,7 @@ impl Books {
 fn expression(write: &Write) -> (&'static str, &'static str, Option<AttributeValue>) {
     match write.condition {
         Condition::Absent => ("attribute_not_exists(#checked)", write.table.partition_key(), None),
+        Condition::Unrevised => ("attribute_not_exists(#checked)", "revision", None),
         Condition::Revision(revision) => {
             ("#checked = :revision", "revision", Some(AttributeValue::N(revision.to_string())))
         }

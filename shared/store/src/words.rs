@@ -21,6 +21,8 @@ use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::VoucherState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::outgoing::MessageState;
+
 /// A value that is written as one word. Reading a written word gives the value again.
 pub trait Word: Sized {
     fn to_word(&self) -> Cow<'static, str>;
@@ -110,6 +112,14 @@ words!(RequestKind {
     Topup => "topup",
 });
 words!(VoucherState { Issued => "issued", Used => "used", Expired => "expired", Voided => "voided" });
+words!(MessageState {
+    Pending => "pending",
+    Sending => "sending",
+    Sent => "sent",
+    Failed => "failed",
+    Skipped => "skipped",
+    Unknown => "unknown",
+});
 words!(RequestState { Held => "held", Confirmed => "confirmed", Undone => "undone" });
 words!(Reason {
     OrderEarned => "order_earned",

@@ -27,6 +27,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::index::{AUDIENCE, DUE};
+use crate::outgoing::{RECEIPT, SEND};
 use crate::vouchers::BY_MEMBER;
 use crate::{Books, Table};
 use endpoint::Endpoint;
@@ -325,6 +326,10 @@ fn indexes(table: &str) -> &'static [(&'static str, &'static str, &'static str, 
     const DUE_INDEX: (&str, &str, &str, &str) = (DUE, "due_shard", "due_on", "KEYS_ONLY");
     match table {
         "members" => &[DUE_INDEX, (AUDIENCE, "audience_shard", "member_id", "KEYS_ONLY")],
+        "messages" => &[
+            (SEND, "send_shard", "send_after", "KEYS_ONLY"),
+            (RECEIPT, "receipt_key", "message_id", "KEYS_ONLY"),
+        ],
         "vouchers" => &[DUE_INDEX, (BY_MEMBER, "member_id", "voucher_id", "ALL")],
         _ => &[],
     }

@@ -34,6 +34,8 @@ pub(crate) enum Unreadable {
     Attribute(#[from] serde_dynamo::Error),
     #[error("the lots do not fit 64 bits")]
     Lots(#[from] loyalty_domain::points::Overflow),
+    #[error("the digest does not match the row: somebody has changed it")]
+    Digest,
     #[error("{0} and {1} are both or neither there")]
     Pair(&'static str, &'static str),
 }
