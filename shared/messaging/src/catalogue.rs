@@ -64,7 +64,7 @@ struct File {
     templates: BTreeMap<String, TemplateText>,
 }
 
-/// The word after a number of points.
+/// Words that stand in for, or beside, a variable: after a number of points, and for a name.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Units {
@@ -72,6 +72,8 @@ struct Units {
     point: String,
     /// After any other number.
     points: String,
+    /// A customer whose name is not known.
+    customer: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,6 +136,20 @@ impl Catalogue {
     /// # Errors
     /// [`RenderError`] when the variables are not those the template declares.
     pub fn render(&self, template: Template, variables: &Variables) -> Result<String, RenderError> {
+        let written = self.written(template, variables)?;
+        let lines = self.templates.get(&template).into_iter().flatten();
+        Ok(lines.filter_map(|line| fill(line, &written)).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The variables that a message has, each as its reader expects it.
+    ///
+    /// # Errors
+    /// [`RenderError`] when the variables are not those the template declares.
+    pub fn written(
+        &self,
+        template: Template,
+        variables: &Variables,
+    ) -> Result<BTreeMap<&'static str, String>, RenderError> {
         let name = template.name();
         for given in variables.keys() {
             if template.variable(given).is_none() {
@@ -157,8 +173,12 @@ impl Catalogue {
                 }
             }
         }
-        let lines = self.templates.get(&template).into_iter().flatten();
-        Ok(lines.filter_map(|line| fill(line, &written)).collect::<Vec<_>>().join("\n"))
+        Ok(written)
+    }
+
+    /// How a customer is addressed whose name is not known.
+    pub fn customer(&self) -> &str {
+        &self.units.customer
     }
 
     /// A value as its reader expects it; `None` when it is not of the kind.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use loyalty_contract::events::Why;
+use loyalty_domain::sending::MessageKind;
 use serde::{Deserialize, Serialize};
 
 use ValueKind::{Cause, Count, Date, List, Money, Points, Text};
@@ -210,6 +211,26 @@ impl Template {
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|template| template.name() == name)
+    }
+
+    /// What it is to its reader, unless a programme says otherwise (N9).
+    pub fn kind(self) -> MessageKind {
+        match self {
+            Self::OrderPointsCredited
+            | Self::CancelledOrderPointsDeducted
+            | Self::WelcomePointsCredited
+            | Self::CampaignBonusCredited
+            | Self::BehaviourRewarded => MessageKind::Transactional,
+            Self::TierKept
+            | Self::TierLowered
+            | Self::QualifyingPointsReset
+            | Self::PointsExpiring
+            | Self::TierAtRisk
+            | Self::TierReached => MessageKind::Care,
+            Self::CampaignInvitation | Self::VoucherReminder | Self::BirthdayVouchers | Self::MonthlyVouchers => {
+                MessageKind::Promotional
+            }
+        }
     }
 
     /// Every variable the template may be filled with.

@@ -22,6 +22,9 @@ pub enum ConfigError {
     },
     #[error("the programme {path} has problems: {problems}")]
     Programme { path: String, problems: String },
+    /// Its value may be a secret and is not repeated.
+    #[error("{0} cannot be used")]
+    Unusable(&'static str),
     #[error("{MEMBER_ID_KEY} cannot be used")]
     MemberKey(#[source] KeyTooShort),
 }

@@ -1,8 +1,11 @@
 //! What every function needs before its first event and after its last line: configuration, clients, logs, answers.
 //!
-//! All of it is made once, at start. Nothing here reads a clock, and nothing here knows about points.
+//! All of it is made once, at start. Only [`clock`] reads a clock, for what
+//! happens at the moment of sending; nothing here knows about points.
 
 pub mod aws;
+pub mod calls;
+pub mod clock;
 pub mod config;
 pub mod http;
 pub mod queue;

@@ -20,6 +20,7 @@ mod outside;
 mod read;
 mod records;
 mod rows;
+mod senders;
 mod staged;
 mod vouchers;
 pub mod words;
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub use outgoing::{Claim, Ending, MessageState, Note, Outgoing, RECEIPT, SEND};
 pub use outside::Followed;
 pub use read::{HISTORY_PAGE_MAX, HistoryPage};
+pub use senders::{Lease, Sender};
 pub use vouchers::{Code, Coder};
 
 /// A row as it was read.

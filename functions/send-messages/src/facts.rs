@@ -1,0 +1,146 @@
+//! What is true when a message is sent, beside what it says: whether it still should be said, and by which ways.
+
+use chrono::TimeDelta;
+use loyalty_contract::programme::Version;
+use loyalty_contract::programme::messages::{Language as Chosen, ZaloTemplate};
+use loyalty_domain::campaign::ParticipationState;
+use loyalty_domain::ids::{RuleId, VoucherId};
+use loyalty_domain::member::Member;
+use loyalty_domain::programme::Programme;
+use loyalty_domain::sending::{Consent, MessageKind, Skip};
+use loyalty_domain::time::{Instant, week_start};
+use loyalty_domain::voucher::VoucherState;
+use loyalty_messaging::{Catalogue, Language, RenderError, Template, Value, Variables};
+use loyalty_store::{Books, Contact, Outgoing, StoreError};
+
+/// A text to a follower costs nothing, and is allowed, within two days of what they last did in the account.
+const FREE_HOURS: i64 = 48;
+/// What stands where a template of the provider asks for a variable that does not apply.
+const NOTHING: &str = "-";
+/// What a parameter adds to a variable's name to have it as a bare number.
+const BARE: &str = ".number";
+
+/// A message with its words.
+pub struct Told {
+    pub template: Template,
+    pub kind: MessageKind,
+    pub language: Language,
+    pub variables: Variables,
+    pub text: String,
+}
+
+/// The words of a message.
+///
+/// # Errors
+/// [`RenderError`] when its variables are not those of its template.
+pub fn told(version: &Version, template: Template, variables: Variables) -> Result<Told, RenderError> {
+    let language = match version.messaging.language {
+        Chosen::Vietnamese => Language::Vietnamese,
+        Chosen::English => Language::English,
+    };
+    let kind = version.messaging.sending.kind(template.name(), template.kind());
+    let text = Catalogue::shipped(language).render(template, &variables)?;
+    Ok(Told { template, kind, language, variables, text })
+}
+
+/// The parameters of a provider's template.
+///
+/// # Errors
+/// The first parameter that names no variable.
+pub fn parameters(
+    told: &Told,
+    zalo: &ZaloTemplate,
+    member: &Member,
+) -> Result<std::collections::BTreeMap<String, String>, String> {
+    let catalogue = Catalogue::shipped(told.language);
+    let written = catalogue.written(told.template, &told.variables).unwrap_or_default();
+    let fill = |(parameter, variable): (&String, &String)| {
+        let text = match variable.as_str() {
+            "name" => member.profile.name.clone().unwrap_or_else(|| catalogue.customer().to_owned()),
+            "text" => told.text.clone(),
+            name => match name.strip_suffix(BARE) {
+                Some(name) => bare(told.variables.get(name)),
+                None => written.get(name).cloned(),
+            }
+            .or_else(|| told.template.variable(name.trim_end_matches(BARE)).map(|_| NOTHING.to_owned()))
+            .ok_or_else(|| parameter.clone())?,
+        };
+        let limit = zalo.max_chars.get(parameter).copied().unwrap_or(usize::MAX);
+        Ok((parameter.clone(), cut(text, limit)))
+    };
+    zalo.params.iter().map(fill).collect()
+}
+
+fn bare(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::Number(number) => Some(number.to_string()),
+        Value::Money { amount_minor, .. } => Some(amount_minor.to_string()),
+        Value::Text(_) | Value::List(_) => None,
+    }
+}
+
+fn cut(text: String, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text;
+    }
+    text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Whether a text to them is free of charge now.
+pub fn free(contact: &Contact, now: Instant) -> bool {
+    contact.interacted_at.is_some_and(|at| now - at < TimeDelta::hours(FREE_HOURS))
+}
+
+/// The member's wishes, and what they were sent; this message itself does not count against it.
+pub fn consent(contact: &Contact, message: &Outgoing) -> Consent {
+    let mut consent = contact.consent();
+    if let Some((week, sent)) = &mut consent.promotional
+        && message.counted_week == Some(*week)
+    {
+        *sent = sent.saturating_sub(1);
+    }
+    consent
+}
+
+/// Whether the message is already counted in the week of an instant.
+pub fn counted(message: &Outgoing, programme: &Programme, now: Instant) -> bool {
+    message.counted_week == Some(week_start(programme.day(now)))
+}
+
+/// Why the message is no longer worth sending, if it is not.
+///
+/// # Errors
+/// [`StoreError`] when that cannot be found out.
+pub async fn outdated(
+    books: &Books,
+    programme: &Programme,
+    message: &Outgoing,
+    template: Template,
+    member: &Member,
+    now: Instant,
+) -> Result<Option<Skip>, StoreError> {
+    match template {
+        Template::VoucherReminder => {
+            let stored = match message.about() {
+                Some(voucher_id) => books.voucher(&VoucherId::new(voucher_id)).await?,
+                None => None,
+            };
+            let good = stored.is_some_and(|stored| {
+                let rank = |tier| programme.tiers.rank(tier);
+                let asked = stored.row.grant.tier.as_ref().and_then(rank);
+                let holds = asked.is_none_or(|asked| rank(&member.tier).is_some_and(|held| held >= asked));
+                holds && stored.row.state_on(programme.day(now)) == VoucherState::Issued
+            });
+            Ok((!good).then_some(Skip::VoucherGone))
+        }
+        Template::CampaignInvitation => {
+            let id = message.about().and_then(|about| about.rsplit_once(':')).map(|(campaign, _)| RuleId::new(campaign));
+            let campaign = id.as_ref().and_then(|id| programme.campaign(id)).filter(|campaign| campaign.live(now));
+            let Some(campaign) = campaign else { return Ok(Some(Skip::CampaignStopped)) };
+            let found = books.participations(std::slice::from_ref(&campaign.id), &member.member_id).await?;
+            let active = found.first().is_some_and(|one| one.state == ParticipationState::Active);
+            Ok((!active).then_some(Skip::CampaignStopped))
+        }
+        _ => Ok(None),
+    }
+}

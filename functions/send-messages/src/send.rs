@@ -1,0 +1,523 @@
+//! One message: looked at, claimed, sent, recorded.
+
+use chrono::TimeDelta;
+use loyalty_contract::programme::Version;
+use loyalty_domain::member::Member;
+use loyalty_domain::sending::{Channel, Gate, MessageKind, Skip, backoff, gate, next_day, next_morning, one_more};
+use loyalty_domain::time::Instant;
+use loyalty_messaging::{Template, Variables};
+use loyalty_runtime::chain;
+use loyalty_store::{Claim, Consistency, Contact, Ending, MessageState, Note, Outgoing, Stored};
+use loyalty_zalo::{Class, NOT_FOLLOWING, Refused, Taken, tracking_id};
+
+use crate::facts::{Told, consent, counted, free, outdated, parameters, told};
+use crate::queue::DELAY_SECONDS_MAX;
+use crate::shop::{Delivery, ForShop};
+use crate::token::NoToken;
+use crate::{Job, SendError, SendMessages, ZaloSender};
+
+/// A claim older than this is nobody's any more: the function's timeout, and some.
+pub const CLAIM_LAPSES_SECONDS: i64 = 90;
+/// How often a message is tried against failures that pass, before another way is looked for.
+const ATTEMPTS_MAX: u32 = 8;
+/// How often one look may end in another: each channel once, and races.
+const LOOKS_MAX: usize = 8;
+/// When somebody else is refreshing the token, or it cannot be refreshed now.
+const BUSY_SECONDS: i64 = 20;
+/// Before a message of unknown fate is sent once more: its receipt may still come.
+const UNKNOWN_SECONDS: i64 = 120;
+
+/// Which way was chosen, with everything the call needs.
+enum Way {
+    Text { user_id: String },
+    ToUser { user_id: String, template_id: String, data: std::collections::BTreeMap<String, String> },
+    ToPhone { phone: String, template_id: String, data: std::collections::BTreeMap<String, String> },
+    Shop,
+}
+
+impl Way {
+    fn channel(&self) -> Channel {
+        match self {
+            Self::Text { .. } | Self::ToUser { .. } => Channel::ZaloOa,
+            Self::ToPhone { .. } => Channel::ZaloPhone,
+            Self::Shop => Channel::Webhook,
+        }
+    }
+}
+
+/// How a look at a message ended.
+enum Look {
+    Done,
+    /// Its row has moved on: look again.
+    Again,
+}
+
+/// What a call brought.
+enum Outcome {
+    Taken(Taken),
+    Passing { code: Option<i64>, reason: &'static str, pause: Option<TimeDelta> },
+    NextDay(i64),
+    NextMorning(i64),
+    Refused { code: i64, reason: &'static str },
+    /// A human has to look; nothing is sent this way until then.
+    Human { code: i64, until: Instant },
+    Lost,
+}
+
+impl SendMessages {
+    /// Sends a message, if it is to be sent now.
+    ///
+    /// # Errors
+    /// [`SendError`]; the same again does what is missing.
+    pub async fn send(&self, message_id: &str) -> Result<(), SendError> {
+        for _ in 0..LOOKS_MAX {
+            match self.look(message_id).await? {
+                Look::Done => return Ok(()),
+                Look::Again => {}
+            }
+        }
+        // Too lively to be decided now.
+        self.again(message_id, TimeDelta::seconds(BUSY_SECONDS)).await
+    }
+
+    async fn again(&self, message_id: &str, pause: TimeDelta) -> Result<(), SendError> {
+        self.later(&Job::Message { message_id: message_id.to_owned() }, pause).await
+    }
+
+    async fn look(&self, message_id: &str) -> Result<Look, SendError> {
+        let Some(message) = self.books.outgoing(message_id).await? else {
+            tracing::warn!(message_id, "there is no such message");
+            return Ok(Look::Done);
+        };
+        let now = self.clock.now().await?;
+        let version = self.programmes.at(now);
+        match message.state {
+            MessageState::Sent | MessageState::Failed | MessageState::Skipped | MessageState::Unknown => Ok(Look::Done),
+            MessageState::Sending => self.claimed(message, version, now).await,
+            MessageState::Pending => self.pending(message, version, now).await,
+        }
+    }
+
+    /// Somebody has claimed it. A claim that has lapsed was never recorded: nobody knows whether it was sent (F18).
+    async fn claimed(&self, message: Outgoing, version: &Version, now: Instant) -> Result<Look, SendError> {
+        let lapses = message.claimed_at.unwrap_or(now) + TimeDelta::seconds(CLAIM_LAPSES_SECONDS);
+        if now < lapses {
+            self.again(&message.message_id, lapses - now + TimeDelta::seconds(1)).await?;
+            return Ok(Look::Done);
+        }
+        let template = Template::from_name(&message.template);
+        let kind = template.map_or(MessageKind::Promotional, |known| {
+            version.messaging.sending.kind(known.name(), known.kind())
+        });
+        self.unknown(message, version, kind, "claim_lapsed", now).await
+    }
+
+    /// It is not known whether it was sent. Once, and where its kind asks for it, it is sent again; else it stays so.
+    async fn unknown(
+        &self,
+        message: Outgoing,
+        version: &Version,
+        kind: MessageKind,
+        reason: &'static str,
+        now: Instant,
+    ) -> Result<Look, SendError> {
+        let resend = !message.sent_again && version.messaging.sending.resend_unknown.contains(&kind);
+        let after = now + TimeDelta::seconds(UNKNOWN_SECONDS);
+        let ending = match resend {
+            true => Ending::Again { after, listed: false, sent_again: true },
+            false => Ending::Unknown,
+        };
+        let (id, recorded) = (message.message_id.clone(), self.record(message, ending, reason, None, now).await?);
+        if resend && recorded {
+            self.again(&id, TimeDelta::seconds(UNKNOWN_SECONDS)).await?;
+        }
+        Ok(Look::Done)
+    }
+
+    async fn pending(&self, message: Outgoing, version: &Version, now: Instant) -> Result<Look, SendError> {
+        let sending = &version.messaging.sending;
+        if sending.paused || version.programme.paused {
+            return self.wait(message, now, "paused").await;
+        }
+        if let Some(wait) = message.send_after.map(|after| after - now).filter(|wait| *wait > TimeDelta::zero()) {
+            // What waits for longer is in the index, where the schedule finds it.
+            if wait <= TimeDelta::seconds(DELAY_SECONDS_MAX) {
+                self.again(&message.message_id, wait + TimeDelta::seconds(1)).await?;
+            }
+            return Ok(Look::Done);
+        }
+        let Some(template) = Template::from_name(&message.template) else {
+            return self.give_up(message, "unknown_template").await;
+        };
+        let Ok(told) = told(version, template, message.variables::<Variables>()?) else {
+            return self.give_up(message, "wrong_variables").await;
+        };
+        let programme = &version.programme;
+        let member = self.books.member(&message.member_id, Consistency::Strong).await?;
+        let Some(Stored { row: member, .. }) = member else { return self.skip(message, Skip::NoMember).await };
+        if let Some(why) = outdated(&self.books, programme, &message, template, &member, now).await? {
+            return self.skip(message, why).await;
+        }
+        let contact = self.books.contact(&member.member_id).await?;
+        match gate(sending, programme.zone, told.kind, &consent(&contact.row, &message), now) {
+            Gate::Open => {}
+            Gate::Later(at) => return self.wait(message, at, "quiet_hours").await,
+            Gate::Never(why) => return self.skip(message, why).await,
+        }
+        let (way, token) = match self.way(version, &message, &told, &member, &contact.row, now).await? {
+            Choice::Way(way, token) => (way, token),
+            Choice::Nowhere if message.exhausted.is_empty() => return self.skip(message, Skip::NoChannel).await,
+            Choice::Nowhere => return self.give_up(message, "every_channel_refused").await,
+            Choice::Wait(until) => return self.wait(message, until, "sender_paused").await,
+            Choice::Busy => {
+                self.again(&message.message_id, TimeDelta::seconds(BUSY_SECONDS)).await?;
+                return Ok(Look::Done);
+            }
+        };
+        let counting = told.kind == MessageKind::Promotional && !counted(&message, programme, now);
+        let counting = counting.then(|| {
+            let promotional = one_more(programme.zone, &contact.row.consent(), now);
+            let row = Contact { promotional: Some(promotional), ..contact.row };
+            (Stored { row, revision: contact.revision }, promotional.0)
+        });
+        let receipt_key = (way.channel() == Channel::ZaloPhone).then(|| tracking_id(&message.message_id));
+        let claim = Claim { channel: way.channel(), receipt_key, now };
+        let Some(claimed) = self.books.claim(message, claim, counting).await? else { return Ok(Look::Again) };
+        let outcome = self.call(&way, token, &claimed, &told, &member, now).await?;
+        self.settle(claimed, outcome, version, told.kind).await
+    }
+
+    /// Records what a call brought, and sees to what comes next.
+    async fn settle(
+        &self,
+        message: Outgoing,
+        outcome: Outcome,
+        version: &Version,
+        kind: MessageKind,
+    ) -> Result<Look, SendError> {
+        let now = self.clock.now().await?;
+        let zone = version.programme.zone;
+        let id = message.message_id.clone();
+        let listed = |after| Ending::Again { after, listed: true, sent_again: false };
+        let tired = message.attempt >= ATTEMPTS_MAX;
+        match outcome {
+            Outcome::Taken(taken) => {
+                let receipt_key = taken.message_id.clone().filter(|_| message.channel == Some(Channel::ZaloOa));
+                let ending = Ending::Sent { provider_message_id: taken.message_id, receipt_key };
+                if let Some(quota) = taken.quota_remaining {
+                    tracing::info!(quota_remaining = quota, "what Zalo says is left of the quota");
+                }
+                self.record(message, ending, "", None, now).await?;
+            }
+            Outcome::Lost => return self.unknown(message, version, kind, "reply_lost", now).await,
+            Outcome::Passing { code, reason, .. } if tired => {
+                self.record(message, Ending::Elsewhere, reason, code, now).await?;
+                return Ok(Look::Again);
+            }
+            Outcome::Passing { code, reason, pause } => {
+                let pause = pause.unwrap_or_default().max(backoff(message.attempt));
+                let ending = Ending::Again { after: now + pause, listed: false, sent_again: false };
+                if self.record(message, ending, reason, code, now).await? {
+                    self.again(&id, pause).await?;
+                }
+            }
+            Outcome::NextDay(code) => {
+                self.record(message, listed(next_day(zone, now)), "daily_quota", Some(code), now).await?;
+            }
+            Outcome::NextMorning(code) => {
+                self.record(message, listed(next_morning(zone, now)), "night", Some(code), now).await?;
+            }
+            Outcome::Human { code, until } => {
+                self.record(message, listed(until), "sender_paused", Some(code), now).await?;
+            }
+            Outcome::Refused { code, reason } => {
+                self.record(message, Ending::Elsewhere, reason, Some(code), now).await?;
+                return Ok(Look::Again);
+            }
+        }
+        Ok(Look::Done)
+    }
+
+    /// One call by the chosen way.
+    async fn call(
+        &self,
+        way: &Way,
+        token: Option<String>,
+        message: &Outgoing,
+        told: &Told,
+        member: &Member,
+        now: Instant,
+    ) -> Result<Outcome, SendError> {
+        match (way, &self.zalo, token, &self.shop) {
+            (Way::Shop, _, _, Some(shop)) => {
+                let for_shop = ForShop {
+                    message_id: &message.message_id,
+                    member_id: message.member_id.as_str(),
+                    phone: member.profile.phone.as_deref(),
+                    name: member.profile.name.as_deref(),
+                    template: told.template,
+                    kind: told.kind.word(),
+                    language: told.language,
+                    text: &told.text,
+                    variables: &told.variables,
+                };
+                Ok(match shop.send(for_shop, now).await {
+                    Delivery::Taken => Outcome::Taken(Taken::default()),
+                    Delivery::Passing(status) => {
+                        Outcome::Passing { code: Some(status.into()), reason: "shop_busy", pause: None }
+                    }
+                    Delivery::Refused(status) => Outcome::Refused { code: status.into(), reason: "shop_refused" },
+                })
+            }
+            (_, Some(zalo), Some(token), _) => self.call_zalo(zalo, way, token, message, told).await,
+            _ => Ok(Outcome::Refused { code: 0, reason: "not_configured" }),
+        }
+    }
+
+    /// A call to Zalo, and a second one when the first says that the token is no longer good.
+    async fn call_zalo(
+        &self,
+        sender: &ZaloSender,
+        way: &Way,
+        token: String,
+        message: &Outgoing,
+        told: &Told,
+    ) -> Result<Outcome, SendError> {
+        let mut token = token;
+        for last in [false, true] {
+            sender.pace.turn().await;
+            let called = match way {
+                Way::Text { user_id } => sender.zalo.text_to_user(&token, user_id, &told.text).await,
+                Way::ToUser { user_id, template_id, data } => {
+                    sender.zalo.template_to_user(&token, user_id, template_id, data).await
+                }
+                Way::ToPhone { phone, template_id, data } => {
+                    let tracking_id = tracking_id(&message.message_id);
+                    sender.zalo.template_to_phone(&token, phone, template_id, data, &tracking_id).await
+                }
+                Way::Shop => Err(Refused::NotSent),
+            };
+            let (number, class, quiet) = match called {
+                Ok(taken) => return Ok(Outcome::Taken(taken)),
+                Err(Refused::Lost) => return Ok(Outcome::Lost),
+                Err(Refused::NotSent) => {
+                    return Ok(Outcome::Passing { code: None, reason: "not_reached", pause: None });
+                }
+                Err(Refused::Code { number, class, quiet }) => (number, class, quiet),
+            };
+            if class == Class::Token && !last {
+                token = match sender.tokens.token(Some(&token)).await {
+                    Ok(token) => token,
+                    Err(NoToken::Paused(until)) => return Ok(Outcome::Human { code: number, until }),
+                    Err(NoToken::Stopped(_)) => {
+                        return Ok(Outcome::Human { code: number, until: sender.pause(number).await? });
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "the token cannot be refreshed now");
+                        return Ok(Outcome::Passing { code: Some(number), reason: "token", pause: None });
+                    }
+                };
+                continue;
+            }
+            if let Some(quiet) = quiet {
+                sender.pace.quiet(quiet.to_std().unwrap_or_default()).await;
+            }
+            if number == NOT_FOLLOWING {
+                let now = self.clock.now().await?;
+                self.books.told_follows(&message.member_id, false, now).await?;
+            }
+            return Ok(match class {
+                Class::Passing => Outcome::Passing { code: Some(number), reason: "zalo_busy", pause: quiet },
+                Class::NextDay => Outcome::NextDay(number),
+                Class::NextMorning => Outcome::NextMorning(number),
+                Class::Recipient => Outcome::Refused { code: number, reason: "recipient" },
+                Class::Token | Class::Human => {
+                    Outcome::Human { code: number, until: sender.pause(number).await? }
+                }
+            });
+        }
+        Ok(Outcome::Passing { code: None, reason: "token", pause: None })
+    }
+
+    async fn wait(&self, message: Outgoing, until: Instant, reason: &'static str) -> Result<Look, SendError> {
+        let listed = message.clone();
+        match self.books.postpone(message, until, reason).await? {
+            Some(_) => told_outcome(&listed, "pending", reason, None),
+            None => return Ok(Look::Again),
+        }
+        Ok(Look::Done)
+    }
+
+    async fn skip(&self, message: Outgoing, why: Skip) -> Result<Look, SendError> {
+        let before = message.clone();
+        match self.books.skip(message, why.word()).await? {
+            Some(_) => told_outcome(&before, "skipped", why.word(), None),
+            None => return Ok(Look::Again),
+        }
+        Ok(Look::Done)
+    }
+
+    async fn give_up(&self, message: Outgoing, reason: &'static str) -> Result<Look, SendError> {
+        let before = message.clone();
+        match self.books.give_up(message, Note { reason: Some(reason), code: None }).await? {
+            Some(_) => told_outcome(&before, "failed", reason, None),
+            None => return Ok(Look::Again),
+        }
+        Ok(Look::Done)
+    }
+
+    /// Records an ending, and says it; `false` when the row had moved on.
+    async fn record(
+        &self,
+        message: Outgoing,
+        ending: Ending,
+        reason: &'static str,
+        code: Option<i64>,
+        now: Instant,
+    ) -> Result<bool, SendError> {
+        let state = match &ending {
+            Ending::Sent { .. } => "sent",
+            Ending::Failed => "failed",
+            Ending::Unknown => "unknown",
+            Ending::Again { .. } | Ending::Elsewhere => "pending",
+        };
+        let before = message.clone();
+        let note = Note { reason: Some(reason).filter(|reason| !reason.is_empty()), code };
+        let recorded = self.books.record(message, ending, note, now).await?.is_some();
+        if recorded {
+            told_outcome(&before, state, reason, code);
+        } else {
+            tracing::warn!(message_id = before.message_id, state, "the row has moved on before this was recorded");
+        }
+        Ok(recorded)
+    }
+}
+
+/// One line for each outcome: what metrics and alarms are made of. It says nothing of a person.
+fn told_outcome(message: &Outgoing, state: &'static str, reason: &'static str, code: Option<i64>) {
+    tracing::info!(
+        member_id = message.member_id.as_str(),
+        template = message.template,
+        channel = message.channel.map(Channel::word),
+        attempt = message.attempt,
+        state,
+        reason,
+        code,
+        "message"
+    );
+}
+
+/// Which way a message goes.
+enum Choice {
+    /// With a token where the way needs one.
+    Way(Way, Option<String>),
+    Nowhere,
+    /// The way there is waits for a human.
+    Wait(Instant),
+    Busy,
+}
+
+impl SendMessages {
+    /// The first channel of the programme's order that leads to the member now.
+    async fn way(
+        &self,
+        version: &Version,
+        message: &Outgoing,
+        told: &Told,
+        member: &Member,
+        contact: &Contact,
+        now: Instant,
+    ) -> Result<Choice, SendError> {
+        let order = version.messaging.sending.channels(told.kind);
+        for channel in order.iter().filter(|channel| !message.exhausted.contains(channel)) {
+            let way = match channel {
+                Channel::Webhook => match &self.shop {
+                    Some(_) => return Ok(Choice::Way(Way::Shop, None)),
+                    None => continue,
+                },
+                Channel::ZaloOa => self.to_follower(version, told, member, contact, now),
+                Channel::ZaloPhone => self.to_phone(version, told, member),
+            };
+            let (Some(way), Some(sender)) = (way, &self.zalo) else { continue };
+            let token = match sender.tokens.token(None).await {
+                Ok(token) => token,
+                Err(NoToken::Busy) => return Ok(Choice::Busy),
+                Err(NoToken::Paused(until)) => return Ok(Choice::Wait(until)),
+                Err(NoToken::Stopped(_)) => return Ok(Choice::Wait(now)),
+                Err(error) => return Err(SendError::Token(error)),
+            };
+            if *channel == Channel::ZaloOa && !self.follows(sender, &token, contact, now).await? {
+                continue;
+            }
+            return Ok(Choice::Way(way, Some(token)));
+        }
+        Ok(Choice::Nowhere)
+    }
+
+    fn to_follower(
+        &self,
+        version: &Version,
+        told: &Told,
+        member: &Member,
+        contact: &Contact,
+        now: Instant,
+    ) -> Option<Way> {
+        let user_id = contact.zalo_user_id.clone().filter(|_| contact.follows_oa != Some(false))?;
+        // A text costs nothing, but is no promotion.
+        if free(contact, now) && told.kind != MessageKind::Promotional {
+            return Some(Way::Text { user_id });
+        }
+        let zalo = version.messaging.zalo.get(told.template.name())?;
+        let template_id = zalo.oa_id()?.to_owned();
+        Some(Way::ToUser { user_id, template_id, data: filled(told, zalo, member)? })
+    }
+
+    fn to_phone(&self, version: &Version, told: &Told, member: &Member) -> Option<Way> {
+        let phone = member.profile.phone.clone()?;
+        let zalo = version.messaging.zalo.get(told.template.name())?;
+        let template_id = zalo.id.clone()?;
+        Some(Way::ToPhone { phone, template_id, data: filled(told, zalo, member)? })
+    }
+
+    /// Whether they follow the account: as the last event said, else as Zalo says now (N3).
+    async fn follows(
+        &self,
+        sender: &ZaloSender,
+        token: &str,
+        contact: &Contact,
+        now: Instant,
+    ) -> Result<bool, SendError> {
+        if let (Some(follows), _) | (None, follows @ false) = (contact.follows_oa, contact.zalo_user_id.is_some()) {
+            return Ok(follows);
+        }
+        sender.pace.turn().await;
+        let user_id = contact.zalo_user_id.as_deref().unwrap_or_default();
+        match sender.zalo.user_detail(token, user_id).await {
+            Ok(detail) => {
+                self.books.told_follows(&contact.member_id, detail.follows, now).await?;
+                Ok(detail.follows)
+            }
+            // Then the phone is the surer way.
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+fn filled(
+    told: &Told,
+    zalo: &loyalty_contract::programme::messages::ZaloTemplate,
+    member: &Member,
+) -> Option<std::collections::BTreeMap<String, String>> {
+    let filled = parameters(told, zalo, member);
+    filled
+        .inspect_err(|parameter| {
+            tracing::error!(template = told.template.name(), parameter, "no variable fills the parameter");
+        })
+        .ok()
+}
+
+impl ZaloSender {
+    async fn pause(&self, code: i64) -> Result<Instant, SendError> {
+        self.tokens.pause(&format!("Zalo refused with {code}")).await.map_err(SendError::Token)
+    }
+}

@@ -1,0 +1,111 @@
+//! The shop's own system, as the last way to a member: a webhook signed by Standard Webhooks.
+//!
+//! The webhook's id is the message's, so a shop that gets one twice knows it, and a call whose answer was lost is simply
+//! made again.
+
+use loyalty_domain::time::Instant;
+use loyalty_messaging::{Language, Template, Variables};
+use loyalty_runtime::calls::{Call, Caller};
+use loyalty_signatures::{SecretError, StandardSecrets, sign_standard};
+use serde::Serialize;
+
+/// The status by which a receiver says that it wants no more.
+const GONE: u16 = 410;
+
+/// Where the shop takes messages.
+#[derive(Clone)]
+pub struct Shop {
+    caller: Caller,
+    url: String,
+    secret: String,
+}
+
+/// What the shop is sent.
+pub struct ForShop<'a> {
+    pub message_id: &'a str,
+    pub member_id: &'a str,
+    pub phone: Option<&'a str>,
+    pub name: Option<&'a str>,
+    pub template: Template,
+    pub kind: &'static str,
+    pub language: Language,
+    pub text: &'a str,
+    pub variables: &'a Variables,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Taken,
+    /// Not now.
+    Passing(u16),
+    /// Not this message.
+    Refused(u16),
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    timestamp: Instant,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    message_id: &'a str,
+    member_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    template: &'static str,
+    kind: &'static str,
+    language: &'static str,
+    text: &'a str,
+    variables: &'a Variables,
+}
+
+impl Shop {
+    /// # Errors
+    /// [`SecretError`] when the secret is not one of Standard Webhooks.
+    pub fn new(caller: Caller, url: String, secret: String) -> Result<Self, SecretError> {
+        StandardSecrets::parse(&secret)?;
+        Ok(Self { caller, url, secret })
+    }
+
+    /// Sends one message. A call without an answer is one that passes.
+    pub async fn send(&self, message: ForShop<'_>, now: Instant) -> Delivery {
+        let data = Data {
+            message_id: message.message_id,
+            member_id: message.member_id,
+            phone: message.phone.map(|digits| format!("+{digits}")),
+            name: message.name,
+            template: message.template.name(),
+            kind: message.kind,
+            language: message.language.code(),
+            text: message.text,
+            variables: message.variables,
+        };
+        let body = Body { r#type: "message.send", timestamp: now, data };
+        let Ok(body) = serde_json::to_string(&body) else { return Delivery::Refused(0) };
+        let seconds = now.timestamp();
+        let Ok(signature) = sign_standard(&self.secret, message.message_id, seconds, body.as_bytes()) else {
+            return Delivery::Refused(0);
+        };
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", message.message_id.to_owned()),
+            ("webhook-timestamp", seconds.to_string()),
+            ("webhook-signature", signature),
+        ];
+        match self.caller.call(Call { method: "POST", url: self.url.clone(), headers, body }).await {
+            Err(_) => Delivery::Passing(0),
+            Ok(reply) => match reply.status {
+                200..300 => Delivery::Taken,
+                GONE => Delivery::Refused(GONE),
+                408 | 425 | 429 | 500.. => Delivery::Passing(reply.status),
+                status => Delivery::Refused(status),
+            },
+        }
+    }
+}

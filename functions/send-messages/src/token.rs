@@ -1,0 +1,225 @@
+//! The access token, refreshed by one of all who need it.
+//!
+//! A refresh token works once, so whoever refreshes first takes a lease on the row, and the new pair is in the table
+//! before anybody uses it. Whoever was killed in between leaves a lease that lapses: then it is not known whether the
+//! token was used up. It is tried once more, because a pair that was never stored cannot be lost twice; after that the
+//! row says that a human is needed, and nothing calls again until they put a new token in place.
+
+use chrono::TimeDelta;
+use loyalty_domain::time::Instant;
+use loyalty_runtime::clock::{Clock, ClockError};
+use loyalty_store::{Books, Lease, Sender, StoreError, Stored};
+use loyalty_zalo::{Refused, Tokens, Zalo};
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+/// The row of `senders`.
+pub const SENDER: &str = "zalo";
+/// A refresh must be done by then: its call takes at most ten seconds, and the writes around it less.
+pub const LEASE_SECONDS: i64 = 30;
+/// A token is not used in its last minute: a call under way must not outlive it.
+const MARGIN_SECONDS: i64 = 60;
+/// Refreshes of unknown outcome in a row before a human is needed.
+const DOUBTS_MAX: u32 = 2;
+/// How long nothing is sent by an account that a human has to look at; then one message tries.
+const PAUSE_MINUTES: i64 = 60;
+const POLL_MS: u64 = 100;
+/// How often somebody else's refresh is looked for, and how often the new pair is written.
+const POLLS_MAX: u32 = 100;
+const STORES_MAX: u32 = 5;
+
+/// Why there is no token now.
+#[derive(Debug, thiserror::Error)]
+pub enum NoToken {
+    #[error("another is refreshing the token, or it cannot be refreshed right now")]
+    Busy,
+    #[error("sending is paused until {0}")]
+    Paused(Instant),
+    #[error("a human is needed: {0}")]
+    Stopped(String),
+    #[error("the tokens cannot be read or written")]
+    Books(#[from] StoreError),
+    #[error("the time is not known")]
+    Clock(#[from] ClockError),
+}
+
+/// What keeps the token. One for a process.
+pub struct TokenKeeper {
+    books: Books,
+    zalo: Zalo,
+    clock: Clock,
+    /// The configured refresh token, the first of its line.
+    first: String,
+    /// What was last read or written. The lock is also the queue of this process.
+    known: Mutex<Option<Sender>>,
+}
+
+enum Step {
+    Use(Sender),
+    /// The lease is ours, under this revision.
+    Refresh(Sender, u64),
+    Wait,
+}
+
+impl TokenKeeper {
+    pub fn new(books: Books, zalo: Zalo, clock: Clock, first: String) -> Self {
+        Self { books, zalo, clock, first, known: Mutex::new(None) }
+    }
+
+    fn seed(&self) -> String {
+        hex::encode(&Sha256::digest(&self.first)[..8])
+    }
+
+    /// A token to call with; not `refused`, which the provider has just turned down.
+    ///
+    /// # Errors
+    /// [`NoToken`].
+    pub async fn token(&self, refused: Option<&str>) -> Result<String, NoToken> {
+        let mut known = self.known.lock().await;
+        let now = self.clock.now().await?;
+        if let Some(sender) = known.as_ref()
+            && let Some(token) = usable(sender, refused, now)
+        {
+            return paused(sender, now).map_or(Ok(token), Err);
+        }
+        for _ in 0..POLLS_MAX {
+            let now = self.clock.now().await?;
+            match self.step(refused, now).await? {
+                Step::Use(sender) => {
+                    let waits = paused(&sender, now);
+                    let token = sender.access_token.clone().unwrap_or_default();
+                    *known = Some(sender);
+                    return waits.map_or(Ok(token), Err);
+                }
+                Step::Refresh(sender, revision) => {
+                    let sender = self.refresh(sender, revision).await?;
+                    let token = sender.access_token.clone().unwrap_or_default();
+                    *known = Some(sender);
+                    return Ok(token);
+                }
+                Step::Wait => tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await,
+            }
+        }
+        Err(NoToken::Busy)
+    }
+
+    /// Looks at the row, and takes the lease where it is time to.
+    async fn step(&self, refused: Option<&str>, now: Instant) -> Result<Step, NoToken> {
+        let Stored { row: mut sender, revision } = match self.books.sender(SENDER).await? {
+            Some(stored) if stored.row.stopped.is_none() || stored.row.seed == self.seed() => stored,
+            // A human has put a new token in place of the one that no longer works.
+            Some(Stored { revision, .. }) => {
+                Stored { row: Sender::seeded(SENDER, &self.first, &self.seed()), revision }
+            }
+            None => Stored { row: Sender::seeded(SENDER, &self.first, &self.seed()), revision: 0 },
+        };
+        if let Some(reason) = sender.stopped {
+            return Err(NoToken::Stopped(reason));
+        }
+        if usable(&sender, refused, now).is_some() {
+            return Ok(Step::Use(sender));
+        }
+        if let Some(error) = paused(&sender, now) {
+            return Err(error);
+        }
+        match sender.lease.take() {
+            Some(lease) if lease.until > now => return Ok(Step::Wait),
+            Some(_) => {
+                sender.doubts += 1;
+                tracing::warn!(doubts = sender.doubts, "whoever refreshed the token was stopped before it was stored");
+            }
+            None => {}
+        }
+        if sender.doubts >= DOUBTS_MAX {
+            self.stop(sender, revision, "it is not known whether the refresh token was used up").await?;
+            return Ok(Step::Wait);
+        }
+        let until = now + TimeDelta::seconds(LEASE_SECONDS);
+        sender.lease = Some(Lease { holder: format!("{:016x}", fastrand::u64(..)), until });
+        let taken = self.books.put_sender(&sender, revision).await?;
+        Ok(if taken { Step::Refresh(sender, revision + 1) } else { Step::Wait })
+    }
+
+    /// Calls with the lease in hand, and stores what comes before it is used.
+    async fn refresh(&self, mut sender: Sender, revision: u64) -> Result<Sender, NoToken> {
+        let refreshed = self.zalo.refresh(&sender.refresh_token).await;
+        let now = self.clock.now().await?;
+        sender.lease = None;
+        match refreshed {
+            Ok(Tokens { access_token, refresh_token, lasts }) => {
+                sender.doubts = 0;
+                (sender.access_token, sender.refresh_token) = (Some(access_token), refresh_token);
+                sender.expires_at = Some(now + lasts);
+                self.store(&sender, revision).await?;
+                tracing::info!(lasts_seconds = lasts.num_seconds(), "the token is refreshed");
+                Ok(sender)
+            }
+            Err(Refused::NotSent) => {
+                self.store(&sender, revision).await?;
+                Err(NoToken::Busy)
+            }
+            Err(Refused::Lost) => {
+                sender.doubts += 1;
+                self.store(&sender, revision).await?;
+                tracing::warn!(doubts = sender.doubts, "the answer to a refresh was lost");
+                Err(NoToken::Busy)
+            }
+            Err(Refused::Code { number, .. }) => {
+                let reason = format!("the refresh token was refused with {number}");
+                self.stop(sender, revision, &reason).await?;
+                Err(NoToken::Stopped(reason))
+            }
+        }
+    }
+
+    /// Writes what must not be lost, as often as there is hope. Nobody else writes while the lease is ours.
+    async fn store(&self, sender: &Sender, revision: u64) -> Result<(), NoToken> {
+        let mut last = Err(NoToken::Busy);
+        for _ in 0..STORES_MAX {
+            last = match self.books.put_sender(sender, revision).await {
+                Ok(true) => return Ok(()),
+                // Somebody took the lease for lapsed.
+                Ok(false) => Err(NoToken::Busy),
+                Err(error) => Err(error.into()),
+            };
+            tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await;
+        }
+        tracing::error!("a new pair of tokens could not be stored");
+        last
+    }
+
+    async fn stop(&self, mut sender: Sender, revision: u64, reason: &str) -> Result<(), NoToken> {
+        tracing::error!(reason, "sending by Zalo has stopped: put a new ZALO_REFRESH_TOKEN in place");
+        (sender.lease, sender.stopped) = (None, Some(reason.to_owned()));
+        self.books.put_sender(&sender, revision).await?;
+        Ok(())
+    }
+
+    /// Nothing is sent for an hour: the provider says that a human has to look. The answer is until when.
+    ///
+    /// # Errors
+    /// [`NoToken`] when that cannot be written.
+    pub async fn pause(&self, reason: &str) -> Result<Instant, NoToken> {
+        let mut known = self.known.lock().await;
+        let until = self.clock.now().await? + TimeDelta::minutes(PAUSE_MINUTES);
+        tracing::error!(reason, %until, "sending by Zalo is paused: a human has to look");
+        for _ in 0..STORES_MAX {
+            let Some(Stored { row: mut sender, revision }) = self.books.sender(SENDER).await? else { break };
+            (sender.paused_until, sender.paused_reason) = (Some(until), Some(reason.to_owned()));
+            if self.books.put_sender(&sender, revision).await? {
+                *known = Some(sender);
+                break;
+            }
+        }
+        Ok(until)
+    }
+}
+
+fn usable(sender: &Sender, refused: Option<&str>, now: Instant) -> Option<String> {
+    let lasts = sender.expires_at.is_some_and(|end| end > now + TimeDelta::seconds(MARGIN_SECONDS));
+    sender.access_token.clone().filter(|token| lasts && refused != Some(token.as_str()))
+}
+
+fn paused(sender: &Sender, now: Instant) -> Option<NoToken> {
+    sender.paused_until.filter(|until| *until > now).map(NoToken::Paused)
+}
