@@ -3,7 +3,7 @@
 //! A delivery is put into a queue of the stack before the sender hears that its event was taken,
 //! so an event that was accepted is delivered at least once, also after a crash.
 
-mod pattern;
+pub mod pattern;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

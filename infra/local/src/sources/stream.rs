@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Failures, failures};
+use crate::bus::pattern::Pattern;
 use crate::clock::{self, Clock};
 use crate::engine::Engine;
 use crate::engine::streams::{self, StreamRecord};
@@ -42,6 +43,7 @@ pub struct StreamCounts {
 /// A consumer of one table's stream.
 pub struct Follower {
     pub source: StreamSource,
+    filters: Vec<Pattern>,
     engine: Engine,
     store: QueueStore,
     function: Arc<Pool>,
@@ -77,8 +79,11 @@ pub async fn spawn(
             source.function, source.table
         ))
     })?;
+    let unreadable = |reason| StackError::new(format!("a filter of {} is not understood: {reason}", source.function));
+    let filters = source.filters.iter().map(Pattern::read).collect::<Result<_, _>>().map_err(unreadable)?;
     let follower = Arc::new(Follower {
         source,
+        filters,
         engine: engine.clone(),
         store: store.clone(),
         function: Arc::clone(function),
@@ -149,7 +154,10 @@ impl Follower {
             }
             let last = records[records.len() - 1].sequence;
             let count = records.len();
-            self.handle(records).await?;
+            let wanted: Vec<_> = records.into_iter().filter(|record| self.wants(record)).collect();
+            if !wanted.is_empty() {
+                self.handle(wanted).await?;
+            }
             self.passed(last, count).await?;
         }
     }
@@ -221,39 +229,40 @@ impl Follower {
         }
     }
 
+    fn wants(&self, record: &StreamRecord) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(&self.record(record)))
+    }
+
     fn event(&self, batch: &[StreamRecord]) -> Bytes {
-        let now_seconds = self.clock.now_ms() / 1_000;
-        let arn = self.stream_arn();
-        let image = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
-        let records: Vec<Value> = batch
-            .iter()
-            .map(|record| {
-                let mut change = json!({
-                    "ApproximateCreationDateTime": now_seconds,
-                    "Keys": image(&record.keys),
-                    "SequenceNumber": record.public_sequence(),
-                    "SizeBytes": record.keys.len() + record.new_image.as_deref().map_or(0, str::len),
-                    "StreamViewType": "NEW_IMAGE",
-                });
-                if let Some(new) = &record.new_image {
-                    change["NewImage"] = image(new);
-                }
-                if let Some(old) = &record.old_image {
-                    change["OldImage"] = image(old);
-                    change["StreamViewType"] = json!("NEW_AND_OLD_IMAGES");
-                }
-                json!({
-                    "eventID": record.event_id,
-                    "eventName": record.event_name,
-                    "eventVersion": "1.1",
-                    "eventSource": "aws:dynamodb",
-                    "awsRegion": REGION,
-                    "dynamodb": change,
-                    "eventSourceARN": arn,
-                })
-            })
-            .collect();
+        let records: Vec<Value> = batch.iter().map(|record| self.record(record)).collect();
         Bytes::from(json!({ "Records": records }).to_string())
+    }
+
+    fn record(&self, record: &StreamRecord) -> Value {
+        let image = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+        let mut change = json!({
+            "ApproximateCreationDateTime": self.clock.now_ms() / 1_000,
+            "Keys": image(&record.keys),
+            "SequenceNumber": record.public_sequence(),
+            "SizeBytes": record.keys.len() + record.new_image.as_deref().map_or(0, str::len),
+            "StreamViewType": "NEW_IMAGE",
+        });
+        if let Some(new) = &record.new_image {
+            change["NewImage"] = image(new);
+        }
+        if let Some(old) = &record.old_image {
+            change["OldImage"] = image(old);
+            change["StreamViewType"] = json!("NEW_AND_OLD_IMAGES");
+        }
+        json!({
+            "eventID": record.event_id,
+            "eventName": record.event_name,
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": REGION,
+            "dynamodb": change,
+            "eventSourceARN": self.stream_arn(),
+        })
     }
 
     /// Tells the on-failure queue, in Lambda's words, which records were given up.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::read::{Properties, queue_name, with_retries};
 use super::resolve::{Resolver, at};
 use super::{QueueSource, Route, Rule, Schedule, StreamSource, Target, Template};
+use crate::bus::pattern::Pattern;
 use crate::error::Result;
 
 /// Adds one event of one function to the template.
@@ -75,6 +76,7 @@ fn stream_source(properties: &Properties, function: String) -> Result<StreamSour
             "MaximumRetryAttempts",
             "MaximumRecordAgeInSeconds",
             "FunctionResponseTypes",
+            "FilterCriteria",
             "DestinationConfig",
         ],
         &["Enabled", "ParallelizationFactor", "MaximumBatchingWindowInSeconds"],
@@ -99,6 +101,7 @@ fn stream_source(properties: &Properties, function: String) -> Result<StreamSour
     Ok(StreamSource {
         table: table.to_owned(),
         function,
+        filters: filters(properties)?,
         batch_size: properties.integer("BatchSize")?.unwrap_or(100),
         partial_responses: partial_responses(properties)?,
         bisect: properties.text("BisectBatchOnFunctionError")?.as_deref() == Some("true"),
@@ -106,6 +109,20 @@ fn stream_source(properties: &Properties, function: String) -> Result<StreamSour
         record_age_seconds_max: properties.integer("MaximumRecordAgeInSeconds")?,
         on_failure,
     })
+}
+
+/// The patterns of a filter, each a JSON text.
+fn filters(properties: &Properties) -> Result<Vec<Value>> {
+    let Some(criteria) = properties.get("FilterCriteria")? else { return Ok(Vec::new()) };
+    let path = properties.at("FilterCriteria");
+    let listed = criteria["Filters"].as_array().ok_or_else(|| at(&path, "has no list of Filters"))?;
+    let read = |filter: &Value| {
+        let pattern = filter["Pattern"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        let pattern: Value = pattern.ok_or_else(|| at(&path, "a Pattern is no JSON"))?;
+        Pattern::read(&pattern).map_err(|reason| at(&path, &reason))?;
+        Ok(pattern)
+    };
+    listed.iter().map(read).collect()
 }
 
 fn rule(properties: &Properties, id: &str, function: String) -> Result<Rule> {

@@ -94,6 +94,8 @@ pub struct QueueSource {
 pub struct StreamSource {
     pub table: String,
     pub function: String,
+    /// Patterns of records that the function is given; all of them where there is none.
+    pub filters: Vec<serde_json::Value>,
     pub batch_size: u32,
     pub partial_responses: bool,
     pub bisect: bool,

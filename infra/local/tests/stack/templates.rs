@@ -25,13 +25,16 @@ fn the_products_template_is_understood() {
     assert_eq!(
         tables,
         [
+            "loyalty-contacts",
             "loyalty-members",
             "loyalty-messages",
             "loyalty-orders",
             "loyalty-participations",
             "loyalty-points-history",
             "loyalty-requests",
+            "loyalty-senders",
             "loyalty-vouchers",
+            "loyalty-zalo-users",
         ]
     );
     let orders = template.queues.iter().find(|queue| queue.name == "loyalty-Orders").unwrap();
@@ -42,18 +45,20 @@ fn the_products_template_is_understood() {
     assert_eq!(url, "http://127.0.0.1:1/000000000000/loyalty-Orders");
     assert_eq!(webhook.environment["WEBHOOK_SECRET_SHOPIFY"], None, "a secret is not resolved");
     let followed: Vec<&str> = template.stream_sources.iter().map(|source| source.table.as_str()).collect();
-    assert_eq!(followed, ["loyalty-points-history", "loyalty-vouchers"]);
+    assert_eq!(followed, ["loyalty-points-history", "loyalty-vouchers", "loyalty-messages"]);
     let dead_letters = [
         "EventsDeadLetters",
         "LedgerStreamDeadLetters",
+        "MessageStreamDeadLetters",
         "OrdersDeadLetters",
         "RunsDeadLetters",
+        "SendsDeadLetters",
         "TierEventsDeadLetters",
     ];
     assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));
     let mut schedules: Vec<&str> = template.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
     schedules.sort_unstable();
-    assert_eq!(schedules, ["daily", "weekly-campaign", "yearly"]);
+    assert_eq!(schedules, ["daily", "send-due", "weekly-campaign", "yearly"]);
 }
 
 /// Reads a template with one change and returns the refusal.

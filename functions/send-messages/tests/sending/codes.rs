@@ -1,0 +1,101 @@
+//! Every error that Zalo documents, once, against the message that meets it.
+
+use loyalty_messaging::Template;
+use loyalty_zalo::{CODES, Class};
+use serde_json::json;
+
+use crate::provider::Act;
+use crate::support::{PHONE, Shop, programme};
+
+/// Without the shop's own system: Zalo's word is the last.
+async fn zalo_only() -> Shop {
+    let mut shop = Shop::with(&programme("[messages.channels]\ntransactional = [\"zalo_phone\"]\n")).await;
+    shop.sender.shop = None;
+    shop
+}
+
+#[tokio::test]
+async fn every_code_does_what_its_class_asks() {
+    for (code, class) in CODES {
+        let shop = zalo_only().await;
+        let member = shop.member(PHONE).await;
+        shop.provider.script([Act::Code(code)]);
+        let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+        let id = row["message_id"].as_str().unwrap().to_owned();
+        let (state, after) = (row["state"].as_str().unwrap(), row["send_after"].as_str().unwrap_or("-"));
+        let expected = match class {
+            // The token is refreshed and the call made once more.
+            Class::Token => ("sent", "-"),
+            Class::Passing => ("pending", "2026-11-25T05:00:15Z"),
+            Class::NextDay | Class::NextMorning => ("pending", "2026-11-25T23:05:00Z"),
+            Class::Recipient => ("failed", "-"),
+            Class::Human => ("pending", "2026-11-25T06:00:00Z"),
+        };
+        assert_eq!((state, after), expected, "{code}");
+        let refreshes = shop.provider.world().refreshes;
+        assert_eq!(refreshes, if class == Class::Token { 2 } else { 1 }, "{code}");
+        if state == "pending" {
+            assert_eq!(row["code"], json!(code));
+        }
+        match class {
+            Class::Passing => shop.work_off().await,
+            // One hour for whoever looks, and then one message tries.
+            Class::NextDay | Class::NextMorning | Class::Human => shop.due("2026-11-26T06:05:00+07:00").await,
+            Class::Token | Class::Recipient => {}
+        }
+        let ends = if class == Class::Recipient { "failed" } else { "sent" };
+        assert_eq!(shop.row(&id)["state"], ends, "{code}");
+        assert_eq!(shop.taken().len(), usize::from(ends == "sent"), "{code}");
+        assert_eq!(shop.findings(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_refused_way_falls_back_to_the_next() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.follower(&member).await;
+    shop.provider.script([Act::Code(-213), Act::Code(-118)]);
+    let row = shop.sends(&member, Template::TierKept, "1").await;
+    assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("webhook")));
+    assert_eq!(row["exhausted"], json!(["zalo_oa", "zalo_phone"]));
+    // What Zalo said is kept: the next message does not ask again.
+    assert_eq!(shop.books().contact(&member).await.unwrap().row.follows_oa, Some(false));
+    shop.sends(&member, Template::TierKept, "2").await;
+    assert_eq!(shop.taken()[0].0, "/message/template");
+}
+
+#[tokio::test]
+async fn while_a_human_is_needed_nothing_is_called() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.script([Act::Code(-219)]);
+    shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    let row = shop.sends(&member, Template::OrderPointsCredited, "2").await;
+    assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("sender_paused")));
+    assert_eq!(shop.provider.world().calls, 1);
+    let sender = &shop.engine.rows("senders")[0];
+    assert_eq!(sender["paused_reason"], "Zalo refused with -219");
+    shop.due("2026-11-25T18:05:00+07:00").await;
+    assert_eq!(shop.taken().len(), 2);
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_given_up_after_some_tries() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.script([Act::Code(-100); 100]);
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    shop.work_off().await;
+    let row = shop.row(row["message_id"].as_str().unwrap());
+    assert_eq!((&row["state"], &row["attempt"]), (&json!("failed"), &json!(8)));
+}
+
+#[tokio::test]
+async fn an_unknown_code_harms_nobody_else() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.script([Act::Code(-98_765)]);
+    assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "1").await["state"], "failed");
+    assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "2").await["state"], "sent");
+}

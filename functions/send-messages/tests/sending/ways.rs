@@ -1,0 +1,152 @@
+//! By which way a message goes (N3, X36).
+
+use loyalty_messaging::Template;
+use loyalty_signatures::{StandardDelivery, StandardSecrets};
+use serde_json::{Value, json};
+
+use crate::provider::Act;
+use crate::support::{NAME, PHONE, SHOP_SECRET, Shop, USER, programme};
+
+#[tokio::test]
+async fn who_does_not_follow_gets_a_template_by_phone() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("zalo_phone")));
+    assert_eq!(row["provider_message_id"], "z1");
+    let (path, body) = shop.taken().remove(0);
+    assert_eq!((path.as_str(), &body["phone"]), ("/message/template", &json!("84901234567")));
+    // The name is cut to what the template takes; a number is one.
+    let data = json!({"customer": "Chim Ho…", "order": "DH-1", "points": "50", "balance": "1.234 điểm"});
+    assert_eq!((&body["template_id"], &body["template_data"]), (&json!("1001"), &data));
+    assert_eq!(body["tracking_id"], row["receipt_key"]);
+    assert_eq!(shop.findings(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_follower_gets_a_message_of_the_account_and_a_text_within_two_days() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.follower(&member).await;
+    let row = shop.sends(&member, Template::TierKept, "1").await;
+    assert_eq!((&row["channel"], &row["receipt_key"]), (&json!("zalo_oa"), &json!("z1")));
+    shop.books().interacted(&shop.zalo_key(), shop.now()).await.unwrap();
+    shop.pass(48 * 3600 - 1);
+    shop.sends(&member, Template::TierKept, "2").await;
+    shop.pass(1);
+    shop.sends(&member, Template::TierKept, "3").await;
+    let paths: Vec<_> = shop.taken().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["/v3.0/oa/message/template", "/v3.0/oa/message/cs", "/v3.0/oa/message/template"]);
+    let (_, template) = &shop.taken()[0];
+    assert_eq!((&template["user_id"], &template["template_id"]), (&json!(USER), &json!("2002")));
+    assert!(template["template_data"]["text"].as_str().unwrap().contains("25/11/2027"));
+}
+
+#[tokio::test]
+async fn the_account_is_asked_where_no_event_said() {
+    for (follows, path) in [(true, "/v3.0/oa/message/template"), (false, "/message/template")] {
+        let shop = Shop::new().await;
+        let member = shop.member(PHONE).await;
+        shop.books().link(&shop.zalo_key(), USER, &member, shop.now()).await.unwrap();
+        shop.provider.world().follows = Some(follows);
+        shop.sends(&member, Template::TierKept, "1").await;
+        assert_eq!(shop.taken()[0].0, path);
+        assert_eq!(shop.books().contact(&member).await.unwrap().row.follows_oa, Some(follows));
+    }
+}
+
+#[tokio::test]
+async fn who_unfollowed_is_reached_by_phone_whichever_word_came_first() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.follower(&member).await;
+    let (key, now) = (shop.zalo_key(), shop.now());
+    let later = now + chrono::TimeDelta::seconds(10);
+    assert!(shop.books().follow(&key, false, later).await.unwrap());
+    assert!(!shop.books().follow(&key, true, now + chrono::TimeDelta::seconds(5)).await.unwrap());
+    shop.sends(&member, Template::TierKept, "1").await;
+    assert_eq!(shop.taken()[0].0, "/message/template");
+}
+
+#[tokio::test]
+async fn what_zalo_has_no_template_for_goes_to_the_shop_signed() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    let row = shop.sends(&member, Template::WelcomePointsCredited, "1").await;
+    assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("webhook")));
+    let (headers, body) = shop.provider.world().webhooks.remove(0);
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let (id, timestamp, signature) =
+        (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
+    assert_eq!(id, row["message_id"]);
+    let delivery = StandardDelivery {
+        id: Some(&id),
+        timestamp: Some(&timestamp),
+        signature: Some(&signature),
+        body: body.as_bytes(),
+    };
+    StandardSecrets::parse(SHOP_SECRET).unwrap().verify(delivery, shop.now().timestamp()).unwrap();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["data"]["phone"], "+84901234567");
+    assert_eq!((&body["data"]["name"], &body["data"]["template"]), (&json!(NAME), &json!("welcome_points_credited")));
+    assert_eq!(body["data"]["kind"], "transactional");
+}
+
+#[tokio::test]
+async fn a_shop_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.script([Act::Status(503), Act::TakeAndDrop]);
+    let row = shop.sends(&member, Template::WelcomePointsCredited, "1").await;
+    assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("shop_busy")));
+    shop.work_off().await;
+    assert_eq!(shop.row(row["message_id"].as_str().unwrap())["state"], "sent");
+    let ids: Vec<_> = shop.provider.world().webhooks.iter().map(|(headers, _)| headers["webhook-id"].clone()).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1], "a shop that got one twice knows it: {ids:?}");
+    shop.provider.script([Act::Status(410)]);
+    let row = shop.sends(&member, Template::WelcomePointsCredited, "2").await;
+    assert_eq!((&row["state"], &row["reason"]), (&json!("failed"), &json!("every_channel_refused")));
+}
+
+#[tokio::test]
+async fn the_order_of_channels_is_the_programmes() {
+    let order = "[messages.channels]\ncare = [\"webhook\", \"zalo_oa\"]\ntransactional = []\n";
+    let shop = Shop::with(&programme(order)).await;
+    let member = shop.member(PHONE).await;
+    shop.follower(&member).await;
+    assert_eq!(shop.sends(&member, Template::TierKept, "1").await["channel"], "webhook");
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    assert_eq!((&row["state"], &row["reason"]), (&json!("skipped"), &json!("no_channel")));
+    assert_eq!(shop.taken(), []);
+}
+
+#[tokio::test]
+async fn a_receipt_finds_its_message() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    let key = row["receipt_key"].as_str().unwrap();
+    assert!(shop.books().delivered(key, shop.now()).await.unwrap());
+    assert!(!shop.books().delivered(key, shop.now()).await.unwrap());
+    assert!(!shop.books().delivered("nobody's", shop.now()).await.unwrap());
+    let row = shop.row(row["message_id"].as_str().unwrap());
+    assert_eq!((&row["state"], &row["delivered_at"]), (&json!("sent"), &json!("2026-11-25T05:00:00Z")));
+    assert_eq!(shop.findings(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_row_changed_by_hand_is_not_sent() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    let id = shop.message(&member, Template::OrderPointsCredited, "1").await;
+    let client = shop.engine.client();
+    let key = |id: &str| aws_sdk_dynamodb::types::AttributeValue::S(id.to_owned());
+    let table = format!("{}messages", shop.engine.prefix());
+    let item = client.get_item().table_name(&table).key("message_id", key(&id)).send().await.unwrap().item.unwrap();
+    let tampered = client.put_item().table_name(&table).set_item(Some(item));
+    tampered.item("created_at", key("2026-11-25T05:00:01Z")).send().await.unwrap();
+    assert_eq!(shop.stream(&[&id]).await.len(), 1);
+    assert_eq!(shop.taken(), []);
+    assert_eq!(shop.row(&id)["state"], "pending");
+    assert_eq!(shop.findings().len(), 1);
+}
