@@ -134,7 +134,8 @@ pub async fn outdated(
             Ok((!good).then_some(Skip::VoucherGone))
         }
         Template::CampaignInvitation => {
-            let id = message.about().and_then(|about| about.rsplit_once(':')).map(|(campaign, _)| RuleId::new(campaign));
+            let id =
+                message.about().and_then(|about| about.rsplit_once(':')).map(|(campaign, _)| RuleId::new(campaign));
             let campaign = id.as_ref().and_then(|id| programme.campaign(id)).filter(|campaign| campaign.live(now));
             let Some(campaign) = campaign else { return Ok(Some(Skip::CampaignStopped)) };
             let found = books.participations(std::slice::from_ref(&campaign.id), &member.member_id).await?;

@@ -88,8 +88,13 @@ pub enum SendError {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Invocation {
-    Fired { at: Instant },
-    Records { #[serde(rename = "Records")] records: Vec<Value> },
+    Fired {
+        at: Instant,
+    },
+    Records {
+        #[serde(rename = "Records")]
+        records: Vec<Value>,
+    },
 }
 
 impl SendMessages {
@@ -110,8 +115,7 @@ impl SendMessages {
             None => None,
             Some(first) => {
                 let proxy = optional("ZALO_EGRESS_PROXY");
-                let caller =
-                    Caller::new(proxy.as_deref()).map_err(|_| ConfigError::Unusable("ZALO_EGRESS_PROXY"))?;
+                let caller = Caller::new(proxy.as_deref()).map_err(|_| ConfigError::Unusable("ZALO_EGRESS_PROXY"))?;
                 let account = Account {
                     openapi_url: optional("ZALO_OPENAPI_URL").unwrap_or_else(|| OPENAPI_URL.to_owned()),
                     business_url: optional("ZALO_BUSINESS_URL").unwrap_or_else(|| BUSINESS_URL.to_owned()),

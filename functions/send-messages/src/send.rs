@@ -55,12 +55,22 @@ enum Look {
 /// What a call brought.
 enum Outcome {
     Taken(Taken),
-    Passing { code: Option<i64>, reason: &'static str, pause: Option<TimeDelta> },
+    Passing {
+        code: Option<i64>,
+        reason: &'static str,
+        pause: Option<TimeDelta>,
+    },
     NextDay(i64),
     NextMorning(i64),
-    Refused { code: i64, reason: &'static str },
+    Refused {
+        code: i64,
+        reason: &'static str,
+    },
     /// A human has to look; nothing is sent this way until then.
-    Human { code: i64, until: Instant },
+    Human {
+        code: i64,
+        until: Instant,
+    },
     Lost,
 }
 
@@ -106,9 +116,8 @@ impl SendMessages {
             return Ok(Look::Done);
         }
         let template = Template::from_name(&message.template);
-        let kind = template.map_or(MessageKind::Promotional, |known| {
-            version.messaging.sending.kind(known.name(), known.kind())
-        });
+        let kind = template
+            .map_or(MessageKind::Promotional, |known| version.messaging.sending.kind(known.name(), known.kind()));
         self.unknown(message, version, kind, "claim_lapsed", now).await
     }
 
@@ -331,9 +340,7 @@ impl SendMessages {
                 Class::NextDay => Outcome::NextDay(number),
                 Class::NextMorning => Outcome::NextMorning(number),
                 Class::Recipient => Outcome::Refused { code: number, reason: "recipient" },
-                Class::Token | Class::Human => {
-                    Outcome::Human { code: number, until: sender.pause(number).await? }
-                }
+                Class::Token | Class::Human => Outcome::Human { code: number, until: sender.pause(number).await? },
             });
         }
         Ok(Outcome::Passing { code: None, reason: "token", pause: None })

@@ -126,7 +126,11 @@ pub enum Ending {
     Failed,
     Unknown,
     /// Back to pending: tried again at `after`. `listed` puts it where the hourly run finds it.
-    Again { after: Instant, listed: bool, sent_again: bool },
+    Again {
+        after: Instant,
+        listed: bool,
+        sent_again: bool,
+    },
     /// Back to pending, to be tried on another channel.
     Elsewhere,
 }

@@ -223,11 +223,8 @@ impl Zalo {
     /// [`Refused`]; after [`Refused::Lost`] nobody knows whether the token still works.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Refused> {
         let url = format!("{}/v4/oa/access_token", self.account.oauth_url);
-        let form = [
-            ("refresh_token", refresh_token),
-            ("app_id", &self.account.app_id),
-            ("grant_type", "refresh_token"),
-        ];
+        let form =
+            [("refresh_token", refresh_token), ("app_id", &self.account.app_id), ("grant_type", "refresh_token")];
         let pairs = form.map(|(name, value)| format!("{name}={}", percent_encoded(value)));
         let headers = vec![
             ("secret_key", self.account.app_secret.clone()),
@@ -242,9 +239,7 @@ impl Zalo {
                 Ok(Tokens { access_token, refresh_token, lasts: TimeDelta::seconds(seconds) })
             }
             None => match number(&told["error"]) {
-                Some(number) if number != 0 => {
-                    Err(Refused::Code { number, class: class_of(number), quiet: None })
-                }
+                Some(number) if number != 0 => Err(Refused::Code { number, class: class_of(number), quiet: None }),
                 _ => Err(Refused::Lost),
             },
         }

@@ -55,6 +55,7 @@ async fn a_refused_way_falls_back_to_the_next() {
     let shop = Shop::new().await;
     let member = shop.member(PHONE).await;
     shop.follower(&member).await;
+    shop.pass(1);
     shop.provider.script([Act::Code(-213), Act::Code(-118)]);
     let row = shop.sends(&member, Template::TierKept, "1").await;
     assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("webhook")));

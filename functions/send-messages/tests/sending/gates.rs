@@ -26,7 +26,10 @@ async fn promotion_waits_for_the_morning_and_goes_out_then() {
             continue;
         }
         let morning = if at.contains("T05") { "2026-11-25T06:05:00+07:00" } else { "2026-11-26T06:05:00+07:00" };
-        assert_eq!((&row["reason"], instant(row["send_after"].as_str().unwrap())), (&json!("quiet_hours"), instant(morning)));
+        assert_eq!(
+            (&row["reason"], instant(row["send_after"].as_str().unwrap())),
+            (&json!("quiet_hours"), instant(morning))
+        );
         assert!(shop.queued().is_empty());
         shop.due(morning).await;
         assert_eq!(shop.row(row["message_id"].as_str().unwrap())["state"], "sent");
@@ -87,10 +90,12 @@ async fn who_opted_out_of_a_kind_gets_none_of_it() {
 
 #[tokio::test]
 async fn what_is_paused_is_kept_and_sent_afterwards() {
-    for (pause, change) in [("[messages]\npaused = true\n", "[changes.messages]\npaused = false"), ("", "paused = false")]
+    for (pause, change) in
+        [("[messages]\npaused = true\n", "[changes.messages]\npaused = false"), ("", "paused = false")]
     {
         let head = if pause.is_empty() { "paused = true\n" } else { "" };
-        let text = programme(&format!("{pause}\n[[changes]]\neffective_from = \"2026-11-25T15:00:00+07:00\"\n{change}\n"));
+        let text =
+            programme(&format!("{pause}\n[[changes]]\neffective_from = \"2026-11-25T15:00:00+07:00\"\n{change}\n"));
         // Members come of orders, which wait as well.
         let mut shop = Shop::new().await;
         let member = shop.member(PHONE).await;

@@ -71,7 +71,13 @@ impl Provider {
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
+        self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Refreshes, and calls for messages.
+    pub fn counts(&self) -> (usize, usize) {
+        let world = self.world();
+        (world.refreshes, world.calls)
     }
 
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {

@@ -27,8 +27,7 @@ async fn all_arrive(messages: usize, calls: usize, within: Duration) {
     // A little below what is allowed, as the template's figure is.
     let per_minute = u32::try_from(calls as u128 * 60_000 / within.as_millis() * 9 / 10).unwrap();
     let zalo = shop.provider.zalo();
-    let tokens =
-        TokenKeeper::new(shop.books().clone(), zalo.clone(), shop.sender.clock.clone(), refresh_token(0));
+    let tokens = TokenKeeper::new(shop.books().clone(), zalo.clone(), shop.sender.clock.clone(), refresh_token(0));
     let mut paced = shop.clone();
     paced.sender.zalo = Some(Arc::new(ZaloSender { zalo, tokens, pace: Pace::per_minute(per_minute) }));
     let began = Instant::now();

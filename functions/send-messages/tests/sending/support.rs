@@ -130,7 +130,8 @@ impl Shop {
         let order = json!({
             "source": "standard", "order_id": format!("DH-{phone}"), "placed_at": at, "updated_at": at,
             "status": "delivered", "payment_status": "paid", "currency": "VND", "due_minor": 500_000,
-            "shipping_minor": 0, "refunded_minor": 0, "customer": {"phone": phone, "name": NAME}});
+            "shipping_minor": 0, "refunded_minor": 0,
+            "customer": {"phone": normalise(phone).unwrap().digits(), "name": NAME}});
         let message = serde_json::from_value(json!({"kind": "order", "order": order})).unwrap();
         let QueueMessage::Order { order } = message else { panic!("an order") };
         let event = OrderEvent { snapshot: order.into_snapshot(&self.key), now: instant(at) };
@@ -265,10 +266,8 @@ fn sender(
 /// A message with every variable that its template always has.
 pub fn message(member_id: &MemberId, template: Template, about: &str, created_at: DateTime<Utc>) -> Message {
     let text = |text: &str| Variable::Text(text.to_owned());
-    let mut variables = Variables::from([
-        ("balance".to_owned(), Variable::Number(1_234)),
-        ("tier".to_owned(), text("Bạc")),
-    ]);
+    let mut variables =
+        Variables::from([("balance".to_owned(), Variable::Number(1_234)), ("tier".to_owned(), text("Bạc"))]);
     let own: Vec<(&str, Variable)> = match template {
         Template::OrderPointsCredited => vec![("order", text("DH-1")), ("points", Variable::Number(50))],
         Template::TierKept => vec![("keep_until", text("2027-11-25"))],

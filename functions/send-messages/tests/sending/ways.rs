@@ -76,8 +76,7 @@ async fn what_zalo_has_no_template_for_goes_to_the_shop_signed() {
     assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("webhook")));
     let (headers, body) = shop.provider.world().webhooks.remove(0);
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-    let (id, timestamp, signature) =
-        (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
+    let (id, timestamp, signature) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
     assert_eq!(id, row["message_id"]);
     let delivery = StandardDelivery {
         id: Some(&id),
@@ -149,4 +148,29 @@ async fn a_row_changed_by_hand_is_not_sent() {
     assert_eq!(shop.taken(), []);
     assert_eq!(shop.row(&id)["state"], "pending");
     assert_eq!(shop.findings().len(), 1);
+}
+
+#[tokio::test]
+async fn a_link_that_moves_leaves_nobody_else_with_it() {
+    let shop = Shop::new().await;
+    let (one, other) = (shop.member(PHONE).await, shop.member("0907654321").await);
+    shop.follower(&one).await;
+    let (key, later) = (shop.zalo_key(), shop.now() + chrono::TimeDelta::seconds(1));
+    assert!(!shop.books().link(&key, USER, &other, shop.now()).await.unwrap(), "no newer than the link there is");
+    assert!(shop.books().link(&key, USER, &other, later).await.unwrap());
+    assert_eq!(shop.books().contact(&one).await.unwrap().row.zalo_user_id, None);
+    let contact = shop.books().contact(&other).await.unwrap().row;
+    assert_eq!((contact.zalo_user_id.as_deref(), contact.follows_oa), (Some(USER), Some(true)));
+    // What happens to the user from now on happens to the other.
+    let last = later + chrono::TimeDelta::seconds(1);
+    assert!(shop.books().follow(&key, false, last).await.unwrap());
+    assert_eq!(shop.books().contact(&other).await.unwrap().row.follows_oa, Some(false));
+    // And a member with another user leaves the first one to nobody.
+    let second = loyalty_store::ZaloKey::new(shop.key.zalo_user("777"));
+    assert!(shop.books().link(&second, "777", &other, last).await.unwrap());
+    let contact = shop.books().contact(&other).await.unwrap().row;
+    assert_eq!((contact.zalo_user_id.as_deref(), contact.follows_oa), (Some("777"), None));
+    assert!(shop.books().follow(&key, true, last + chrono::TimeDelta::seconds(1)).await.unwrap());
+    assert_eq!(shop.books().contact(&other).await.unwrap().row.follows_oa, None);
+    assert!(shop.engine.rows("zalo-users").iter().all(|row| !row["user_id"].as_str().unwrap().contains(USER)));
 }

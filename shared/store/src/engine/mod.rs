@@ -326,10 +326,9 @@ fn indexes(table: &str) -> &'static [(&'static str, &'static str, &'static str, 
     const DUE_INDEX: (&str, &str, &str, &str) = (DUE, "due_shard", "due_on", "KEYS_ONLY");
     match table {
         "members" => &[DUE_INDEX, (AUDIENCE, "audience_shard", "member_id", "KEYS_ONLY")],
-        "messages" => &[
-            (SEND, "send_shard", "send_after", "KEYS_ONLY"),
-            (RECEIPT, "receipt_key", "message_id", "KEYS_ONLY"),
-        ],
+        "messages" => {
+            &[(SEND, "send_shard", "send_after", "KEYS_ONLY"), (RECEIPT, "receipt_key", "message_id", "KEYS_ONLY")]
+        }
         "vouchers" => &[DUE_INDEX, (BY_MEMBER, "member_id", "voucher_id", "ALL")],
         _ => &[],
     }
