@@ -355,6 +355,7 @@ fn credit(credit: &Credit) -> Value {
         ("first_expires_on", expiry(credit.first_expiry)),
         ("last_credit_seq", number(credit.last_credit_seq)),
         ("generation", number(credit.generation)),
+        ("released", Value::Bool(credit.released)),
     ]))
 }
 
@@ -430,4 +431,5 @@ fn reversal(row: &mut Row, rules: &ReversalRules) {
     put(row, "reverse_expired", Value::Bool(rules.reverse_expired));
     put(row, "no_recredit_after_cancel", Value::Bool(rules.no_recredit_after_cancel));
     put(row, "late_debits_current", Value::Bool(rules.late_debits_current));
+    put(row, "restores_participation", Value::Bool(rules.restores_participation));
 }

@@ -126,6 +126,11 @@ impl<'a> Entry<'a> {
         self.kind == Kind::Restoration && self.reason == LAPSED
     }
 
+    /// It takes back what an order had brought: points, or a tier by rules.
+    pub fn takes_back(&self) -> bool {
+        self.kind == Kind::Reversal || self.reason == TIER_UNDONE
+    }
+
     /// From when on it counts.
     pub fn counts_from(&self) -> DateTime<Utc> {
         if self.fell_due() { self.occurred_at } else { self.recorded_at }
@@ -242,6 +247,7 @@ fn note(value: &Value) -> Read<(&str, Noted)> {
 
 const LAPSED: &str = "hold_lapsed";
 const CYCLE_ENDED: &str = "cycle_ended";
+const TIER_UNDONE: &str = "tier_undone";
 
 fn reasons(kind: Kind) -> &'static [&'static str] {
     match kind {
@@ -265,7 +271,7 @@ fn reasons(kind: Kind) -> &'static [&'static str] {
         Kind::Adjustment => &["adjusted_by_operator"],
         Kind::Topup => &["wallet_topped_up"],
         Kind::Payment => &["wallet_spent", "wallet_returned"],
-        Kind::Tier => &["tier_reached", "tier_undone", "tier_told"],
+        Kind::Tier => &["tier_reached", TIER_UNDONE, "tier_told"],
     }
 }
 

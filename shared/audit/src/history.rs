@@ -9,7 +9,7 @@ use crate::Table;
 use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
-use crate::orders::{Orders, Posting, Settled, passed};
+use crate::orders::{Orders, Posting, Settled, Use, passed};
 use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;
@@ -40,6 +40,8 @@ pub(crate) struct History {
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
     pub campaigns: HashMap<CompactString, Told>,
+    /// When an order last took a tier, and which one (R5).
+    tier_taken: Option<(DateTime<Utc>, CompactString)>,
 }
 
 /// The histories of all members.
@@ -68,9 +70,11 @@ impl Histories {
         if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
             orders.pay(order_id, wallet.moved_minor);
         }
-        if let Some(explained) = &entry.explained {
-            prove_order_entry(&entry, explained, orders, history, &mut wrong);
-        }
+        let used = match &entry.explained {
+            Some(explained) => prove_order_entry(&entry, explained, orders, history, &mut wrong),
+            None => Use::Unchanged,
+        };
+        history.take_notes(&entry, used, &mut wrong);
         for what in wrong {
             findings.add(Table::PointsHistory, format!("{}/{}", entry.member_id, entry.seq), what);
         }
@@ -104,7 +108,6 @@ impl History {
         self.chain_tier(entry, wrong);
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
-        self.take_notes(entry, wrong);
         if let Some(explained) = &entry.explained {
             self.newest_cycle = self.newest_cycle.max(Some(explained.terms.cycle_start));
         }
@@ -218,6 +221,9 @@ impl History {
         }
         if entry.tier_before != entry.tier_after {
             self.tier_since = Some(entry.recorded_at);
+            if entry.takes_back() {
+                self.tier_taken = Some((entry.recorded_at, entry.order_id.unwrap_or_default().into()));
+            }
         }
         if self.tier != entry.tier_after {
             self.tier = entry.tier_after.into();
@@ -261,17 +267,28 @@ impl History {
         self.wallet_minor = wallet.after_minor;
     }
 
-    /// A participation is used up one order at a time and, once it is over, stays so (C3, C4, X19, X48). The first entry
-    /// of an order's bonus says what it left of the participation.
-    fn take_notes(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
+    /// A participation is used up one order at a time and, once it is over, stays so, unless an order gives one back or
+    /// drops the member back (C3, C4, X18, X19, X48). The entry of a bonus for which one was used says what it left.
+    fn take_notes(&mut self, entry: &Entry<'_>, used: Use, wrong: &mut Vec<String>) {
         let begins = entry.kind == Kind::Bonus && entry.reason == "campaign_bonus";
-        if begins {
-            self.told(entry.rule).bonuses += 1;
-            let waited = entry.explained.as_ref().is_some_and(|explained| explained.terms.waits());
-            if !waited && !entry.notes.iter().any(|(campaign, _)| *campaign == entry.rule) {
+        if begins || used != Use::Unchanged {
+            let terms = entry.explained.as_ref().map(|explained| explained.terms);
+            let waited = terms.is_some_and(|terms| terms.waits());
+            let told = self.told(entry.rule);
+            told.bonuses += i128::from(begins);
+            told.unseen |= terms.is_some_and(|terms| terms.may_give_back_unseen());
+            match used {
+                Use::GivesBack => told.give_back(),
+                Use::Again => told.using += 1,
+                Use::Unchanged => told.using += i128::from(begins),
+            }
+            let uses = used != Use::GivesBack && !waited;
+            if uses && !entry.notes.iter().any(|(campaign, _)| *campaign == entry.rule) {
                 wrong.push(format!("uses a participation of {} and does not say so", entry.rule));
             }
         }
+        let taken = self.tier_taken.as_ref().map(|(at, order_id)| (*at, order_id.as_str()));
+        let dropped = taken.is_some_and(|taken| taken == (entry.recorded_at, entry.order_id.unwrap_or_default()));
         for (at, (campaign, noted)) in entry.notes.iter().enumerate() {
             if entry.rule != *campaign && entry.tier_before == entry.tier_after {
                 wrong.push(format!("says what became of {campaign}, with which it has nothing to do"));
@@ -279,7 +296,7 @@ impl History {
             if entry.notes.iter().skip(at + 1).any(|(other, _)| other == campaign) {
                 wrong.push(format!("says twice what became of {campaign}"));
             }
-            self.told(campaign).note(*noted, wrong);
+            self.told(campaign).note(*noted, dropped, wrong);
         }
     }
 
@@ -295,7 +312,7 @@ fn prove_order_entry(
     orders: &mut Orders,
     history: &mut History,
     wrong: &mut Vec<String>,
-) {
+) -> Use {
     let Explained { terms, facts, matched, deserves } = explained;
     let barred = terms.may_be_barred() && *deserves == Legs::ZERO;
     match terms.deserved(facts, matched) {
@@ -312,6 +329,7 @@ fn prove_order_entry(
         member_id: entry.member_id,
         seq: entry.seq,
         takes: entry.kind == Kind::Reversal,
+        undone: facts.undone(),
         legs: entry.legs,
         written_off: entry.written_off,
         reverses: entry.reverses,
@@ -319,13 +337,14 @@ fn prove_order_entry(
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,
     };
-    let Settled { before, after, may_have_expired } = orders.post(&posting, wrong);
+    let Settled { before, after, may_have_expired, participation } = orders.post(&posting, wrong);
     if after != *deserves {
         wrong.push(format!("leaves the order settled at {after}, but it deserves {deserves}"));
     }
     if entry.kind == Kind::Reversal {
         prove_written_off(entry, terms, before.minus(*deserves), may_have_expired, history, wrong);
     }
+    participation
 }
 
 /// Points are written off only as the terms allow: what the balance may not bear (X22), what has expired (X23), what

@@ -6,8 +6,8 @@ use foldhash::HashMap;
 
 use crate::facts::Facts;
 use crate::fields::{
-    Expiry, Legs, Problem, Read, count, expiry, flag, instant, legs, legs_if_any, list, map, number, number_if_any,
-    text, text_if_any,
+    Expiry, Legs, Problem, Read, count, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map, number,
+    number_if_any, text, text_if_any,
 };
 use crate::members::Members;
 use crate::report::Findings;
@@ -31,6 +31,10 @@ pub(crate) struct CampaignCredit<'a> {
     /// Some of it was posted; a bonus may also wait until its order earns.
     pub has_entries: bool,
     pub waits: bool,
+    /// Its participation may come back and no entry say so.
+    pub unseen: bool,
+    /// Its participation has come back.
+    pub released: bool,
 }
 
 /// An entry that credited an order, or took from it.
@@ -40,6 +44,8 @@ pub(crate) struct Posting<'a> {
     pub member_id: &'a str,
     pub seq: u64,
     pub takes: bool,
+    /// The order was undone by then.
+    pub undone: bool,
     pub legs: Legs,
     pub written_off: Legs,
     pub reverses: Option<u64>,
@@ -54,6 +60,15 @@ pub(crate) struct Settled {
     pub after: Legs,
     /// Some of the credit's points may have expired by now (X23).
     pub may_have_expired: bool,
+    pub participation: Use,
+}
+
+/// What an entry of a credit that had a participation does about it (X18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Unchanged,
+    GivesBack,
+    Again,
 }
 
 /// What the entries of one credit add up to.
@@ -69,6 +84,7 @@ struct CreditSum {
     earliest_expiry: Expiry,
     last_credit_seq: u64,
     generation: i128,
+    released: bool,
     updated_at: DateTime<Utc>,
 }
 
@@ -105,6 +121,8 @@ struct CreditRow {
     only_expiry_writes_off: bool,
     takes_expired_too: bool,
     waits: bool,
+    unseen: bool,
+    released: bool,
 }
 
 #[derive(Debug)]
@@ -193,6 +211,8 @@ impl Orders {
                 posted: credit.posted.redeemable,
                 has_entries: credit.generation > 0,
                 waits: credit.waits,
+                unseen: credit.unseen,
+                released: credit.released,
             })
         })
     }
@@ -237,6 +257,7 @@ impl CreditSum {
             earliest_expiry: posting.terms.expiry,
             last_credit_seq: 0,
             generation: 0,
+            released: false,
             updated_at: posting.updated_at,
         }
     }
@@ -268,7 +289,23 @@ impl CreditSum {
         }
         self.posted = self.posted.plus(posting.legs);
         self.written_off = self.written_off.plus(posting.written_off);
-        Settled { before, after: self.posted.minus(self.written_off), may_have_expired }
+        let after = self.posted.minus(self.written_off);
+        Settled { before, after, may_have_expired, participation: self.use_of(posting, after) }
+    }
+
+    /// An undone order whose terms say so gives its participation back once nothing of the bonus is left with the member;
+    /// what it is credited afterwards it has used one again for (X18).
+    fn use_of(&mut self, posting: &Posting<'_>, after: Legs) -> Use {
+        let nothing_left = self.posted.redeemable == 0 && after == Legs::ZERO;
+        if posting.takes && posting.undone && posting.terms.restores_participation && nothing_left {
+            self.released = true;
+            Use::GivesBack
+        } else if !posting.takes && self.released {
+            self.released = false;
+            Use::Again
+        } else {
+            Use::Unchanged
+        }
     }
 
     /// What was written off the order never lost: it is used up before anything is credited again.
@@ -321,7 +358,9 @@ impl OrderRow {
             let Value::M(credit) = credit else { return Err("`credits` is not a list of credits".to_owned()) };
             let terms = Terms::read(map(credit, "terms")?)?;
             let credit = CreditRow::read(credit, row, &terms, &facts, ever_undone)?;
-            pending_points += terms.pending(&facts, ever_undone);
+            if !credit.released {
+                pending_points += terms.pending(&facts, ever_undone);
+            }
             if credit.rule == BASE {
                 cycle_start = Some(terms.cycle_start);
             }
@@ -400,6 +439,8 @@ impl OrderRow {
 
 impl CreditRow {
     fn read(row: &Row, order: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
+        let released = flag_if_any(row, "released")?.unwrap_or(false);
+        let deserves = terms.deserved_with(facts, &terms.rules.matched(order)?, ever_undone)?;
         Ok(Self {
             rule: text(row, "rule")?.into(),
             posted: legs(row, "posted")?,
@@ -414,11 +455,13 @@ impl CreditRow {
             dates: Dates::of(terms),
             last_credit_seq: u64::try_from(count(row, "last_credit_seq", 0)?).unwrap_or(0),
             generation: count(row, "generation", 0)?,
-            deserves: terms.deserved_with(facts, &terms.rules.matched(order)?, ever_undone)?,
+            deserves: if released { Legs::ZERO } else { deserves },
             keeps: terms.keeps(facts),
             only_expiry_writes_off: terms.negative_balance == NegativeBalance::Allow,
             takes_expired_too: terms.reverse_expired,
             waits: terms.waits(),
+            unseen: terms.may_give_back_unseen(),
+            released,
         })
     }
 
@@ -460,6 +503,10 @@ impl CreditRow {
             let (stated, found) = (self.last_credit_seq, sum.last_credit_seq);
             wrong.push(format!("its {rule} says entry {stated} credited last, but that was {found}"));
         }
+        if self.released != sum.released && !self.unseen {
+            let (stated, found) = (self.released, sum.released);
+            wrong.push(format!("its {rule} says {stated} where its entries say {found}: its participation came back"));
+        }
         if self.generation != sum.generation {
             wrong.push(format!("its {rule} is of generation {}, its entries say {}", self.generation, sum.generation));
         }
@@ -470,6 +517,9 @@ impl CreditRow {
         let blank = self.posted == Legs::ZERO && self.written_off == Legs::ZERO;
         if !blank || self.last_credit_seq != 0 || self.generation != 0 {
             wrong.push(format!("its {} has no entries", self.rule));
+        }
+        if self.released && !self.unseen {
+            wrong.push(format!("its {} gave a participation back that it never used", self.rule));
         }
     }
 }

@@ -208,6 +208,8 @@ pub struct Credit {
     pub last_credit_seq: u64,
     /// How often it was credited from nothing: 1, and one more each time an order came back (X28).
     pub generation: u32,
+    /// The participation it used was given back: it deserves nothing until the order uses one again (X18).
+    pub released: bool,
 }
 
 impl Credit {
@@ -222,6 +224,7 @@ impl Credit {
             first_expiry,
             last_credit_seq: 0,
             generation: 0,
+            released: false,
         }
     }
 

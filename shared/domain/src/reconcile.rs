@@ -5,9 +5,10 @@
 //! Every order of deliveries of one order's snapshots ends in the same books (I5).
 
 use crate::advance::advance;
-use crate::campaign::{BonusWhen, Participation, TierSnapshot, join, may_join, settle};
+use crate::again::{concerned, give_back, gives_back, reopen};
+use crate::campaign::{BonusWhen, Campaign, Participation, TierSnapshot, join, may_join, settle};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
-use crate::ids::{MemberId, RuleId};
+use crate::ids::{MemberId, RuleId, TierId};
 use crate::item_rules::PinnedRules;
 use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, TierCause, takeable};
 use crate::lots::Expiry;
@@ -30,7 +31,7 @@ pub struct OrderRows<'a> {
     pub left_member: Option<Member>,
     /// The member's whole history by rising `seq`; only when a verdict asked for it.
     pub history: Option<&'a [Entry]>,
-    /// The member's participations in the campaigns they are active in; only when a verdict asked for them.
+    /// The member's participations in the campaigns that a verdict asked for.
     pub participations: Option<Vec<Participation>>,
     /// Those vouchers that the verdict asked for and that exist.
     pub vouchers: Option<Vec<Voucher>>,
@@ -119,32 +120,34 @@ pub fn reconcile_order(
     follow_rules(programme, &order, &mut member, &mut entries, undone)?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
-    let concerned = !joinable.is_empty() || member.tier != tier_before;
     let participations = match participations {
-        None if concerned && !member.active_campaigns.is_empty() => {
-            return Ok(Verdict::NeedsParticipations(member.member_id));
+        Some(known) => known,
+        None => {
+            let concerned = concerned(programme, &order, &member, &tier_before, !joinable.is_empty())?;
+            if !concerned.is_empty() {
+                return Ok(Verdict::NeedsParticipations(member.member_id, concerned));
+            }
+            Vec::new()
         }
-        known => known.unwrap_or_default(),
     };
     let mut next = participations.clone();
-    let credits = order.credits.len();
+    give_back(&mut order, &mut member, &mut next)?;
+    let mut joined = false;
     for campaign in joinable {
         let tier = match campaign.tier_snapshot {
             TierSnapshot::Before => &tier_before,
             TierSnapshot::After => &member.tier,
         };
         if join(campaign, &order, tier, &mut next) {
-            let pending_until = match campaign.bonus_when {
-                BonusWhen::Placed => None,
-                BonusWhen::Earned => Some(programme.earning.earn_when),
+            let credit = match order.credit(&campaign.id) {
+                // An order that comes back has the bonus it had (X12, X46).
+                Some(known) => Credit { released: false, ..known.clone() },
+                None => Credit::new(campaign.id.clone(), bonus_terms(programme, campaign, &member, tier)),
             };
-            let amount = TermsAmount::Fixed { legs: campaign.bonus, pending_until };
-            let mut terms = terms(programme, &member, amount, programme.reversal);
-            terms.tier = tier.clone();
-            order.credits.push(Credit::new(campaign.id.clone(), terms));
+            order.put_credit(credit);
+            joined = true;
         }
     }
-    let joined = order.credits.len() > credits;
     if joined && let Posted::NeedsHistory = post_dues(programme, &mut order, &mut member, &mut entries, history)? {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
@@ -152,6 +155,7 @@ pub fn reconcile_order(
         // A bonus may be what a rule about points waited for.
         follow_rules(programme, &order, &mut member, &mut entries, false)?;
     }
+    reopen(programme, &mut member, &tier_before, &mut next);
     let participations = settle(programme, &mut member, &mut entries, &participations, next);
     count_pending(&mut order, &mut member)?;
     Ok(Verdict::Decided(Decision {
@@ -262,17 +266,19 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
         return Ok(false);
     }
     for credit in &order.credits {
-        if credit.settled()? != due(order, credit)? {
+        if credit.settled()? != due(order, credit)? || gives_back(order, credit)? {
             return Ok(false);
         }
     }
     Ok(order.pending_points == pending(order))
 }
 
-/// What a credit should have settled at by its pinned terms. With the literal filter of R2, what was credited stays
-/// until the cancelled order is also paid (X11).
+/// What a credit should have settled at by its pinned terms: nothing while its participation is given back (X18). With
+/// the literal filter of R2, what was credited stays until the cancelled order is also paid (X11).
 fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
-    if credit.terms.may_reverse(&order.facts) {
+    if credit.released {
+        Ok(Legs::ZERO)
+    } else if credit.terms.may_reverse(&order.facts) {
         credit.terms.deserved(&order.facts, &credit.terms.rules.matched(&order.items), order.ever_undone)
     } else {
         credit.settled()
@@ -285,7 +291,7 @@ fn spent(order: &Order, base: &Terms) -> i64 {
 
 fn pending(order: &Order) -> i64 {
     let of = |credit: &Credit| credit.terms.pending_points(&order.facts, order.ever_undone);
-    order.credits.iter().fold(0, |sum, credit| sum.saturating_add(of(credit)))
+    order.credits.iter().filter(|credit| !credit.released).fold(0, |sum, credit| sum.saturating_add(of(credit)))
 }
 
 /// The terms of the order's own points: the pinned ones, or today's for the member's tier before the order (P9, X17).
@@ -315,6 +321,17 @@ fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: 
         expiry: programme.expiry.of(programme.day(member.as_of)),
         cycle_start: member.cycle_start,
     }
+}
+
+/// The terms of a campaign's bonus, for an order that is judged by `tier` (C6, X17).
+fn bonus_terms(programme: &Programme, campaign: &Campaign, member: &Member, tier: &TierId) -> Terms {
+    let pending_until = match campaign.bonus_when {
+        BonusWhen::Placed => None,
+        BonusWhen::Earned => Some(programme.earning.earn_when),
+    };
+    let amount = TermsAmount::Fixed { legs: campaign.bonus, pending_until };
+    let reversal = ReversalRules { restores_participation: campaign.restores_on_reversal, ..programme.reversal };
+    Terms { tier: tier.clone(), ..terms(programme, member, amount, reversal) }
 }
 
 /// Welcome points, promised on registration and tied to the first order: they go when it is undone, and come back only

@@ -50,6 +50,8 @@ struct CreditRecord {
     expired_written_off: i64,
     last_credit_seq: u64,
     generation: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    released: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,8 +132,17 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
 
 impl From<&Credit> for CreditRecord {
     fn from(credit: &Credit) -> Self {
-        let Credit { rule, terms, first_expiry, posted, written_off, expired_written_off, last_credit_seq, generation } =
-            credit;
+        let Credit {
+            rule,
+            terms,
+            first_expiry,
+            posted,
+            written_off,
+            expired_written_off,
+            last_credit_seq,
+            generation,
+            released,
+        } = credit;
         Self {
             first_expires_on: (*first_expiry != terms.expiry).then_some(Text(*first_expiry)),
             rule: Text(rule.clone()),
@@ -141,6 +152,7 @@ impl From<&Credit> for CreditRecord {
             expired_written_off: *expired_written_off,
             last_credit_seq: *last_credit_seq,
             generation: *generation,
+            released: *released,
         }
     }
 }
@@ -159,6 +171,7 @@ impl TryFrom<CreditRecord> for Credit {
             expired_written_off: record.expired_written_off,
             last_credit_seq: record.last_credit_seq,
             generation: record.generation,
+            released: record.released,
         })
     }
 }

@@ -217,6 +217,7 @@ fn terms_other_than_the_defaults_are_kept() {
         reverse_expired: true,
         no_recredit_after_cancel: true,
         late_debits_current: true,
+        restores_participation: true,
     };
     credit.terms.amount = TermsAmount::Earned {
         rate: Ratio::new(1, 1000).unwrap(),
