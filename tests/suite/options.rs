@@ -252,3 +252,52 @@ fn any_course_of_orders_leaves_right_books() {
         }
     }
 }
+
+/// F24: a bonus that was raised after members were enrolled, or a budget that came later, spends no point that was not set
+/// aside.
+#[test]
+fn f24_a_raised_bonus_stays_within_what_was_set_aside() {
+    let mut budgeted = programme(true, false);
+    budgeted.campaigns[0].budget_points = Some(300);
+    let mut shop = enrolled(budgeted);
+    shop.programme.campaigns[0].bonus = Legs::new(400, 400);
+    assert_eq!(shop.deliver(&paid("A", 20_000, 2)), [base(20), bonus(150)]);
+    shop.programme.campaigns[0].budget_points = None;
+    assert_eq!(shop.deliver(&paid("B", 20_000, 3)), [base(20), bonus(150)]);
+
+    let mut shop = enrolled(programme(false, false));
+    shop.programme.campaigns[0].budget_points = Some(1_000);
+    assert_eq!(shop.deliver(&paid("A", 20_000, 2)), [base(20)], "nothing was set aside before there was a budget");
+    assert_eq!(shop.participation(), (0, 2, Active), "and none is used up for nothing");
+    assert!(!shop.monday(later(7 * 24)), "nor is anybody invited to nothing");
+
+    let mut lowered = programme(false, false);
+    lowered.campaigns[0].budget_points = Some(300);
+    let mut shop = enrolled(lowered);
+    shop.programme.campaigns[0].bonus = Legs::new(100, 0);
+    assert_eq!(shop.deliver(&paid("A", 20_000, 2)), [base(20), (EntryKind::Bonus, Legs::new(100, 0))]);
+}
+
+/// An order whose points were written off and that no longer earns uses no participation for a bonus that waits.
+#[test]
+fn x10_an_order_that_no_longer_earns_uses_no_participation() {
+    let mut programme = programme(false, false);
+    programme.campaigns[0].bonus_when = BonusWhen::Earned;
+    programme.reversal.negative_balance = NegativeBalance::Clamp;
+    let mut shop = Shop::with_old_order(programme, 10_000);
+    let mut early = paid("A", 20_000, -2);
+    early.facts.placed_at = later(2);
+    shop.deliver(&early);
+    shop.book.spend(&shop.programme, "m_test", 30, later(-1));
+    let mut unpaid = early.clone();
+    (unpaid.facts.payment, unpaid.facts.updated_at) = (PaymentStatus::Unpaid, later(-1));
+    shop.deliver(&unpaid);
+    assert!(shop.monday(monday()));
+    (unpaid.facts.status, unpaid.facts.updated_at) = (OrderStatus::Shipping, later(1));
+    assert_eq!(shop.deliver(&unpaid), []);
+    assert_eq!(shop.participation(), (0, 2, Active));
+    let mut again = early;
+    again.facts.updated_at = later(3);
+    assert_eq!(shop.deliver(&again).last(), Some(&bonus(150)));
+    assert_eq!(shop.participation(), (1, 1, Active));
+}

@@ -10,7 +10,7 @@ use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, OrderId, RuleId, TierId};
 use crate::ledger::Entry;
 use crate::member::Member;
-use crate::order::Order;
+use crate::order::{Credit, Order};
 use crate::points::{Legs, Overflow};
 use crate::programme::Programme;
 use crate::standing::orders_to_next;
@@ -124,6 +124,17 @@ impl Participation {
         self.granted.saturating_sub(self.used())
     }
 
+    /// What an order that uses one is credited: the campaign's bonus, and where a budget pays for it no more than was set
+    /// aside for one when the member was enrolled, whatever the programme says since (F24). Nothing was set aside for who
+    /// was enrolled before there was a budget.
+    pub fn bonus(&self, campaign: &Campaign) -> Legs {
+        if campaign.budget_points.is_none() && self.reserved_points == 0 {
+            return campaign.bonus;
+        }
+        let each = self.reserved_points.checked_div(i64::from(self.granted)).unwrap_or(0);
+        Legs::new(campaign.bonus.redeemable.0.min(each), campaign.bonus.qualifying.0.min(each))
+    }
+
     /// What an entry says of it.
     pub fn note(&self) -> ParticipationNote {
         ParticipationNote {
@@ -194,16 +205,21 @@ pub(crate) fn may_join(programme: &Programme, campaign: &Campaign, order: &Order
         && order.credit(&campaign.id).is_none_or(|credit| credit.released)
         && match campaign.bonus_when {
             BonusWhen::Placed => true,
-            BonusWhen::Earned => order.credit(&RuleId::base()).is_some_and(|base| !base.posted.is_zero()),
+            // What was written off is still posted, of an order that no longer earns.
+            BonusWhen::Earned => order.credit(&RuleId::base()).is_some_and(Credit::stands),
         }
 }
 
-/// Uses one participation of the campaign for the order, if it may (C5, X14–X17). `tier` is the one the order is judged
-/// by.
-pub(crate) fn join(campaign: &Campaign, order: &Order, tier: &TierId, participations: &mut [Participation]) -> bool {
-    let Some(participation) = participations.iter_mut().find(|part| part.campaign == campaign.id) else {
-        return false;
-    };
+/// Uses one participation of the campaign for the order, if it may (C5, X14–X17), and answers the bonus. `tier` is the one
+/// the order is judged by.
+pub(crate) fn join(
+    campaign: &Campaign,
+    order: &Order,
+    tier: &TierId,
+    participations: &mut [Participation],
+) -> Option<Legs> {
+    let participation = participations.iter_mut().find(|part| part.campaign == campaign.id)?;
+    let bonus = participation.bonus(campaign);
     let counts = match campaign.count_orders {
         CountOrders::AfterEnrolment => order.facts.placed_at > participation.enrolled_at,
         CountOrders::Any => true,
@@ -211,11 +227,12 @@ pub(crate) fn join(campaign: &Campaign, order: &Order, tier: &TierId, participat
     let joins = participation.state == ParticipationState::Active
         && participation.remaining() > 0
         && counts
+        && !bonus.is_zero()
         && campaign.addresses(tier);
     if joins {
         participation.orders.push(order.order_id.clone());
     }
-    joins
+    joins.then_some(bonus)
 }
 
 /// Ends the participations that a decision's entries have brought to their end, and notes on the entries what became of
@@ -326,6 +343,7 @@ pub fn enrol(
     let writes = fits
         && participation.state == ParticipationState::Active
         && participation.remaining() > 0
+        && !participation.bonus(campaign).is_zero()
         && campaign.messages_max.is_none_or(|most| participation.messages < most);
     let invitation = if writes { invitation(programme, campaign, &member, &participation) } else { None };
     let counted = invitation.is_some() && campaign.messages_max.is_some();
@@ -382,7 +400,7 @@ fn invitation(
     Some(Invitation {
         campaign: campaign.id.clone(),
         remaining: participation.remaining(),
-        bonus_points: campaign.bonus.redeemable.0,
+        bonus_points: participation.bonus(campaign).redeemable.0,
         orders_to_next: orders_to_next(programme, member),
     })
 }

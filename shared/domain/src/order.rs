@@ -228,6 +228,11 @@ impl Credit {
         }
     }
 
+    /// Whether the order counts as having been given anything.
+    pub fn stands(&self) -> bool {
+        self.posted != self.written_off
+    }
+
     /// What the order counts as having been given: posted less what was written off.
     ///
     /// # Errors

@@ -138,11 +138,11 @@ pub fn reconcile_order(
             TierSnapshot::Before => &tier_before,
             TierSnapshot::After => &member.tier,
         };
-        if join(campaign, &order, tier, &mut next) {
+        if let Some(bonus) = join(campaign, &order, tier, &mut next) {
             let credit = match order.credit(&campaign.id) {
                 // An order that comes back has the bonus it had (X12, X46).
                 Some(known) => Credit { released: false, ..known.clone() },
-                None => Credit::new(campaign.id.clone(), bonus_terms(programme, campaign, &member, tier)),
+                None => Credit::new(campaign.id.clone(), bonus_terms(programme, (campaign, bonus), &member, tier)),
             };
             order.put_credit(credit);
             joined = true;
@@ -324,12 +324,12 @@ fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: 
 }
 
 /// The terms of a campaign's bonus, for an order that is judged by `tier` (C6, X17).
-fn bonus_terms(programme: &Programme, campaign: &Campaign, member: &Member, tier: &TierId) -> Terms {
+fn bonus_terms(programme: &Programme, (campaign, legs): (&Campaign, Legs), member: &Member, tier: &TierId) -> Terms {
     let pending_until = match campaign.bonus_when {
         BonusWhen::Placed => None,
         BonusWhen::Earned => Some(programme.earning.earn_when),
     };
-    let amount = TermsAmount::Fixed { legs: campaign.bonus, pending_until };
+    let amount = TermsAmount::Fixed { legs, pending_until };
     let reversal = ReversalRules { restores_participation: campaign.restores_on_reversal, ..programme.reversal };
     Terms { tier: tier.clone(), ..terms(programme, member, amount, reversal) }
 }
