@@ -1,12 +1,13 @@
 //! Reads one entry of the history and proves what it says of itself: each kind moves what its kind moves, for a reason of
 //! its kind.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::Row;
 use crate::facts::Facts;
 use crate::fields::{
-    Legs, Lot, Read, count, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text, text_if_any,
+    Legs, Lot, Read, count, day, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text,
+    text_if_any,
 };
 use crate::item_rules;
 use crate::participations::{Noted, State};
@@ -70,6 +71,8 @@ pub(crate) struct Explained<'a> {
     /// What the items cost that each rule of the terms is about.
     pub matched: Vec<i128>,
     pub deserves: Legs,
+    /// The cycle that its qualifying points are of (X21).
+    pub cycle_start: NaiveDate,
 }
 
 impl<'a> Entry<'a> {
@@ -226,8 +229,11 @@ impl Wallet {
 
 impl<'a> Explained<'a> {
     fn read(row: &'a Row) -> Read<Self> {
+        let terms = Terms::read(map(row, "terms")?)?;
+        let cycle_start = if row.contains_key("cycle_start") { day(row, "cycle_start")? } else { terms.cycle_start };
         Ok(Self {
-            terms: Terms::read(map(row, "terms")?)?,
+            terms,
+            cycle_start,
             facts: Facts::read(map(row, "facts")?)?,
             matched: item_rules::matched(row)?,
             deserves: legs(row, "deserves")?,

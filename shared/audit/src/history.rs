@@ -28,10 +28,8 @@ pub(crate) struct History {
     pub last_recorded_at: Option<DateTime<Utc>>,
     /// When the tier last changed; `None` while it has not.
     pub tier_since: Option<DateTime<Utc>>,
-    /// The newest cycle that any terms name.
+    /// The newest cycle that anything was posted in for an order (X21).
     pub newest_cycle: Option<NaiveDate>,
-    /// The newest cycle whose qualifying points were written off as being of the past (X21).
-    pub past_cycle: Option<NaiveDate>,
     /// Where the member stood, and when that changed.
     pub standings: Standings,
     /// What the wallet holds, minor units.
@@ -109,7 +107,10 @@ impl History {
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
         if let Some(explained) = &entry.explained {
-            self.newest_cycle = self.newest_cycle.max(Some(explained.terms.cycle_start));
+            if self.newest_cycle.is_some_and(|newest| explained.cycle_start < newest) {
+                wrong.push("is of an earlier cycle than the entry in front of it".to_owned());
+            }
+            self.newest_cycle = self.newest_cycle.max(Some(explained.cycle_start));
         }
     }
 
@@ -313,7 +314,7 @@ fn prove_order_entry(
     history: &mut History,
     wrong: &mut Vec<String>,
 ) -> Use {
-    let Explained { terms, facts, matched, deserves } = explained;
+    let Explained { terms, facts, matched, deserves, cycle_start } = explained;
     let barred = terms.may_be_barred() && *deserves == Legs::ZERO;
     match terms.deserved(facts, matched) {
         Ok(computed) if computed == *deserves || barred => {}
@@ -334,15 +335,17 @@ fn prove_order_entry(
         written_off: entry.written_off,
         reverses: entry.reverses,
         terms,
+        cycle_start: *cycle_start,
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,
     };
-    let Settled { before, after, may_have_expired, participation } = orders.post(&posting, wrong);
+    let settled = orders.post(&posting, wrong);
+    let Settled { before, after, participation, .. } = settled;
     if after != *deserves {
         wrong.push(format!("leaves the order settled at {after}, but it deserves {deserves}"));
     }
     if entry.kind == Kind::Reversal {
-        prove_written_off(entry, terms, before.minus(*deserves), may_have_expired, history, wrong);
+        prove_written_off(entry, terms, before.minus(*deserves), &settled, history, wrong);
     }
     participation
 }
@@ -353,20 +356,20 @@ fn prove_written_off(
     entry: &Entry<'_>,
     terms: &Terms<'_>,
     wanted: Legs,
-    may_have_expired: bool,
-    history: &mut History,
+    settled: &Settled,
+    history: &History,
     wrong: &mut Vec<String>,
 ) {
     let taken = -entry.legs.redeemable;
     let before = history.balance.redeemable - entry.legs.redeemable;
     let most = terms.negative_balance.most(before, wanted.redeemable.max(0));
-    if taken > most || (taken < most && (terms.reverse_expired || !may_have_expired)) {
+    if taken > most || (taken < most && (terms.reverse_expired || !settled.may_have_expired)) {
         wrong.push(format!("takes {taken} redeemable points where its terms take {most}"));
     }
-    if entry.written_off.qualifying > 0 {
-        history.past_cycle = history.past_cycle.max(Some(terms.cycle_start));
-        if terms.late_debits_current || entry.legs.qualifying != 0 {
-            wrong.push("writes qualifying points off that its terms take".to_owned());
-        }
+    let taken = -entry.legs.qualifying;
+    let late = if terms.late_debits_current { wanted.qualifying } else { settled.in_cycle };
+    let most = wanted.qualifying.min(late);
+    if taken != most {
+        wrong.push(format!("takes {taken} qualifying points where {most} are of its cycle or its terms take them"));
     }
 }

@@ -6,8 +6,8 @@ use foldhash::HashMap;
 
 use crate::facts::Facts;
 use crate::fields::{
-    Expiry, Legs, Problem, Read, count, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map, number,
-    number_if_any, text, text_if_any,
+    Expiry, Legs, Problem, Read, count, day, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map,
+    map_if_any, number, number_if_any, text, text_if_any,
 };
 use crate::members::Members;
 use crate::report::Findings;
@@ -50,6 +50,8 @@ pub(crate) struct Posting<'a> {
     pub written_off: Legs,
     pub reverses: Option<u64>,
     pub terms: &'a Terms<'a>,
+    /// The cycle that its qualifying points are of (X21).
+    pub cycle_start: NaiveDate,
     pub updated_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Settled {
     pub after: Legs,
     /// Some of the credit's points may have expired by now (X23).
     pub may_have_expired: bool,
+    /// Qualifying points that were of the entry's cycle before it (X21).
+    pub in_cycle: i128,
     pub participation: Use,
 }
 
@@ -85,7 +89,15 @@ struct CreditSum {
     last_credit_seq: u64,
     generation: i128,
     released: bool,
+    in_cycle: InCycle,
     updated_at: DateTime<Utc>,
+}
+
+/// The newest cycle that qualifying points of a credit are of, and how many are (X21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct InCycle {
+    cycle_start: NaiveDate,
+    qualifying: i128,
 }
 
 /// The part of the terms that begins anew when an order comes back, or gets more points after the first expired.
@@ -111,6 +123,7 @@ struct CreditRow {
     first_expiry: Option<Expiry>,
     pinned: u64,
     dates: Dates,
+    in_cycle: InCycle,
     last_credit_seq: u64,
     generation: i128,
     /// What the row's facts deserve by the pinned terms.
@@ -258,6 +271,7 @@ impl CreditSum {
             last_credit_seq: 0,
             generation: 0,
             released: false,
+            in_cycle: InCycle { cycle_start: posting.cycle_start, qualifying: 0 },
             updated_at: posting.updated_at,
         }
     }
@@ -276,6 +290,9 @@ impl CreditSum {
         let before = self.posted.minus(self.written_off);
         let may_have_expired = passed(self.earliest_expiry, posting.recorded_at);
         self.date(posting, before, wrong);
+        if !posting.takes && before == Legs::ZERO && posting.terms.cycle_start != posting.cycle_start {
+            wrong.push("counts in another cycle than it was posted in".to_owned());
+        }
         if posting.takes {
             if posting.reverses != Some(self.last_credit_seq) {
                 wrong.push(format!("does not name entry {}, the order's last credit", self.last_credit_seq));
@@ -287,10 +304,29 @@ impl CreditSum {
             self.last_credit_seq = posting.seq;
             self.prove_kept(posting, wrong);
         }
+        let in_cycle = self.count_in_cycle(posting);
         self.posted = self.posted.plus(posting.legs);
+        if posting.takes {
+            self.in_cycle.qualifying = self.in_cycle.qualifying.min(self.posted.qualifying);
+        }
         self.written_off = self.written_off.plus(posting.written_off);
         let after = self.posted.minus(self.written_off);
-        Settled { before, after, may_have_expired, participation: self.use_of(posting, after) }
+        Settled { before, after, may_have_expired, in_cycle, participation: self.use_of(posting, after) }
+    }
+
+    /// What is credited is of the cycle it is posted in; what is taken back is of the entry's own cycle first. Answers how
+    /// many points were of that cycle before.
+    fn count_in_cycle(&mut self, posting: &Posting<'_>) -> i128 {
+        let same = self.in_cycle.cycle_start == posting.cycle_start;
+        let there = if same { self.in_cycle.qualifying } else { 0 };
+        if !posting.takes {
+            let qualifying = there + posting.legs.qualifying;
+            self.in_cycle = InCycle { cycle_start: posting.cycle_start, qualifying };
+        } else if same {
+            let wanted = posting.written_off.qualifying - posting.legs.qualifying;
+            self.in_cycle.qualifying -= wanted.min(there);
+        }
+        there
     }
 
     /// An undone order whose terms say so gives its participation back once nothing of the bonus is left with the member;
@@ -453,6 +489,13 @@ impl CreditRow {
             },
             pinned: terms.pinned(),
             dates: Dates::of(terms),
+            in_cycle: match map_if_any(row, "in_cycle")? {
+                Some(row) => InCycle { cycle_start: day(row, "cycle_start")?, qualifying: number(row, "qualifying")? },
+                None => {
+                    let qualifying = legs(row, "posted")?.qualifying;
+                    InCycle { cycle_start: terms.cycle_start, qualifying }
+                }
+            },
             last_credit_seq: u64::try_from(count(row, "last_credit_seq", 0)?).unwrap_or(0),
             generation: count(row, "generation", 0)?,
             deserves: if released { Legs::ZERO } else { deserves },
@@ -498,6 +541,9 @@ impl CreditRow {
         }
         if self.expired_written_off > 0 && sum.earliest_expiry == Expiry::Never {
             wrong.push(format!("its {rule} has expired points written off, but none of them expire"));
+        }
+        if self.in_cycle != sum.in_cycle {
+            wrong.push(format!("its {rule} says otherwise than its entries of which cycle its points are"));
         }
         if self.last_credit_seq != sum.last_credit_seq {
             let (stated, found) = (self.last_credit_seq, sum.last_credit_seq);

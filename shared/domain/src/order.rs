@@ -202,6 +202,8 @@ pub struct Credit {
     pub written_off: Legs,
     /// Of `written_off`, the redeemable points that had expired (X23).
     pub expired_written_off: i64,
+    /// The newest cycle into which it posted qualifying points, and how many of `posted` are still of that cycle (X21).
+    pub in_cycle: InCycle,
     /// The earliest expiry that any of its points ever had: before that day none of them can have expired (X23).
     pub first_expiry: Expiry,
     /// `seq` of the last entry that credited: what a reversal names.
@@ -212,15 +214,32 @@ pub struct Credit {
     pub released: bool,
 }
 
+/// Qualifying points of one cycle of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InCycle {
+    /// The first day of the cycle.
+    pub cycle_start: chrono::NaiveDate,
+    pub qualifying: i64,
+}
+
+impl InCycle {
+    /// How many of them are of the cycle that began on a day.
+    pub fn of(self, cycle_start: chrono::NaiveDate) -> i64 {
+        if self.cycle_start == cycle_start { self.qualifying } else { 0 }
+    }
+}
+
 impl Credit {
     pub fn new(rule: RuleId, terms: Terms) -> Self {
         let first_expiry = terms.expiry;
+        let in_cycle = InCycle { cycle_start: terms.cycle_start, qualifying: 0 };
         Self {
             rule,
             terms,
             posted: Legs::ZERO,
             written_off: Legs::ZERO,
             expired_written_off: 0,
+            in_cycle,
             first_expiry,
             last_credit_seq: 0,
             generation: 0,
@@ -256,7 +275,7 @@ pub struct Terms {
     pub rules: PinnedRules,
     /// Until when the redeemable points are good.
     pub expiry: Expiry,
-    /// The first day of the member's cycle in which the qualifying points count (X21).
+    /// The first day of the member's cycle in which the order counts: that in which it was last credited from nothing.
     pub cycle_start: chrono::NaiveDate,
 }
 

@@ -4,6 +4,8 @@
 //! stale snapshot posts nothing, a cancel the exact negative, a partial return the exact part (R1–R5, X10–X12, X21–X28).
 //! Every order of deliveries of one order's snapshots ends in the same books (I5).
 
+use chrono::NaiveDate;
+
 use crate::advance::advance;
 use crate::again::{concerned, give_back, gives_back, reopen};
 use crate::campaign::{BonusWhen, Campaign, Participation, TierSnapshot, join, may_join, settle};
@@ -13,7 +15,7 @@ use crate::item_rules::PinnedRules;
 use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, TierCause, takeable};
 use crate::lots::Expiry;
 use crate::member::Member;
-use crate::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
+use crate::order::{Credit, InCycle, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
 use crate::paying::{Used, pay_with_wallet, use_vouchers, wallet_due};
 use crate::points::{Legs, Overflow, Ratio};
 use crate::programme::{Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
@@ -374,7 +376,7 @@ fn post_dues(
         if !takes {
             date(programme, &mut credit, member)?;
         }
-        let explained = explain(order, &credit, takes)?;
+        let explained = explain(order, &credit, takes, member.cycle_start)?;
         let mut ledger = Ledger::new(programme, member, entries);
         if takes {
             let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
@@ -404,7 +406,7 @@ fn date(programme: &Programme, credit: &mut Credit, member: &Member) -> Result<(
     Ok(())
 }
 
-fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overflow> {
+fn explain(order: &Order, credit: &Credit, takes: bool, cycle_start: NaiveDate) -> Result<Posting, Overflow> {
     let given = if credit.rule == RuleId::base() {
         EntryKind::Accrual
     } else if credit.rule == RuleId::welcome() {
@@ -435,6 +437,7 @@ fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overf
             terms: credit.terms.clone(),
             facts: order.facts,
             matched,
+            cycle_start,
         }),
         occurred_at: order.facts.updated_at,
     })
@@ -475,6 +478,9 @@ fn grant(ledger: &mut Ledger<'_>, posting: Posting, credit: &mut Credit, delta: 
     }
     ledger.credit(posting, given, Legs::ZERO.minus(kept)?, credit.terms.expiry)?;
     credit.posted = credit.posted.plus(given)?;
+    let cycle_start = ledger.member.cycle_start;
+    let qualifying = credit.in_cycle.of(cycle_start).checked_add(given.qualifying.0).ok_or(Overflow)?;
+    credit.in_cycle = InCycle { cycle_start, qualifying };
     credit.written_off = credit.written_off.minus(kept)?;
     credit.expired_written_off = credit.expired_written_off.min(credit.written_off.redeemable.0);
     credit.last_credit_seq = ledger.member.last_seq;
@@ -482,7 +488,8 @@ fn grant(ledger: &mut Ledger<'_>, posting: Posting, credit: &mut Credit, delta: 
 }
 
 /// Takes points back. What has expired was removed once already (X23), what the balance may not bear is written off
-/// (X22), and qualifying points of an earlier cycle are gone (X21); the entry records all of it.
+/// (X22), and qualifying points of an earlier cycle are gone (X21); the entry records all of it. What was added last goes
+/// first, so a raise that came in the current cycle is taken from it.
 fn reverse(
     ledger: &mut Ledger<'_>,
     posting: Posting,
@@ -494,12 +501,16 @@ fn reverse(
     let rules = credit.terms.reversal;
     let owed = wanted.redeemable.0.saturating_sub(expired).max(0);
     let redeemable = takeable(rules.negative_balance, ledger.member.balance.redeemable.0, owed);
-    let this_cycle = credit.terms.cycle_start == ledger.member.cycle_start || rules.late_debits_current;
-    let qualifying = if this_cycle { wanted.qualifying.0 } else { 0 };
+    let of_this_cycle = wanted.qualifying.0.min(credit.in_cycle.of(ledger.member.cycle_start));
+    let qualifying = if rules.late_debits_current { wanted.qualifying.0 } else { of_this_cycle };
     let taken = Legs::new(redeemable, qualifying);
     let written_off = wanted.minus(taken)?;
     ledger.debit(posting, Legs::ZERO.minus(taken)?, written_off, Some(credit.terms.expiry))?;
     credit.posted = credit.posted.minus(taken)?;
+    if credit.in_cycle.cycle_start == ledger.member.cycle_start {
+        credit.in_cycle.qualifying = credit.in_cycle.qualifying.saturating_sub(of_this_cycle);
+    }
+    credit.in_cycle.qualifying = credit.in_cycle.qualifying.min(credit.posted.qualifying.0);
     credit.written_off = credit.written_off.plus(written_off)?;
     let lapsed = wanted.redeemable.0.saturating_sub(owed);
     credit.expired_written_off = credit.expired_written_off.checked_add(lapsed).ok_or(Overflow)?;
