@@ -108,8 +108,7 @@ pub fn reconcile_order(
         order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
     }
     if snapshot.member_id.as_ref() == Some(&member.member_id) {
-        let known = std::mem::take(&mut member.profile);
-        member.profile = if newest { snapshot.profile.or(known) } else { known.or(snapshot.profile) };
+        member.tell_by_order(snapshot.profile, snapshot.facts.updated_at, newest);
     }
     let tier_before = member.tier.clone();
     let counted_before = cycle_part(&order, &member);
