@@ -7,6 +7,8 @@ use loyalty_domain::ledger::EntryKind;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::{NegativeBalance, Programme};
+use loyalty_domain::redeem::{Redemption, confirm, redeem, undo};
+use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
 
 use crate::living::{Shop, bonus, later, monday, order, preset};
@@ -300,4 +302,25 @@ fn x10_an_order_that_no_longer_earns_uses_no_participation() {
     again.facts.updated_at = later(3);
     assert_eq!(shop.deliver(&again).last(), Some(&bonus(150)));
     assert_eq!(shop.participation(), (1, 1, Active));
+}
+
+/// What was held is confirmed, undone or lapses as it was asked for, whatever the programme offers by then (I9).
+#[test]
+fn a_held_reward_does_not_need_to_be_offered_any_more() {
+    let rewards = "[[rewards]]\nid = \"ten\"\nname = \"Voucher 10%\"\npoints = 50\n\
+                   voucher = { id = \"v-ten\", name = \"Giảm 10%\", percent = 10 }\n";
+    let mut shop = Shop::with_old_order(preset("cnv-retail", rewards), 4_000_000);
+    let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
+    let redemption = Redemption { asked, reward: Some("ten".into()), points: None, order_minor: None, hold: true };
+    let (held, decision) = redeem(&shop.programme, shop.book.member().clone(), None, redemption, monday()).unwrap();
+    shop.book.apply(&decision);
+    let entry = shop.last();
+    shop.programme.rewards.clear();
+    let minute = monday() + Duration::minutes(1);
+    let (_, confirmed) = confirm(&shop.programme, shop.book.member().clone(), held.clone(), minute).unwrap();
+    assert_eq!(confirmed.grants[0].offer.id.as_str(), "v-ten", "what was paid for is given");
+    let (_, undone) = undo(&shop.programme, shop.book.member().clone(), held, &entry, minute).unwrap();
+    assert_eq!(undone.member.unwrap().balance.redeemable.0, 400);
+    shop.run_day(monday() + Duration::days(1));
+    assert_eq!(shop.balance().0, 400, "lapsed");
 }
