@@ -100,6 +100,8 @@ pub struct Member {
     /// The order the member was first seen with; fixed from then on (X26).
     pub first_order: Option<OrderId>,
     pub profile: Profile,
+    /// Since when the newest word about the person holds, once the shop has reported them by themselves.
+    pub profile_told_at: Option<Instant>,
 }
 
 impl Member {
@@ -132,7 +134,38 @@ impl Member {
             wallet_minor: 0,
             first_order: None,
             profile: Profile::default(),
+            profile_told_at: None,
         })
+    }
+
+    /// Keeps what the shop reports of the person, which was so at `said_at`. What is newer than anything reported before
+    /// replaces what is known, and what is older only adds what is not known yet; what is left out stays. Of two words of
+    /// the same instant the one that is done last counts.
+    pub fn tell(&mut self, profile: Profile, said_at: Instant, now: Instant) {
+        // A clock that is ahead must not make true words old for as long.
+        let said_at = said_at.min(now);
+        let known = std::mem::take(&mut self.profile);
+        if self.told_later_than(said_at) {
+            self.profile = known.or(profile);
+        } else {
+            self.profile = profile.or(known);
+            self.profile_told_at = Some(said_at);
+        }
+    }
+
+    /// Keeps what an order says of the person, as of its version. `newest`: it is what the order says last.
+    pub(crate) fn tell_by_order(&mut self, profile: Profile, said_at: Instant, newest: bool) {
+        let known = std::mem::take(&mut self.profile);
+        let replaces = newest && !self.told_later_than(said_at);
+        self.profile = if replaces { profile.or(known) } else { known.or(profile) };
+        // The row of a member who was only ever named by orders stays without it: it has to stay small.
+        if replaces && self.profile_told_at.is_some() {
+            self.profile_told_at = Some(said_at.min(self.as_of));
+        }
+    }
+
+    fn told_later_than(&self, said_at: Instant) -> bool {
+        self.profile_told_at.is_some_and(|told_at| told_at > said_at)
     }
 
     /// Points the member can spend: never below zero.
