@@ -1,5 +1,6 @@
 //! What the logs never say. Alone in its process: which lines are written is settled for all threads together.
 
+#[expect(dead_code, reason = "one test needs a part of it")]
 #[path = "sending/provider.rs"]
 mod provider;
 #[expect(dead_code, reason = "one test needs a part of it")]

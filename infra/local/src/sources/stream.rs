@@ -79,8 +79,10 @@ pub async fn spawn(
             source.function, source.table
         ))
     })?;
-    let unreadable = |reason| StackError::new(format!("a filter of {} is not understood: {reason}", source.function));
-    let filters = source.filters.iter().map(Pattern::read).collect::<Result<_, _>>().map_err(unreadable)?;
+    let unreadable =
+        |reason: String| StackError::new(format!("a filter of {} is not understood: {reason}", source.function));
+    let filters = source.filters.iter().map(|filter| Pattern::read(filter).map_err(unreadable));
+    let filters = filters.collect::<Result<Vec<_>>>()?;
     let follower = Arc::new(Follower {
         source,
         filters,
