@@ -9,6 +9,7 @@ use crate::Table;
 use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
+use crate::opening::Opened;
 use crate::orders::{Orders, Posting, Settled, passed};
 use crate::participations::Told;
 use crate::report::Findings;
@@ -36,6 +37,8 @@ pub(crate) struct History {
     pub standings: Standings,
     /// What the wallet holds, minor units.
     pub wallet_minor: i128,
+    /// Where the member stood before these books, if they were there.
+    pub opened: Option<Opened>,
     /// What commands posted, by `seq`.
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
@@ -105,6 +108,10 @@ impl History {
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
         self.take_notes(entry, wrong);
+        if let Some(opened) = entry.opened {
+            self.tier_since = Some(opened.tier_since);
+            self.opened = Some(opened);
+        }
         if let Some(explained) = &entry.explained {
             self.newest_cycle = self.newest_cycle.max(Some(explained.terms.cycle_start));
         }

@@ -86,13 +86,16 @@ impl Members {
     }
 
     pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember<'_>, findings: &mut Findings) {
+        let none = MemberSums::default();
         for (member_id, member) in &self.by_id {
             let mut wrong = Vec::new();
-            let none = MemberSums::default();
-            member.prove_orders(sums.get(member_id.as_str()).unwrap_or(&none), &mut wrong);
-            if let Some(first) = member.first_order.as_ref().filter(|first| !orders.has(first)) {
-                wrong.push(format!("its first order {first} does not exist"));
+            let opened = histories.get(member_id).and_then(|history| history.opened);
+            let sum = sums.get(member_id.as_str()).unwrap_or(&none);
+            match opened {
+                Some(opened) => member.prove_orders(&sum.with(&opened), &mut wrong),
+                None => member.prove_orders(sum, &mut wrong),
             }
+            member.prove_first_order(opened.is_some(), orders, &mut wrong);
             match histories.get(member_id) {
                 Some(history) => member.prove_history(history, &mut wrong),
                 None => member.prove_history(&History::none(&member.tier), &mut wrong),
@@ -156,6 +159,16 @@ impl Member {
         }
     }
 
+    /// Who was there before these books had their first order before (X26).
+    fn prove_first_order(&self, opened: bool, orders: &Orders, wrong: &mut Vec<String>) {
+        match self.first_order.as_deref() {
+            Some("opening") if opened => {}
+            Some(first) if !orders.has(first) => wrong.push(format!("its first order {first} does not exist")),
+            None if opened => wrong.push("was opened, and may still be welcomed as new".to_owned()),
+            Some(_) | None => {}
+        }
+    }
+
     fn prove_history(&self, history: &History, wrong: &mut Vec<String>) {
         if self.last_seq != history.last_seq {
             wrong.push(format!("last_seq is {}, but the history ends at {}", self.last_seq, history.last_seq));
@@ -205,6 +218,9 @@ impl Member {
         }
         if self.cycle_start > day_after(self.as_of.date_naive()) {
             wrong.push("cycle_start has not come yet".to_owned());
+        }
+        if let Some(opened) = &history.opened {
+            opened.prove_cycle(self.cycle_start, wrong);
         }
         let begun = self.activated_at.date_naive();
         let first_cycle = (day_before(begun)..=day_after(begun)).contains(&self.cycle_start);

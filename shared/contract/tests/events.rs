@@ -40,6 +40,7 @@ fn entry() -> Entry {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),

@@ -31,6 +31,7 @@ pub mod ledger;
 pub mod lots;
 pub mod member;
 pub mod money;
+pub mod opening;
 pub mod order;
 pub mod outside;
 mod paying;

@@ -37,6 +37,7 @@ pub enum RequestKind {
     Adjustment,
     Behaviour,
     Topup,
+    Opening,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

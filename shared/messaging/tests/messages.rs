@@ -38,6 +38,7 @@ fn accrual() -> Entry {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),

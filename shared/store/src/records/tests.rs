@@ -106,6 +106,7 @@ fn entry() -> Entry {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: vec![ParticipationNote {
             campaign: "fast-promotion".into(),
             granted: 2,
