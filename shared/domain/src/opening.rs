@@ -60,6 +60,8 @@ pub enum Expires {
 pub enum OpeningProblem {
     #[error("the member has {entries} entries in the ledger already: correct what they have by adjustments")]
     HasHistory { entries: u64 },
+    #[error("the member was opened before with other figures: correct what they have by adjustments")]
+    OtherFigures,
     #[error("{0} is below zero")]
     BelowZero(&'static str),
     #[error("{0} of the cycle are more than {0} in all")]
@@ -87,7 +89,7 @@ impl From<OpeningProblem> for Rejection {
 /// Posts a member's opening. `member` is their row as it was read, or as they would be registered now.
 ///
 /// # Errors
-/// A [`Rejection`] changes nothing. [`Rejection::KeyUsedOtherwise`]: the member was opened with other figures.
+/// A [`Rejection`] changes nothing.
 pub fn open(
     programme: &Programme,
     mut member: Member,
@@ -95,7 +97,8 @@ pub fn open(
     opening: Opening,
     now: Instant,
 ) -> Result<(Request, Decision), Rejection> {
-    if let Some(request) = opening.asked.answered(known)? {
+    let answered = opening.asked.answered(known).map_err(|_| OpeningProblem::OtherFigures)?;
+    if let Some(request) = answered {
         return Ok((request, Decision::nothing(Outcome::Duplicate)));
     }
     let mut entries = Vec::new();
@@ -120,7 +123,13 @@ pub fn open(
         cycle_orders: opening.cycle_orders,
     };
     member.profile = std::mem::take(&mut member.profile).or(opening.profile);
-    Ledger::new(programme, &mut member, &mut entries).open(posting, opening.legs, lots, opening.wallet_minor, opened)?;
+    Ledger::new(programme, &mut member, &mut entries).open(
+        posting,
+        opening.legs,
+        lots,
+        opening.wallet_minor,
+        opened,
+    )?;
     let request = Request {
         points: opening.legs.redeemable.0,
         worth_minor: opening.wallet_minor,
@@ -153,14 +162,13 @@ fn check_figures(opening: &Opening) -> Result<(), OpeningProblem> {
 
 /// When the membership began, and what was bought. The first order is not known by its id, but there is no other one to
 /// come: who is brought along is no new customer, and is not welcomed as one (P14, X26).
-fn begin(
-    programme: &Programme,
-    member: &mut Member,
-    opening: &Opening,
-    today: NaiveDate,
-) -> Result<(), Rejection> {
+fn begin(programme: &Programme, member: &mut Member, opening: &Opening, today: NaiveDate) -> Result<(), Rejection> {
     let joined_on = opening.joined_on.unwrap_or(today);
-    let days = [("joined_on", opening.joined_on), ("tier_since", opening.tier_since), ("last_ordered_on", opening.last_ordered_on)];
+    let days = [
+        ("joined_on", opening.joined_on),
+        ("tier_since", opening.tier_since),
+        ("last_ordered_on", opening.last_ordered_on),
+    ];
     for (name, day) in days.into_iter().filter_map(|(name, day)| Some((name, day?))) {
         if day > today {
             return Err(OpeningProblem::InFuture(name).into());
