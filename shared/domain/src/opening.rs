@@ -268,3 +268,143 @@ fn begin_cycle(
     }
     Err(OpeningProblem::TooLongAgo.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Currency;
+    use crate::points::Ratio;
+    use crate::programme::{Tier, Tiers};
+
+    fn programme() -> Programme {
+        let tier = |id: &str, name: &str, threshold| Tier::new(id.into(), name, threshold, Ratio::ONE);
+        let ladder = vec![tier("member", "Member", 0), tier("silver", "Silver", 200), tier("gold", "Gold", 700)];
+        let rate = Ratio::new(1, 10_000).unwrap();
+        let zone = chrono_tz::Asia::Ho_Chi_Minh;
+        Programme::new("test@1".into(), Currency::VND, zone, rate, Tiers::new(ladder).unwrap())
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// The shop's 25 November 2026.
+    fn now() -> Instant {
+        "2026-11-24T18:00:00Z".parse().unwrap()
+    }
+
+    fn opening(redeemable: i64, qualifying: i64) -> Opening {
+        Opening {
+            asked: Asked { request_id: "r_1".into(), fingerprint: "one".to_owned() },
+            profile: Profile::default(),
+            legs: Legs::new(redeemable, qualifying),
+            expires: Expires::ByProgramme,
+            tier: None,
+            joined_on: None,
+            tier_since: None,
+            last_ordered_on: None,
+            spent_minor: 0,
+            orders_count: 0,
+            cycle_spent_minor: 0,
+            cycle_orders: 0,
+            wallet_minor: 0,
+        }
+    }
+
+    fn opened(opening: Opening) -> Result<(Request, Decision), Rejection> {
+        let member = Member::registered(&programme(), "m_1".into(), now()).unwrap();
+        open(&programme(), member, None, opening, now())
+    }
+
+    fn member(opening: Opening) -> Member {
+        opened(opening).unwrap().1.member.unwrap()
+    }
+
+    fn problem(opening: Opening) -> OpeningProblem {
+        match opened(opening).unwrap_err() {
+            Rejection::CannotOpen(problem) => problem,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn t7_the_tier_follows_from_the_figures_where_it_is_left_out_and_is_no_change() {
+        let (_, decision) = opened(opening(50, 250)).unwrap();
+        let [entry] = decision.entries.as_slice() else { panic!("one entry") };
+        assert_eq!((entry.seq, entry.kind), (1, EntryKind::Opening));
+        assert_eq!((entry.tier_before.as_str(), entry.tier_after.as_str()), ("silver", "silver"));
+        assert_eq!(entry.lots, [Lot { expiry: programme().expiry.of(day("2026-11-25")), points: 50 }]);
+    }
+
+    #[test]
+    fn x20_a_tier_that_is_brought_along_is_the_floor_though_its_points_are_not_there() {
+        let member = member(Opening { tier: Some("GOLD".to_owned()), ..opening(0, 10) });
+        assert_eq!((member.tier.as_str(), member.tier_floor.as_str()), ("gold", "gold"));
+        let given = Opening { tier: Some("Member".to_owned()), ..opening(0, 250) };
+        let above = OpeningProblem::TierBelowFigures { reached: "Silver".to_owned(), given: "Member".to_owned() };
+        assert_eq!(problem(given), above);
+    }
+
+    #[test]
+    fn x7_the_cycle_is_the_one_that_is_running_since_the_member_joined() {
+        let joined = Opening { joined_on: Some(day("2024-03-05")), ..opening(0, 0) };
+        let member = member(joined);
+        // 365 days twice, across 29 February 2024's end: 5 March 2026.
+        assert_eq!((member.cycle_start, member.review_on), (day("2026-03-05"), day("2027-03-05")));
+        assert_eq!(member.activated_at, "2024-03-04T17:00:00Z".parse::<Instant>().unwrap());
+        assert_eq!(
+            problem(Opening { joined_on: Some(day("1890-01-01")), ..opening(0, 0) }),
+            OpeningProblem::TooLongAgo
+        );
+    }
+
+    #[test]
+    fn lots_are_the_points_and_none_of_them_has_expired() {
+        let lots = |days: &[(&str, i64)]| {
+            Expires::Lots(
+                days.iter().map(|(on, points)| Lot { expiry: Expiry::On(day(on)), points: *points }).collect(),
+            )
+        };
+        let brought = member(Opening { expires: lots(&[("2027-01-31", 20), ("2026-11-25", 30)]), ..opening(50, 0) });
+        assert_eq!(brought.lots.total(), 50);
+        let short = Opening { expires: lots(&[("2027-01-31", 20)]), ..opening(50, 0) };
+        assert_eq!(problem(short), OpeningProblem::LotsAndPoints { lots: 20, redeemable: 50 });
+        let late = Opening { expires: lots(&[("2026-11-24", 50)]), ..opening(50, 0) };
+        assert_eq!(problem(late), OpeningProblem::Expired(day("2026-11-24")));
+        let owing = Opening { expires: lots(&[("2027-01-31", 5), ("2027-02-28", -5)]), ..opening(0, 0) };
+        assert_eq!(problem(owing), OpeningProblem::BelowZero("a lot"));
+    }
+
+    #[test]
+    fn x22_a_debt_is_brought_along_without_lots() {
+        let member = member(opening(-40, 0));
+        assert_eq!((member.debt(), member.lots.total()), (40, 0));
+    }
+
+    #[test]
+    fn the_same_opening_changes_nothing_and_another_one_is_refused() {
+        let (request, decision) = opened(opening(50, 0)).unwrap();
+        let member = decision.member.unwrap();
+        let again = open(&programme(), member.clone(), Some(&request), opening(50, 0), now()).unwrap();
+        assert_eq!(again.1, Decision::nothing(Outcome::Duplicate));
+        let asked = Asked { fingerprint: "another".to_owned(), ..opening(0, 0).asked };
+        let other = open(&programme(), member.clone(), Some(&request), Opening { asked, ..opening(60, 0) }, now());
+        assert_eq!(other.unwrap_err(), OpeningProblem::OtherFigures.into());
+        let late = open(&programme(), member, None, opening(50, 0), now()).unwrap_err();
+        assert_eq!(late, OpeningProblem::HasHistory { entries: 1 }.into());
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_refused_by_name() {
+        let tomorrow = Some(day("2026-11-26"));
+        assert_eq!(problem(opening(0, -1)), OpeningProblem::BelowZero("qualifying_points"));
+        assert_eq!(problem(Opening { wallet_minor: -1, ..opening(0, 0) }), OpeningProblem::BelowZero("wallet"));
+        assert_eq!(problem(Opening { cycle_orders: 1, ..opening(0, 0) }), OpeningProblem::MoreInCycle("orders"));
+        assert_eq!(problem(Opening { joined_on: tomorrow, ..opening(0, 0) }), OpeningProblem::InFuture("joined_on"));
+        let since =
+            Opening { joined_on: Some(day("2026-11-02")), tier_since: Some(day("2026-11-01")), ..opening(0, 0) };
+        assert_eq!(problem(since), OpeningProblem::BeforeJoining("tier_since"));
+        let unknown = Opening { tier: Some("Platinum".to_owned()), ..opening(0, 0) };
+        assert_eq!(opened(unknown).unwrap_err(), Rejection::UnknownTier("Platinum".to_owned()));
+    }
+}
