@@ -129,6 +129,9 @@ pub fn member(member: &Member, revision: u64) -> Row {
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
     }
+    if let Some(erased_at) = member.erased_at {
+        put(&mut row, "erased_at", time(erased_at));
+    }
     seal(row)
 }
 

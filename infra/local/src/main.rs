@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use thang_hang::books::erase::{self, EraseArgs};
 use thang_hang::books::export::{self, ExportArgs};
 use thang_hang::books::import::{self, ImportMembersArgs};
 use thang_hang::check_programme::{self, CheckArgs};
@@ -60,6 +61,8 @@ enum Command {
     },
     /// Write one of the two sheets to a file: where members stand, or every movement of points
     Export(ExportArgs),
+    /// Forget the person behind a member; the books stay as they are
+    Erase(EraseArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
     /// Measure the built functions on this machine, against their budget
@@ -139,6 +142,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify(args)) => return verify::run(&args).await,
         Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
         Some(Command::Export(args)) => return export::run(&args).await,
+        Some(Command::Erase(args)) => return erase::run(&args).await,
         Some(Command::Measure(args)) => return measure::run(&args).await,
         Some(Command::Demo(args)) => return demo::run(&args).await,
     };

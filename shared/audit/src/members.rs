@@ -42,6 +42,7 @@ struct Member {
     holds: Vec<Hold>,
     active_campaigns: Vec<CompactString>,
     first_order: Option<CompactString>,
+    erased_at: Option<DateTime<Utc>>,
 }
 
 /// All members' rows.
@@ -142,6 +143,7 @@ impl Member {
             holds: Hold::read_all(row)?,
             active_campaigns: campaigns(row)?,
             first_order: text_if_any(row, "first_order")?.map(CompactString::from),
+            erased_at: if row.contains_key("erased_at") { Some(instant(row, "erased_at")?) } else { None },
         })
     }
 
@@ -201,6 +203,9 @@ impl Member {
     fn prove_times(&self, history: &History, wrong: &mut Vec<String>) {
         if self.as_of < self.activated_at || history.last_recorded_at.is_some_and(|last| self.as_of < last) {
             wrong.push("as_of is earlier than something that has happened".to_owned());
+        }
+        if self.erased_at.is_some_and(|erased_at| erased_at > self.as_of || erased_at < self.activated_at) {
+            wrong.push("was erased before it began or after it was last decided about".to_owned());
         }
         if history.first_recorded_at.is_some_and(|first| first < self.activated_at) {
             wrong.push("was activated after their first entry".to_owned());

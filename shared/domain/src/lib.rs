@@ -25,6 +25,7 @@ pub mod campaign;
 pub mod criteria;
 pub mod daily;
 pub mod decision;
+pub mod erasure;
 pub mod ids;
 pub mod item_rules;
 pub mod ledger;

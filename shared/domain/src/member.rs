@@ -99,6 +99,8 @@ pub struct Member {
     pub wallet_minor: i64,
     /// The order the member was first seen with; fixed from then on (X26).
     pub first_order: Option<OrderId>,
+    /// When the person was forgotten: orders placed until then tell nothing of them any more.
+    pub erased_at: Option<Instant>,
     pub profile: Profile,
 }
 
@@ -131,8 +133,15 @@ impl Member {
             holds: Vec::new(),
             wallet_minor: 0,
             first_order: None,
+            erased_at: None,
             profile: Profile::default(),
         })
+    }
+
+    /// Whether an order that was placed at an instant may tell who the member is: not the orders of somebody who has been
+    /// forgotten since.
+    pub fn is_known_by(&self, placed_at: Instant) -> bool {
+        self.erased_at.is_none_or(|erased_at| placed_at > erased_at)
     }
 
     /// Points the member can spend: never below zero.

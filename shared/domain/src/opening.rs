@@ -122,7 +122,9 @@ pub fn open(
         cycle_spent_minor: opening.cycle_spent_minor,
         cycle_orders: opening.cycle_orders,
     };
-    member.profile = std::mem::take(&mut member.profile).or(opening.profile);
+    if member.erased_at.is_none() {
+        member.profile = std::mem::take(&mut member.profile).or(opening.profile);
+    }
     Ledger::new(programme, &mut member, &mut entries).open(
         posting,
         opening.legs,

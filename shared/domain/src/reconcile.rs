@@ -104,7 +104,7 @@ pub fn reconcile_order(
         member.first_order = Some(order.order_id.clone());
         order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
     }
-    if snapshot.member_id.as_ref() == Some(&member.member_id) {
+    if snapshot.member_id.as_ref() == Some(&member.member_id) && member.is_known_by(order.facts.placed_at) {
         let known = std::mem::take(&mut member.profile);
         member.profile = if newest { snapshot.profile.or(known) } else { known.or(snapshot.profile) };
     }

@@ -11,6 +11,7 @@ mod commit;
 mod consumed;
 #[cfg(feature = "test-engine")]
 pub mod engine;
+mod erasure;
 mod error;
 pub mod index;
 mod item;

@@ -2,6 +2,7 @@
 //!
 //! They decide nothing: rows go through the domain and the store as everything else does.
 
+pub mod erase;
 pub mod export;
 pub mod import;
 

@@ -8,7 +8,7 @@ mod person;
 
 use loyalty_domain::money::Currency;
 
-pub use opening::{Brought, RowProblem, read_opening};
+pub use opening::{Brought, RowProblem, member_id, read_opening};
 pub use person::{safe_cell, typed_cell};
 
 /// A column of a sheet.

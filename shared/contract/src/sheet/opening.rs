@@ -150,8 +150,16 @@ fn whom(cells: &Cells<'_>, source: Source, key: &MemberKey) -> Result<(MemberId,
         return Ok((key.by_customer(source, &id), None));
     }
     let Some(id) = cells.get("member_id") else { return Err(RowProblem::Nobody) };
-    let ours = id.strip_prefix("m_").is_some_and(|hash| hash.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7')));
-    if ours && id.len() == MEMBER_ID_CHARS { Ok((MemberId::new(id), None)) } else { Err(RowProblem::MemberId) }
+    Ok((member_id(id)?, None))
+}
+
+/// A member's id as somebody wrote it.
+///
+/// # Errors
+/// [`RowProblem::MemberId`] for what no key makes.
+pub fn member_id(text: &str) -> Result<MemberId, RowProblem> {
+    let ours = text.strip_prefix("m_").is_some_and(|hash| hash.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7')));
+    if ours && text.len() == MEMBER_ID_CHARS { Ok(MemberId::new(text)) } else { Err(RowProblem::MemberId) }
 }
 
 fn text(cells: &Cells<'_>, name: &'static str, chars_max: usize) -> Result<Option<String>, RowProblem> {

@@ -12,7 +12,7 @@ use loyalty_domain::request::Asked;
 use loyalty_store::{Mode, StoreError};
 use serde_json::json;
 
-use crate::support::{AN, Shop, at, order, version, with_welcome};
+use crate::support::{AN, BINH, Shop, at, order, version, with_welcome};
 
 fn opening(redeemable: i64) -> Opening {
     Opening {
@@ -166,4 +166,26 @@ async fn what_was_brought_along_cannot_be_changed_unseen() {
         });
         assert!(!report.clean(), "{name} of the row");
     }
+}
+
+#[tokio::test]
+async fn who_is_erased_is_known_again_only_by_a_later_order() {
+    let shop = Shop::new(with_welcome());
+    shop.one(order("1")).await;
+    let an = MemberId::from(AN);
+    assert_eq!(shop.books.erase_member(&shop.programme, &an, at(30)).await.unwrap(), Some(true));
+    assert_eq!(shop.books.erase_member(&shop.programme, &an, at(40)).await.unwrap(), Some(false));
+    assert_eq!(shop.books.erase_member(&shop.programme, &BINH.into(), at(40)).await.unwrap(), None);
+    check(&shop);
+    // A later word about an order from before says nothing of the person; the points still follow it.
+    shop.one(version("1", 60, OrderStatus::Cancelled)).await;
+    let erased = shop.member(AN).await;
+    assert_eq!((&erased.profile, erased.balance.qualifying.0), (&Profile::default(), 0));
+    assert!(shop.engine.rows("members").iter().all(|row| !row.to_string().contains("84901234567")));
+    check(&shop);
+    let mut later = order("2");
+    (later.facts.placed_at, later.facts.updated_at) = (at(90), at(120));
+    shop.one(later).await;
+    assert_eq!(shop.member(AN).await.profile.phone.as_deref(), Some("84901234567"));
+    check(&shop);
 }
