@@ -103,6 +103,12 @@ fn an_entry_that_changes_the_tier_says_so_with_ids_of_its_own() {
 }
 
 #[test]
+fn an_opening_says_nothing_whatever_it_says_of_tiers() {
+    let opening = Entry { kind: EntryKind::Opening, reason: Reason::OpeningBalance, order_id: None, ..entry() };
+    assert_eq!(BusEvent::of(&opening, &tiers()), []);
+}
+
+#[test]
 fn the_direction_follows_the_ladder() {
     let direction = |before: &str, after: &str| {
         let entry = Entry { tier_before: TierId::from(before), tier_after: TierId::from(after), ..entry() };

@@ -231,6 +231,12 @@ fn only_points_that_an_order_or_the_welcome_moved_make_a_message() {
 }
 
 #[test]
+fn where_a_member_stood_before_these_books_is_no_news() {
+    let opening = Entry { kind: EntryKind::Opening, reason: Reason::OpeningBalance, order_id: None, ..accrual() };
+    assert_eq!(message_of(&opening, &programme()), None);
+}
+
+#[test]
 fn the_same_entry_makes_the_same_message() {
     assert_eq!(message(&accrual()), message(&accrual()));
     assert_eq!(message(&accrual()).message_id, "m_4f0c2d9e8b7a6153:7:order_points_credited");
