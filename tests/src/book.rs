@@ -82,7 +82,7 @@ impl Book {
                 Verdict::NeedsVouchers(ids) => {
                     vouchers = Some(ids.iter().filter_map(|id| self.vouchers.get(id).cloned()).collect());
                 }
-                Verdict::NeedsParticipations(id) => participations = Some(self.active(&id)),
+                Verdict::NeedsParticipations(id, campaigns) => participations = Some(self.part(&id, &campaigns)),
                 Verdict::NeedsHistory(id) => history = Some(self.histories.get(&id).cloned().unwrap_or_default()),
             }
         }
@@ -120,11 +120,10 @@ impl Book {
         decision.entries
     }
 
-    /// The member's participations in the campaigns they are active in.
-    pub fn active(&self, member_id: &MemberId) -> Vec<Participation> {
-        let active = self.members.get(member_id).map_or(&[][..], |member| &member.active_campaigns);
+    /// The member's participations in campaigns, those that exist.
+    fn part(&self, member_id: &MemberId, campaigns: &[RuleId]) -> Vec<Participation> {
         let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());
-        active.iter().filter_map(|campaign| self.participations.get(&key(campaign)).cloned()).collect()
+        campaigns.iter().filter_map(|campaign| self.participations.get(&key(campaign)).cloned()).collect()
     }
 
     /// Writes a decision.

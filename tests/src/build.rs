@@ -92,6 +92,8 @@ pub fn fast_promotion(bonus: Legs) -> Campaign {
         tier_snapshot: TierSnapshot::Before,
         budget_points: None,
         messages_max: None,
+        restores_on_reversal: false,
+        reopens_on_demotion: false,
         paused: false,
     }
 }

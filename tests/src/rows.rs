@@ -13,7 +13,7 @@ use loyalty_domain::item_rules::{Effect, Item, ItemRule};
 use loyalty_domain::ledger::{Entry, Note, Opened};
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::member::{Hold, Member};
-use loyalty_domain::order::{Credit, Order, OrderFacts, Terms, TermsAmount};
+use loyalty_domain::order::{Credit, InCycle, Order, OrderFacts, Terms, TermsAmount};
 use loyalty_domain::points::{Legs, Ratio};
 use loyalty_domain::programme::{NegativeBalance, ReversalRules};
 use loyalty_domain::request::Request;
@@ -289,6 +289,7 @@ pub fn entry(entry: &Entry) -> Row {
         put(&mut row, "facts", facts(&explained.facts));
         put(&mut row, "matched", Value::L(explained.matched.iter().map(number).collect()));
         put(&mut row, "deserves", legs(explained.deserves));
+        put(&mut row, "cycle_start", text(explained.cycle_start.to_string()));
     }
     seal(row)
 }
@@ -362,6 +363,10 @@ fn item_rule(rule: &ItemRule) -> Value {
     Value::M(row)
 }
 
+fn in_cycle(InCycle { cycle_start, qualifying }: InCycle) -> Row {
+    row([("cycle_start", text(cycle_start.to_string())), ("qualifying", number(qualifying))])
+}
+
 fn credit(credit: &Credit) -> Value {
     Value::M(row([
         ("rule", text(credit.rule.as_str())),
@@ -370,8 +375,10 @@ fn credit(credit: &Credit) -> Value {
         ("written_off", legs(credit.written_off)),
         ("expired_written_off", number(credit.expired_written_off)),
         ("first_expires_on", expiry(credit.first_expiry)),
+        ("in_cycle", Value::M(in_cycle(credit.in_cycle))),
         ("last_credit_seq", number(credit.last_credit_seq)),
         ("generation", number(credit.generation)),
+        ("released", Value::Bool(credit.released)),
     ]))
 }
 
@@ -447,4 +454,5 @@ fn reversal(row: &mut Row, rules: &ReversalRules) {
     put(row, "reverse_expired", Value::Bool(rules.reverse_expired));
     put(row, "no_recredit_after_cancel", Value::Bool(rules.no_recredit_after_cancel));
     put(row, "late_debits_current", Value::Bool(rules.late_debits_current));
+    put(row, "restores_participation", Value::Bool(rules.restores_participation));
 }

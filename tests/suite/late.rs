@@ -161,6 +161,57 @@ fn a_partial_return_takes_the_expired_part_first() {
     proved(&book);
 }
 
+/// X21: an order that was raised in a later cycle and is then cancelled gives back what that cycle saw of it, and nothing
+/// else of that cycle's.
+#[test]
+fn a_raise_of_a_later_cycle_is_taken_from_that_cycle() {
+    let (earned, raised_at, late) =
+        (at("2026-01-15T03:00:00Z"), at("2027-03-01T03:00:00Z"), at("2027-03-02T03:00:00Z"));
+    let after = |late_debits_current: bool| {
+        let mut programme = cnv_retail();
+        programme.reversal.late_debits_current = late_debits_current;
+        let mut book = Book::default();
+        book.deliver(&programme, &delivered("o", 1_000_000, earned), earned);
+        let mut raised = delivered("o", 1_500_000, raised_at);
+        raised.facts.placed_at = earned;
+        book.deliver(&programme, &raised, raised_at);
+        book.deliver(&programme, &delivered("other", 800_000, raised_at), raised_at);
+        assert_eq!(book.member().balance.qualifying.0, 50 + 80, "the first 100 are of the cycle that is over");
+        proved(&book);
+        let part = returned(raised.clone(), 300_000, late);
+        book.deliver(&programme, &part, late);
+        assert_eq!(book.member().balance.qualifying.0, 20 + 80, "what came last goes first");
+        book.deliver(&programme, &cancelled(raised, at("2027-03-03T03:00:00Z")), at("2027-03-03T03:00:00Z"));
+        proved(&book);
+        book.member().balance.qualifying.0
+    };
+    assert_eq!(after(false), 80);
+    assert_eq!(after(true), 80 - 100, "late_reversal_tier = debit_current");
+}
+
+/// X21, X28: an order whose points were of an earlier cycle, and that comes back and goes again, takes nothing from the
+/// current one either time.
+#[test]
+fn an_order_of_an_earlier_cycle_comes_and_goes_without_the_current_one() {
+    let programme = cnv_retail();
+    let mut book = Book::default();
+    let (earned, late) = (at("2026-01-15T03:00:00Z"), at("2027-03-01T03:00:00Z"));
+    let order = delivered("o", 1_000_000, earned);
+    book.deliver(&programme, &order, earned);
+    book.deliver(&programme, &delivered("other", 800_000, late), late);
+    for day in [2, 4] {
+        let gone = late + chrono::Duration::days(day);
+        book.deliver(&programme, &cancelled(order.clone(), gone), gone);
+        assert_eq!(book.member().balance.qualifying.0, 80, "gone on day {day}");
+        let back = gone + chrono::Duration::days(1);
+        let mut again = delivered("o", 1_000_000, back);
+        again.facts.placed_at = earned;
+        book.deliver(&programme, &again, back);
+        assert_eq!(book.member().balance.qualifying.0, 80, "it had its points in the cycle that is over");
+        proved(&book);
+    }
+}
+
 fn welcoming() -> Programme {
     let welcome = Welcome { points: 100, when: WelcomeWhen::Immediate, regrant: false };
     Programme { welcome: Some(welcome), ..cnv_retail() }

@@ -36,7 +36,7 @@ pub fn monday() -> Instant {
     at("2026-11-23T08:00:00+07:00")
 }
 
-fn later(hours: i64) -> Instant {
+pub fn later(hours: i64) -> Instant {
     monday() + Duration::hours(hours)
 }
 
@@ -45,27 +45,27 @@ fn day(text: &str) -> NaiveDate {
 }
 
 /// An order as it is at an instant.
-fn order(id: &str, net_minor: i64, status: OrderStatus, payment: PaymentStatus, now: Instant) -> OrderSnapshot {
+pub fn order(id: &str, net_minor: i64, status: OrderStatus, payment: PaymentStatus, now: Instant) -> OrderSnapshot {
     let mut order = delivered(id, net_minor, now);
     (order.facts.status, order.facts.payment) = (status, payment);
     order
 }
 
 /// A book that is proved after every step.
-struct Shop {
-    programme: Programme,
-    book: Book,
+pub struct Shop {
+    pub programme: Programme,
+    pub book: Book,
 }
 
 impl Shop {
     /// A member with one delivered order of an amount, a week before Monday.
-    fn with_old_order(programme: Programme, net_minor: i64) -> Self {
+    pub fn with_old_order(programme: Programme, net_minor: i64) -> Self {
         let mut shop = Self { programme, book: Book::default() };
         shop.deliver(&order("old", net_minor, OrderStatus::Delivered, PaymentStatus::Paid, later(-7 * 24)));
         shop
     }
 
-    fn deliver(&mut self, order: &OrderSnapshot) -> Vec<(EntryKind, Legs)> {
+    pub fn deliver(&mut self, order: &OrderSnapshot) -> Vec<(EntryKind, Legs)> {
         let entries = self.book.deliver(&self.programme, order, order.facts.updated_at);
         self.prove();
         entries.iter().map(|entry| (entry.kind, entry.legs)).collect()
@@ -76,7 +76,7 @@ impl Shop {
     }
 
     /// Runs the campaign for the member; whether they are written to.
-    fn monday(&mut self, now: Instant) -> bool {
+    pub fn monday(&mut self, now: Instant) -> bool {
         let campaign = self.programme.campaigns[0].clone();
         let member = self.book.member().clone();
         let known = self.book.participations.values().next().cloned();
@@ -86,35 +86,35 @@ impl Shop {
         enrolment.invitation.is_some()
     }
 
-    fn participation(&self) -> (u32, u32, ParticipationState) {
+    pub fn participation(&self) -> (u32, u32, ParticipationState) {
         let participation = self.book.participations.values().next().unwrap();
         (participation.used(), participation.remaining(), participation.state)
     }
 
-    fn tier(&self) -> &str {
+    pub fn tier(&self) -> &str {
         self.book.member().tier.as_str()
     }
 
-    fn run_day(&mut self, now: Instant) -> Vec<About> {
+    pub fn run_day(&mut self, now: Instant) -> Vec<About> {
         let day = run_day(&self.programme, self.book.member().clone(), now).unwrap();
         self.book.apply(&day.decision);
         self.prove();
         day.notices.into_iter().map(|notice| notice.about).collect()
     }
 
-    fn balance(&self) -> (i64, i64) {
+    pub fn balance(&self) -> (i64, i64) {
         let balance = self.book.member().balance;
         (balance.redeemable.0, balance.qualifying.0)
     }
 
-    fn last(&self) -> Entry {
+    pub fn last(&self) -> Entry {
         self.book.histories.values().next().unwrap().last().unwrap().clone()
     }
 }
 
 const BONUS: (EntryKind, Legs) = (EntryKind::Bonus, Legs::ZERO);
 
-fn bonus(points: i64) -> (EntryKind, Legs) {
+pub fn bonus(points: i64) -> (EntryKind, Legs) {
     (BONUS.0, Legs::new(points, points))
 }
 

@@ -6,6 +6,7 @@ mod golden;
 mod item_rules;
 mod late;
 mod living;
+mod options;
 mod paying;
 mod properties;
 mod rule_tiers;

@@ -49,6 +49,8 @@ const UNTOLD: &[&str] = &[
     "points-history note text",
     "points-history occurred_at",
     "points-history recorded_at",
+    // Of a reversal that finds nothing of any cycle to take.
+    "points-history cycle_start",
     "orders facts due_minor",
     "orders facts shipping_minor",
     "orders facts refunded_minor",

@@ -2,6 +2,7 @@
 
 use loyalty_contract::card::Balance;
 use loyalty_contract::command::{AdjustmentAnswer, AdjustmentBody, fingerprint};
+use loyalty_contract::problem::Problem;
 use loyalty_domain::adjust::{Adjustment, adjust};
 use loyalty_domain::decision::{Decision, Outcome};
 use loyalty_domain::ids::MemberId;
@@ -21,6 +22,7 @@ impl MemberCommands {
         let now = request.now();
         let programme = self.programme(now);
         let body = AdjustmentBody::parse(&body).map_err(problem::unreadable)?;
+        meant_for(&body, &member_id, key)?;
         let asked =
             Asked { request_id: self.key.request_id("adjustment", &member_id, key), fingerprint: fingerprint(&body) };
         let concerns = Concerns::request(member_id.clone(), asked.request_id.clone());
@@ -49,4 +51,20 @@ impl MemberCommands {
         };
         Ok(done(new, &answer))
     }
+}
+
+/// A body that was signed for one member or under one key is not carried out for another.
+fn meant_for(body: &AdjustmentBody, member_id: &MemberId, key: &str) -> Result<(), Problem> {
+    let differs = |signed: &Option<String>, asked: &str| signed.as_deref().is_some_and(|signed| signed != asked);
+    let other = |slug, what: &str| {
+        let detail = format!("The signed body names another {what} than this request: sign the one that is meant.");
+        Err(Problem::new(400, slug, "Signed for something else", detail))
+    };
+    if differs(&body.member_id, member_id.as_str()) {
+        return other("other-member", "member_id");
+    }
+    if differs(&body.idempotency_key, key) {
+        return other("other-key", "idempotency_key");
+    }
+    Ok(())
 }

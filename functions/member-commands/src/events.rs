@@ -74,11 +74,19 @@ impl MemberCommands {
                 self.top_up(asked, member, amount_minor, now).await
             }
             ShopEvent::Registered { customer } => {
-                let (member_id, new) = self.keep(self.person(customer)?, Person::member, now).await?;
+                let person = self.person(customer)?;
+                let told = |programme: &Programme, known| person.member(programme, known, now);
+                let (member_id, new) = self.keep(&person.member_id, told, now).await?;
                 Ok(done(new, &EventAnswer::Registered { member_id }))
             }
-            ShopEvent::Changed { customer } => {
-                let (member_id, new) = self.keep(self.person(customer)?, Person::changed, now).await?;
+            ShopEvent::Changed { customer, changed_at } => {
+                let person = self.person(customer)?;
+                let told = |programme: &Programme, known| {
+                    let mut member = person.member(programme, known, now)?;
+                    member.tell(person.profile.clone(), changed_at, now);
+                    Ok(member)
+                };
+                let (member_id, new) = self.keep(&person.member_id, told, now).await?;
                 Ok(done(new, &EventAnswer::Changed { member_id }))
             }
             ShopEvent::TierChanged { customer, tier, changed_at } => {
@@ -185,22 +193,22 @@ impl MemberCommands {
     /// new.
     async fn keep(
         &self,
-        person: Person,
-        told: fn(&Person, &Programme, Option<Member>, Instant) -> Result<Member, Rejection>,
+        member_id: &MemberId,
+        told: impl Fn(&Programme, Option<Member>) -> Result<Member, Rejection>,
         now: Instant,
     ) -> Result<(String, bool), Problem> {
         let programme = self.programme(now);
         let decide = |loaded: Loaded| {
             let before = loaded.member.clone();
-            let member = told(&person, programme, loaded.member, now)?;
+            let member = told(programme, loaded.member)?;
             let (new, changed) = (before.is_none(), before.as_ref() != Some(&member));
             let decision =
                 if changed { Decision::posted(member, Vec::new()) } else { Decision::nothing(Outcome::Duplicate) };
             Ok((new, decision))
         };
-        let new = self.books.command(programme, &Concerns::member(person.member_id.clone()), decide).await;
+        let new = self.books.command(programme, &Concerns::member(member_id.clone()), decide).await;
         let new = new.map_err(|error| problem::not_done(programme, &error))?;
-        Ok((person.member_id.to_string(), new))
+        Ok((member_id.to_string(), new))
     }
 
     async fn tier_changed(&self, person: Person, told: &Told, now: Instant) -> Answered {
@@ -234,13 +242,6 @@ impl Person {
         let registered = || Member::registered(programme, self.member_id.clone(), now).ok_or(Rejection::NoTiers);
         let mut member = known.map_or_else(registered, Ok)?;
         member.profile = std::mem::take(&mut member.profile).or(self.profile.clone());
-        Ok(member)
-    }
-
-    /// The member with what is said of them now, which replaces what was known; what is left out stays.
-    fn changed(&self, programme: &Programme, known: Option<Member>, now: Instant) -> Result<Member, Rejection> {
-        let mut member = self.member(programme, known, now)?;
-        member.profile = self.profile.clone().or(member.profile);
         Ok(member)
     }
 }

@@ -112,7 +112,7 @@ impl MemberCommands {
             match undoing.map_err(|error| problem::not_done(programme, &error))? {
                 Undoing::Unknown => return Err(problem::unknown_redemption()),
                 Undoing::Done(stands) => return Ok(http::json(200, &self.told(*stands, now).await?)),
-                Undoing::VoucherFirst(request) => self.withdraw_voucher(&request, now).await?,
+                Undoing::VoucherFirst(request) => self.withdraw_voucher(&request).await?,
             }
             withdrawn = true;
         }
@@ -129,9 +129,8 @@ impl MemberCommands {
         let (Some(member), Some(known), Some(entry)) = (loaded.member, loaded.request, loaded.entry) else {
             return Ok(nothing(Undoing::Unknown));
         };
-        let bought = known.member_id == member.member_id
-            && known.state == RequestState::Confirmed
-            && self.grants_of(&known, now).next().is_some();
+        let bought =
+            known.member_id == member.member_id && known.state == RequestState::Confirmed && known.buys.is_some();
         if bought && !withdrawn {
             return Ok(nothing(Undoing::VoucherFirst(known)));
         }
@@ -140,8 +139,8 @@ impl MemberCommands {
         Ok((Undoing::Done(Box::new(stands)), decision))
     }
 
-    async fn withdraw_voucher(&self, request: &Request, now: Instant) -> Result<(), Problem> {
-        let Some(voucher) = self.voucher_of(request, now).await? else { return Ok(()) };
+    async fn withdraw_voucher(&self, request: &Request) -> Result<(), Problem> {
+        let Some(voucher) = self.voucher_of(request).await? else { return Ok(()) };
         let changed = self.books.change_voucher(&voucher.voucher_id, Voucher::voided).await;
         match changed.map_err(|error| problem::unavailable(&error))? {
             None | Some(Ok(_)) => Ok(()),
@@ -152,26 +151,13 @@ impl MemberCommands {
         }
     }
 
-    /// The vouchers that a redemption may have bought: under the programme it was asked for with, and under today's, in
-    /// case it was confirmed later.
-    fn grants_of<'a>(&'a self, request: &'a Request, now: Instant) -> impl Iterator<Item = Grant> + 'a {
-        let at = [request.created_at, request.hold_until.unwrap_or(now).min(now), now];
-        at.into_iter().filter_map(|at| {
-            let programme = self.programme(at);
-            voucher_bought(programme, request, programme.day(at))
-        })
-    }
-
-    /// The voucher that a redemption bought, if it did.
-    async fn voucher_of(&self, request: &Request, now: Instant) -> Result<Option<Voucher>, Problem> {
-        for grant in self.grants_of(request, now) {
-            let (_, voucher_id) = self.key.voucher(&grant.grant_id);
-            let stored = self.books.voucher(&voucher_id).await.map_err(|error| problem::unavailable(&error))?;
-            if let Some(stored) = stored {
-                return Ok(Some(stored.row));
-            }
-        }
-        Ok(None)
+    /// The voucher that a redemption bought, if it did. Its id does not depend on the day it was given.
+    async fn voucher_of(&self, request: &Request) -> Result<Option<Voucher>, Problem> {
+        let day = self.programme(request.created_at).day(request.created_at);
+        let Some(grant) = voucher_bought(request, day) else { return Ok(None) };
+        let (_, voucher_id) = self.key.voucher(&grant.grant_id);
+        let stored = self.books.voucher(&voucher_id).await.map_err(|error| problem::unavailable(&error))?;
+        Ok(stored.map(|stored| stored.row))
     }
 
     async fn told(&self, stands: Stands, now: Instant) -> Result<RedemptionAnswer, Problem> {
@@ -183,7 +169,7 @@ impl MemberCommands {
                 Some(VoucherCode { code, voucher_id: voucher_id.to_string() })
             }
             None if state == RequestState::Confirmed => self
-                .voucher_of(&request, now)
+                .voucher_of(&request)
                 .await?
                 .map(|voucher| VoucherCode { code: voucher.code, voucher_id: voucher.voucher_id.to_string() }),
             None => None,

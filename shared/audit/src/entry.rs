@@ -1,12 +1,13 @@
 //! Reads one entry of the history and proves what it says of itself: each kind moves what its kind moves, for a reason of
 //! its kind.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::Row;
 use crate::facts::Facts;
 use crate::fields::{
-    Legs, Lot, Read, count, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text, text_if_any,
+    Legs, Lot, Read, count, day, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text,
+    text_if_any,
 };
 use crate::item_rules;
 use crate::opening::Opened;
@@ -74,6 +75,8 @@ pub(crate) struct Explained<'a> {
     /// What the items cost that each rule of the terms is about.
     pub matched: Vec<i128>,
     pub deserves: Legs,
+    /// The cycle that its qualifying points are of (X21).
+    pub cycle_start: NaiveDate,
 }
 
 impl<'a> Entry<'a> {
@@ -130,6 +133,11 @@ impl<'a> Entry<'a> {
     /// A redemption that was not confirmed in time.
     pub fn lapsed(&self) -> bool {
         self.kind == Kind::Restoration && self.reason == LAPSED
+    }
+
+    /// It takes back what an order had brought: points, or a tier by rules.
+    pub fn takes_back(&self) -> bool {
+        self.kind == Kind::Reversal || self.reason == TIER_UNDONE
     }
 
     /// From when on it counts.
@@ -229,8 +237,11 @@ impl Wallet {
 
 impl<'a> Explained<'a> {
     fn read(row: &'a Row) -> Read<Self> {
+        let terms = Terms::read(map(row, "terms")?)?;
+        let cycle_start = if row.contains_key("cycle_start") { day(row, "cycle_start")? } else { terms.cycle_start };
         Ok(Self {
-            terms: Terms::read(map(row, "terms")?)?,
+            terms,
+            cycle_start,
             facts: Facts::read(map(row, "facts")?)?,
             matched: item_rules::matched(row)?,
             deserves: legs(row, "deserves")?,
@@ -250,6 +261,7 @@ fn note(value: &Value) -> Read<(&str, Noted)> {
 
 const LAPSED: &str = "hold_lapsed";
 const CYCLE_ENDED: &str = "cycle_ended";
+const TIER_UNDONE: &str = "tier_undone";
 
 fn reasons(kind: Kind) -> &'static [&'static str] {
     match kind {
@@ -273,7 +285,7 @@ fn reasons(kind: Kind) -> &'static [&'static str] {
         Kind::Adjustment => &["adjusted_by_operator"],
         Kind::Topup => &["wallet_topped_up"],
         Kind::Payment => &["wallet_spent", "wallet_returned"],
-        Kind::Tier => &["tier_reached", "tier_undone", "tier_told"],
+        Kind::Tier => &["tier_reached", TIER_UNDONE, "tier_told"],
         Kind::Opening => &["opening_balance"],
     }
 }

@@ -10,7 +10,7 @@ use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
 use crate::opening::Opened;
-use crate::orders::{Orders, Posting, Settled, passed};
+use crate::orders::{Orders, Posting, Settled, Use, passed};
 use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;
@@ -29,10 +29,8 @@ pub(crate) struct History {
     pub last_recorded_at: Option<DateTime<Utc>>,
     /// When the tier last changed; `None` while it has not.
     pub tier_since: Option<DateTime<Utc>>,
-    /// The newest cycle that any terms name.
+    /// The newest cycle that anything was posted in for an order (X21).
     pub newest_cycle: Option<NaiveDate>,
-    /// The newest cycle whose qualifying points were written off as being of the past (X21).
-    pub past_cycle: Option<NaiveDate>,
     /// Where the member stood, and when that changed.
     pub standings: Standings,
     /// What the wallet holds, minor units.
@@ -43,6 +41,8 @@ pub(crate) struct History {
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
     pub campaigns: HashMap<CompactString, Told>,
+    /// When an order last took a tier, and which one (R5).
+    tier_taken: Option<(DateTime<Utc>, CompactString)>,
 }
 
 /// The histories of all members.
@@ -71,9 +71,11 @@ impl Histories {
         if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
             orders.pay(order_id, wallet.moved_minor);
         }
-        if let Some(explained) = &entry.explained {
-            prove_order_entry(&entry, explained, orders, history, &mut wrong);
-        }
+        let used = match &entry.explained {
+            Some(explained) => prove_order_entry(&entry, explained, orders, history, &mut wrong),
+            None => Use::Unchanged,
+        };
+        history.take_notes(&entry, used, &mut wrong);
         for what in wrong {
             findings.add(Table::PointsHistory, format!("{}/{}", entry.member_id, entry.seq), what);
         }
@@ -107,13 +109,15 @@ impl History {
         self.chain_tier(entry, wrong);
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
-        self.take_notes(entry, wrong);
         if let Some(opened) = entry.opened {
             self.tier_since = Some(opened.tier_since);
             self.opened = Some(opened);
         }
         if let Some(explained) = &entry.explained {
-            self.newest_cycle = self.newest_cycle.max(Some(explained.terms.cycle_start));
+            if self.newest_cycle.is_some_and(|newest| explained.cycle_start < newest) {
+                wrong.push("is of an earlier cycle than the entry in front of it".to_owned());
+            }
+            self.newest_cycle = self.newest_cycle.max(Some(explained.cycle_start));
         }
     }
 
@@ -225,6 +229,9 @@ impl History {
         }
         if entry.tier_before != entry.tier_after {
             self.tier_since = Some(entry.recorded_at);
+            if entry.takes_back() {
+                self.tier_taken = Some((entry.recorded_at, entry.order_id.unwrap_or_default().into()));
+            }
         }
         if self.tier != entry.tier_after {
             self.tier = entry.tier_after.into();
@@ -268,17 +275,28 @@ impl History {
         self.wallet_minor = wallet.after_minor;
     }
 
-    /// A participation is used up one order at a time and, once it is over, stays so (C3, C4, X19, X48). The first entry
-    /// of an order's bonus says what it left of the participation.
-    fn take_notes(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
+    /// A participation is used up one order at a time and, once it is over, stays so, unless an order gives one back or
+    /// drops the member back (C3, C4, X18, X19, X48). The entry of a bonus for which one was used says what it left.
+    fn take_notes(&mut self, entry: &Entry<'_>, used: Use, wrong: &mut Vec<String>) {
         let begins = entry.kind == Kind::Bonus && entry.reason == "campaign_bonus";
-        if begins {
-            self.told(entry.rule).bonuses += 1;
-            let waited = entry.explained.as_ref().is_some_and(|explained| explained.terms.waits());
-            if !waited && !entry.notes.iter().any(|(campaign, _)| *campaign == entry.rule) {
+        if begins || used != Use::Unchanged {
+            let terms = entry.explained.as_ref().map(|explained| explained.terms);
+            let waited = terms.is_some_and(|terms| terms.waits());
+            let told = self.told(entry.rule);
+            told.bonuses += i128::from(begins);
+            told.unseen |= terms.is_some_and(|terms| terms.may_give_back_unseen());
+            match used {
+                Use::GivesBack => told.give_back(),
+                Use::Again => told.using += 1,
+                Use::Unchanged => told.using += i128::from(begins),
+            }
+            let uses = used != Use::GivesBack && !waited;
+            if uses && !entry.notes.iter().any(|(campaign, _)| *campaign == entry.rule) {
                 wrong.push(format!("uses a participation of {} and does not say so", entry.rule));
             }
         }
+        let taken = self.tier_taken.as_ref().map(|(at, order_id)| (*at, order_id.as_str()));
+        let dropped = taken.is_some_and(|taken| taken == (entry.recorded_at, entry.order_id.unwrap_or_default()));
         for (at, (campaign, noted)) in entry.notes.iter().enumerate() {
             if entry.rule != *campaign && entry.tier_before == entry.tier_after {
                 wrong.push(format!("says what became of {campaign}, with which it has nothing to do"));
@@ -286,7 +304,7 @@ impl History {
             if entry.notes.iter().skip(at + 1).any(|(other, _)| other == campaign) {
                 wrong.push(format!("says twice what became of {campaign}"));
             }
-            self.told(campaign).note(*noted, wrong);
+            self.told(campaign).note(*noted, dropped, wrong);
         }
     }
 
@@ -302,8 +320,8 @@ fn prove_order_entry(
     orders: &mut Orders,
     history: &mut History,
     wrong: &mut Vec<String>,
-) {
-    let Explained { terms, facts, matched, deserves } = explained;
+) -> Use {
+    let Explained { terms, facts, matched, deserves, cycle_start } = explained;
     let barred = terms.may_be_barred() && *deserves == Legs::ZERO;
     match terms.deserved(facts, matched) {
         Ok(computed) if computed == *deserves || barred => {}
@@ -319,20 +337,24 @@ fn prove_order_entry(
         member_id: entry.member_id,
         seq: entry.seq,
         takes: entry.kind == Kind::Reversal,
+        undone: facts.undone(),
         legs: entry.legs,
         written_off: entry.written_off,
         reverses: entry.reverses,
         terms,
+        cycle_start: *cycle_start,
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,
     };
-    let Settled { before, after, may_have_expired } = orders.post(&posting, wrong);
+    let settled = orders.post(&posting, wrong);
+    let Settled { before, after, participation, .. } = settled;
     if after != *deserves {
         wrong.push(format!("leaves the order settled at {after}, but it deserves {deserves}"));
     }
     if entry.kind == Kind::Reversal {
-        prove_written_off(entry, terms, before.minus(*deserves), may_have_expired, history, wrong);
+        prove_written_off(entry, terms, before.minus(*deserves), &settled, history, wrong);
     }
+    participation
 }
 
 /// Points are written off only as the terms allow: what the balance may not bear (X22), what has expired (X23), what
@@ -341,20 +363,20 @@ fn prove_written_off(
     entry: &Entry<'_>,
     terms: &Terms<'_>,
     wanted: Legs,
-    may_have_expired: bool,
-    history: &mut History,
+    settled: &Settled,
+    history: &History,
     wrong: &mut Vec<String>,
 ) {
     let taken = -entry.legs.redeemable;
     let before = history.balance.redeemable - entry.legs.redeemable;
     let most = terms.negative_balance.most(before, wanted.redeemable.max(0));
-    if taken > most || (taken < most && (terms.reverse_expired || !may_have_expired)) {
+    if taken > most || (taken < most && (terms.reverse_expired || !settled.may_have_expired)) {
         wrong.push(format!("takes {taken} redeemable points where its terms take {most}"));
     }
-    if entry.written_off.qualifying > 0 {
-        history.past_cycle = history.past_cycle.max(Some(terms.cycle_start));
-        if terms.late_debits_current || entry.legs.qualifying != 0 {
-            wrong.push("writes qualifying points off that its terms take".to_owned());
-        }
+    let taken = -entry.legs.qualifying;
+    let late = if terms.late_debits_current { wanted.qualifying } else { settled.in_cycle };
+    let most = wanted.qualifying.min(late);
+    if taken != most {
+        wrong.push(format!("takes {taken} qualifying points where {most} are of its cycle or its terms take them"));
     }
 }

@@ -218,9 +218,6 @@ impl Member {
         if history.newest_cycle.is_some_and(|newest| self.cycle_start < newest) {
             wrong.push("cycle_start is before a cycle that points were earned in".to_owned());
         }
-        if history.past_cycle.is_some_and(|past| self.cycle_start <= past) {
-            wrong.push("qualifying points of the current cycle were written off as late".to_owned());
-        }
         if self.cycle_start > day_after(self.as_of.date_naive()) {
             wrong.push("cycle_start has not come yet".to_owned());
         }

@@ -6,8 +6,8 @@ use foldhash::HashMap;
 
 use crate::facts::Facts;
 use crate::fields::{
-    Expiry, Legs, Problem, Read, count, expiry, flag, instant, legs, legs_if_any, list, map, number, number_if_any,
-    text, text_if_any,
+    Expiry, Legs, Problem, Read, count, day, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map,
+    map_if_any, number, number_if_any, text, text_if_any,
 };
 use crate::members::Members;
 use crate::report::Findings;
@@ -31,6 +31,10 @@ pub(crate) struct CampaignCredit<'a> {
     /// Some of it was posted; a bonus may also wait until its order earns.
     pub has_entries: bool,
     pub waits: bool,
+    /// Its participation may come back and no entry say so.
+    pub unseen: bool,
+    /// Its participation has come back.
+    pub released: bool,
 }
 
 /// An entry that credited an order, or took from it.
@@ -40,10 +44,14 @@ pub(crate) struct Posting<'a> {
     pub member_id: &'a str,
     pub seq: u64,
     pub takes: bool,
+    /// The order was undone by then.
+    pub undone: bool,
     pub legs: Legs,
     pub written_off: Legs,
     pub reverses: Option<u64>,
     pub terms: &'a Terms<'a>,
+    /// The cycle that its qualifying points are of (X21).
+    pub cycle_start: NaiveDate,
     pub updated_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
 }
@@ -54,6 +62,17 @@ pub(crate) struct Settled {
     pub after: Legs,
     /// Some of the credit's points may have expired by now (X23).
     pub may_have_expired: bool,
+    /// Qualifying points that were of the entry's cycle before it (X21).
+    pub in_cycle: i128,
+    pub participation: Use,
+}
+
+/// What an entry of a credit that had a participation does about it (X18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Unchanged,
+    GivesBack,
+    Again,
 }
 
 /// What the entries of one credit add up to.
@@ -69,7 +88,16 @@ struct CreditSum {
     earliest_expiry: Expiry,
     last_credit_seq: u64,
     generation: i128,
+    released: bool,
+    in_cycle: InCycle,
     updated_at: DateTime<Utc>,
+}
+
+/// The newest cycle that qualifying points of a credit are of, and how many are (X21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct InCycle {
+    cycle_start: NaiveDate,
+    qualifying: i128,
 }
 
 /// The part of the terms that begins anew when an order comes back, or gets more points after the first expired.
@@ -95,6 +123,7 @@ struct CreditRow {
     first_expiry: Option<Expiry>,
     pinned: u64,
     dates: Dates,
+    in_cycle: InCycle,
     last_credit_seq: u64,
     generation: i128,
     /// What the row's facts deserve by the pinned terms.
@@ -105,6 +134,8 @@ struct CreditRow {
     only_expiry_writes_off: bool,
     takes_expired_too: bool,
     waits: bool,
+    unseen: bool,
+    released: bool,
 }
 
 #[derive(Debug)]
@@ -193,6 +224,8 @@ impl Orders {
                 posted: credit.posted.redeemable,
                 has_entries: credit.generation > 0,
                 waits: credit.waits,
+                unseen: credit.unseen,
+                released: credit.released,
             })
         })
     }
@@ -237,6 +270,8 @@ impl CreditSum {
             earliest_expiry: posting.terms.expiry,
             last_credit_seq: 0,
             generation: 0,
+            released: false,
+            in_cycle: InCycle { cycle_start: posting.cycle_start, qualifying: 0 },
             updated_at: posting.updated_at,
         }
     }
@@ -255,6 +290,9 @@ impl CreditSum {
         let before = self.posted.minus(self.written_off);
         let may_have_expired = passed(self.earliest_expiry, posting.recorded_at);
         self.date(posting, before, wrong);
+        if !posting.takes && before == Legs::ZERO && posting.terms.cycle_start != posting.cycle_start {
+            wrong.push("counts in another cycle than it was posted in".to_owned());
+        }
         if posting.takes {
             if posting.reverses != Some(self.last_credit_seq) {
                 wrong.push(format!("does not name entry {}, the order's last credit", self.last_credit_seq));
@@ -266,9 +304,44 @@ impl CreditSum {
             self.last_credit_seq = posting.seq;
             self.prove_kept(posting, wrong);
         }
+        let in_cycle = self.count_in_cycle(posting);
         self.posted = self.posted.plus(posting.legs);
+        if posting.takes {
+            self.in_cycle.qualifying = self.in_cycle.qualifying.min(self.posted.qualifying);
+        }
         self.written_off = self.written_off.plus(posting.written_off);
-        Settled { before, after: self.posted.minus(self.written_off), may_have_expired }
+        let after = self.posted.minus(self.written_off);
+        Settled { before, after, may_have_expired, in_cycle, participation: self.use_of(posting, after) }
+    }
+
+    /// What is credited is of the cycle it is posted in; what is taken back is of the entry's own cycle first. Answers how
+    /// many points were of that cycle before.
+    fn count_in_cycle(&mut self, posting: &Posting<'_>) -> i128 {
+        let same = self.in_cycle.cycle_start == posting.cycle_start;
+        let there = if same { self.in_cycle.qualifying } else { 0 };
+        if !posting.takes {
+            let qualifying = there + posting.legs.qualifying;
+            self.in_cycle = InCycle { cycle_start: posting.cycle_start, qualifying };
+        } else if same {
+            let wanted = posting.written_off.qualifying - posting.legs.qualifying;
+            self.in_cycle.qualifying -= wanted.min(there);
+        }
+        there
+    }
+
+    /// An undone order whose terms say so gives its participation back once nothing of the bonus is left with the member;
+    /// what it is credited afterwards it has used one again for (X18).
+    fn use_of(&mut self, posting: &Posting<'_>, after: Legs) -> Use {
+        let nothing_left = self.posted.redeemable == 0 && after == Legs::ZERO;
+        if posting.takes && posting.undone && posting.terms.restores_participation && nothing_left {
+            self.released = true;
+            Use::GivesBack
+        } else if !posting.takes && self.released {
+            self.released = false;
+            Use::Again
+        } else {
+            Use::Unchanged
+        }
     }
 
     /// What was written off the order never lost: it is used up before anything is credited again.
@@ -321,7 +394,9 @@ impl OrderRow {
             let Value::M(credit) = credit else { return Err("`credits` is not a list of credits".to_owned()) };
             let terms = Terms::read(map(credit, "terms")?)?;
             let credit = CreditRow::read(credit, row, &terms, &facts, ever_undone)?;
-            pending_points += terms.pending(&facts, ever_undone);
+            if !credit.released {
+                pending_points += terms.pending(&facts, ever_undone);
+            }
             if credit.rule == BASE {
                 cycle_start = Some(terms.cycle_start);
             }
@@ -400,6 +475,8 @@ impl OrderRow {
 
 impl CreditRow {
     fn read(row: &Row, order: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
+        let released = flag_if_any(row, "released")?.unwrap_or(false);
+        let deserves = terms.deserved_with(facts, &terms.rules.matched(order)?, ever_undone)?;
         Ok(Self {
             rule: text(row, "rule")?.into(),
             posted: legs(row, "posted")?,
@@ -412,13 +489,22 @@ impl CreditRow {
             },
             pinned: terms.pinned(),
             dates: Dates::of(terms),
+            in_cycle: match map_if_any(row, "in_cycle")? {
+                Some(row) => InCycle { cycle_start: day(row, "cycle_start")?, qualifying: number(row, "qualifying")? },
+                None => {
+                    let qualifying = legs(row, "posted")?.qualifying;
+                    InCycle { cycle_start: terms.cycle_start, qualifying }
+                }
+            },
             last_credit_seq: u64::try_from(count(row, "last_credit_seq", 0)?).unwrap_or(0),
             generation: count(row, "generation", 0)?,
-            deserves: terms.deserved_with(facts, &terms.rules.matched(order)?, ever_undone)?,
+            deserves: if released { Legs::ZERO } else { deserves },
             keeps: terms.keeps(facts),
             only_expiry_writes_off: terms.negative_balance == NegativeBalance::Allow,
             takes_expired_too: terms.reverse_expired,
             waits: terms.waits(),
+            unseen: terms.may_give_back_unseen(),
+            released,
         })
     }
 
@@ -456,9 +542,16 @@ impl CreditRow {
         if self.expired_written_off > 0 && sum.earliest_expiry == Expiry::Never {
             wrong.push(format!("its {rule} has expired points written off, but none of them expire"));
         }
+        if self.in_cycle != sum.in_cycle {
+            wrong.push(format!("its {rule} says otherwise than its entries of which cycle its points are"));
+        }
         if self.last_credit_seq != sum.last_credit_seq {
             let (stated, found) = (self.last_credit_seq, sum.last_credit_seq);
             wrong.push(format!("its {rule} says entry {stated} credited last, but that was {found}"));
+        }
+        if self.released != sum.released && !self.unseen {
+            let (stated, found) = (self.released, sum.released);
+            wrong.push(format!("its {rule} says {stated} where its entries say {found}: its participation came back"));
         }
         if self.generation != sum.generation {
             wrong.push(format!("its {rule} is of generation {}, its entries say {}", self.generation, sum.generation));
@@ -470,6 +563,9 @@ impl CreditRow {
         let blank = self.posted == Legs::ZERO && self.written_off == Legs::ZERO;
         if !blank || self.last_credit_seq != 0 || self.generation != 0 {
             wrong.push(format!("its {} has no entries", self.rule));
+        }
+        if self.released && !self.unseen {
+            wrong.push(format!("its {} gave a participation back that it never used", self.rule));
         }
     }
 }

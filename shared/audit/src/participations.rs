@@ -1,5 +1,5 @@
-//! Campaigns: participations used are the distinct orders credited, never more than were granted, and what the entries
-//! tell of them is what became of them (C3, C4, X14, X15).
+//! Campaigns: participations used are the distinct orders credited that did not give theirs back, never more than were
+//! granted, and what the entries tell of them is what became of them (C3, C4, X14, X15, X18, X19).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,20 +46,39 @@ pub(crate) struct Noted {
 pub(crate) struct Told {
     /// Orders whose bonus was posted.
     pub bonuses: i128,
+    /// Orders that hold a participation: with a bonus that was posted and not given back.
+    pub using: i128,
+    /// A participation may have been given back of which nothing had been posted.
+    pub unseen: bool,
+    /// One was given back since the last note.
+    given_back: bool,
     last: Option<Noted>,
     /// Some entry counts other orders than had their bonus posted by then.
     counts_others: bool,
 }
 
 impl Told {
-    /// A participation is used up one order at a time, and its end is for good (X18, X19, X48).
-    pub fn note(&mut self, noted: Noted, wrong: &mut Vec<String>) {
-        let follows =
-            |last: Noted| last.granted == noted.granted && last.used <= noted.used && last.state == State::Active;
+    /// An order has given its participation back (X18).
+    pub fn give_back(&mut self) {
+        self.using -= 1;
+        self.given_back = true;
+    }
+
+    /// A participation is used up one order at a time, and its end is for good (X48): unless one was given back (X18), or
+    /// an order has `dropped` the member back (X19).
+    pub fn note(&mut self, noted: Noted, dropped: bool, wrong: &mut Vec<String>) {
+        let given_back = std::mem::take(&mut self.given_back) || self.unseen;
+        let goes_on = |last: Noted| match last.state {
+            State::Active => true,
+            State::Exhausted => given_back,
+            State::Completed => (dropped && noted.state == State::Active) || (given_back && noted.state == last.state),
+        };
+        let fewer = |last: Noted| noted.used < last.used && !given_back;
+        let follows = |last: Noted| last.granted == noted.granted && !fewer(last) && goes_on(last);
         if noted.used > noted.granted || !self.last.is_none_or(follows) {
             wrong.push("says of a participation what cannot follow from the entries before it".to_owned());
         }
-        self.counts_others |= noted.used != self.bonuses;
+        self.counts_others |= noted.used != self.using;
         self.last = Some(noted);
     }
 }
@@ -215,14 +234,16 @@ impl Participation {
         Ok(participation)
     }
 
-    /// The orders that used it are those it has credited, and they cost no more than was set aside.
+    /// The orders that used it are those it has credited and that did not give theirs back, and they cost no more than
+    /// was set aside.
     fn prove_credits(&self, credits: &[CampaignCredit<'_>], wrong: &mut Vec<String>) {
+        let in_use = || credits.iter().filter(|credit| !credit.released);
         for order_id in &self.orders {
-            if !credits.iter().any(|credit| credit.order_id == order_id) {
+            if !in_use().any(|credit| credit.order_id == order_id) {
                 wrong.push(format!("its order {order_id} was not credited"));
             }
         }
-        for credit in credits.iter().filter(|credit| !self.orders.contains(credit.order_id)) {
+        for credit in in_use().filter(|credit| !self.orders.contains(credit.order_id)) {
             wrong.push(format!("credited order {}, which did not use it", credit.order_id));
         }
         let cost: i128 = credits.iter().map(|credit| credit.posted).sum();
@@ -240,13 +261,15 @@ impl Participation {
         if told.bonuses != posted {
             wrong.push(format!("credited {posted} orders, but the entries credit {}", told.bonuses));
         }
-        if told.counts_others && !credits.iter().any(|credit| credit.waits) {
+        if told.counts_others && !credits.iter().any(|credit| credit.waits || credit.unseen) {
             wrong.push("was used by other orders than the entries say".to_owned());
         }
         let Some(noted) = told.last else { return };
         let over = noted.state != State::Active;
-        let same_end = !over || (noted.state == self.state && noted.used == self.used);
-        if noted.granted != self.granted || noted.used > self.used || !same_end {
+        let unseen = credits.iter().any(|credit| credit.unseen);
+        let same_end = !over || unseen || (noted.state == self.state && noted.used == self.used);
+        let fewer = noted.used > self.used && !unseen;
+        if noted.granted != self.granted || fewer || !same_end {
             wrong.push(format!(
                 "is {:?} with {} of {} used, but the entries say {:?} with {} of {}",
                 self.state, self.used, self.granted, noted.state, noted.used, noted.granted

@@ -79,6 +79,8 @@ pub(crate) struct Terms<'a> {
     pub reverse_expired: bool,
     no_recredit_after_cancel: bool,
     pub late_debits_current: bool,
+    /// The participation that the credit used comes back when its order is undone (X18).
+    pub restores_participation: bool,
     pub rules: Rules<'a>,
     pub expiry: Expiry,
     pub cycle_start: NaiveDate,
@@ -101,6 +103,7 @@ impl<'a> Terms<'a> {
             reverse_expired: flag_if_any(row, "reverse_expired")?.unwrap_or(false),
             no_recredit_after_cancel: flag_if_any(row, "no_recredit_after_cancel")?.unwrap_or(false),
             late_debits_current: flag_if_any(row, "late_debits_current")?.unwrap_or(false),
+            restores_participation: flag_if_any(row, "restores_participation")?.unwrap_or(false),
             rules: Rules::read(row)?,
             expiry: expiry(row, "expires_on")?,
             cycle_start: day(row, "cycle_start")?,
@@ -174,6 +177,12 @@ impl<'a> Terms<'a> {
     /// A promise: it may be given later than its order used a participation.
     pub fn waits(&self) -> bool {
         matches!(self.amount, Amount::Fixed { pending_until: Some(_), .. })
+    }
+
+    /// The participation that the credit used may come back while nothing of it is posted: before a bonus that waits was
+    /// given, or after an order that was ever undone lost it (X18, X28).
+    pub fn may_give_back_unseen(&self) -> bool {
+        self.restores_participation && (self.waits() || self.no_recredit_after_cancel)
     }
 
     /// Under the literal filter of R2 an undone order that was never paid keeps what it has (X11).

@@ -23,6 +23,9 @@ pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 const ID_CHARS_MAX: usize = 128;
 const REASON_CHARS_MAX: usize = 500;
 const OPERATOR_CHARS_MAX: usize = 100;
+/// What a body may repeat of its address and of Idempotency-Key.
+const BOUND_CHARS_MAX: usize = 200;
+const BOUND_WRONG: &str = "is not a text of at most 200 characters";
 /// No adjustment moves more points of a kind, either way.
 const ADJUSTMENT_POINTS_MAX: i64 = 1_000_000_000;
 
@@ -98,6 +101,12 @@ pub struct AdjustmentBody {
     pub qualifying: i64,
     pub reason: String,
     pub operator: String,
+    /// The member and the key it is meant for, where the operator signs them too: a signature covers the body and not the
+    /// address or a header. They say nothing more about the command, so they are no part of its fingerprint.
+    #[serde(skip)]
+    pub member_id: Option<String>,
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
 }
 
 impl AdjustmentBody {
@@ -113,8 +122,13 @@ impl AdjustmentBody {
             reason: Field,
             #[serde(default)]
             operator: Field,
+            #[serde(default)]
+            member_id: Field,
+            #[serde(default)]
+            idempotency_key: Field,
         }
-        let raw: Raw = read(body, "redeemable, qualifying, reason and operator")?;
+        let raw: Raw =
+            read(body, "redeemable, qualifying, reason, operator, and for whom: member_id and idempotency_key")?;
         let points = |field, points: Option<i64>| match points.unwrap_or(0) {
             points if (-ADJUSTMENT_POINTS_MAX..=ADJUSTMENT_POINTS_MAX).contains(&points) => Ok(points),
             _ => Err(ParseError::Invalid { field, why: "is beyond 1000000000 points either way" }),
@@ -126,6 +140,8 @@ impl AdjustmentBody {
             qualifying: points("qualifying", raw.qualifying)?,
             reason: reason.ok_or(ParseError::Missing("reason"))?,
             operator: operator.ok_or(ParseError::Missing("operator"))?,
+            member_id: text("member_id", &raw.member_id, BOUND_CHARS_MAX, BOUND_WRONG)?,
+            idempotency_key: text("idempotency_key", &raw.idempotency_key, BOUND_CHARS_MAX, BOUND_WRONG)?,
         })
     }
 }

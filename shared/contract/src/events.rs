@@ -46,7 +46,9 @@ impl BusEvent {
         }
         let mut events = vec![Self::PointsPosted(PointsPosted::of(entry))];
         events.extend(TierChanged::of(entry, tiers).map(Self::TierChanged));
-        events.extend(entry.participations.iter().filter_map(|note| match note.state {
+        // What a reversal says of a participation that was over is that it gave one back: nothing ends by it (X18).
+        let notes = entry.participations.iter().filter(|_| entry.kind != EntryKind::Reversal);
+        events.extend(notes.filter_map(|note| match note.state {
             ParticipationState::Active => None,
             ParticipationState::Completed => {
                 Some(Self::CampaignCompleted(CampaignEnded::of(entry, note, CampaignEnded::COMPLETED)))

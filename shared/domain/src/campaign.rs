@@ -2,14 +2,15 @@
 //!
 //! A member is enrolled by a scheduled run, with a number of participations. Each of the next orders uses one and is
 //! credited the bonus, in the same decision as everything else about that order. Promotion completes a participation,
-//! using up the last one exhausts it, and both end it for good (C3, C4, X19, X48).
+//! using up the last one exhausts it, and both end it for good (C3, C4, X48), unless the campaign lets it go on (X18, X19:
+//! `again`).
 
 use crate::advance::advance;
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, OrderId, RuleId, TierId};
 use crate::ledger::Entry;
 use crate::member::Member;
-use crate::order::Order;
+use crate::order::{Credit, Order};
 use crate::points::{Legs, Overflow};
 use crate::programme::Programme;
 use crate::standing::orders_to_next;
@@ -36,6 +37,11 @@ pub struct Campaign {
     pub budget_points: Option<i64>,
     /// Weekly messages one member may get; without a limit when `None` (X14).
     pub messages_max: Option<u32>,
+    /// An order that is undone gives its participation back (X18). Pinned on the order when it uses one (I9).
+    pub restores_on_reversal: bool,
+    /// A completed participation with any left goes on when a reversal drops the member back to a tier of the audience
+    /// (X19).
+    pub reopens_on_demotion: bool,
     /// X50: it neither enrols nor credits nor writes.
     pub paused: bool,
 }
@@ -118,6 +124,17 @@ impl Participation {
         self.granted.saturating_sub(self.used())
     }
 
+    /// What an order that uses one is credited: the campaign's bonus, and where a budget pays for it no more than was set
+    /// aside for one when the member was enrolled, whatever the programme says since (F24). Nothing was set aside for who
+    /// was enrolled before there was a budget.
+    pub fn bonus(&self, campaign: &Campaign) -> Legs {
+        if campaign.budget_points.is_none() && self.reserved_points == 0 {
+            return campaign.bonus;
+        }
+        let each = self.reserved_points.checked_div(i64::from(self.granted)).unwrap_or(0);
+        Legs::new(campaign.bonus.redeemable.0.min(each), campaign.bonus.qualifying.0.min(each))
+    }
+
     /// What an entry says of it.
     pub fn note(&self) -> ParticipationNote {
         ParticipationNote {
@@ -154,6 +171,22 @@ impl Campaign {
     }
 }
 
+/// Whether what was read of a participation is older than the rows of its member and of an order: it is not active though
+/// the member is, or does not hold the order though the order does. What is not written is not checked by any condition,
+/// so it has to be read again before it decides anything.
+pub fn read_too_early(
+    known: Option<&Participation>,
+    campaign: &RuleId,
+    member: Option<&Member>,
+    order: Option<&Order>,
+) -> bool {
+    let active = member.is_some_and(|member| member.active_campaigns.contains(campaign));
+    let ended = known.is_none_or(|known| known.state != ParticipationState::Active);
+    let used_by = order.filter(|order| order.credit(campaign).is_some_and(|credit| !credit.released));
+    let holds = |order: &Order| known.is_some_and(|known| known.orders.contains(&order.order_id));
+    (active && ended) || used_by.is_some_and(|order| !holds(order))
+}
+
 /// Whether some campaign of the programme may address the member, now or later: by tier and orders alone (C1).
 pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
     let addressed =
@@ -169,19 +202,24 @@ pub(crate) fn may_join(programme: &Programme, campaign: &Campaign, order: &Order
         && member.active_campaigns.contains(&campaign.id)
         && campaign.live(member.as_of)
         && !order.facts.undone()
-        && order.credit(&campaign.id).is_none()
+        && order.credit(&campaign.id).is_none_or(|credit| credit.released)
         && match campaign.bonus_when {
             BonusWhen::Placed => true,
-            BonusWhen::Earned => order.credit(&RuleId::base()).is_some_and(|base| !base.posted.is_zero()),
+            // What was written off is still posted, of an order that no longer earns.
+            BonusWhen::Earned => order.credit(&RuleId::base()).is_some_and(Credit::stands),
         }
 }
 
-/// Uses one participation of the campaign for the order, if it may (C5, X14–X17). `tier` is the one the order is judged
-/// by.
-pub(crate) fn join(campaign: &Campaign, order: &Order, tier: &TierId, participations: &mut [Participation]) -> bool {
-    let Some(participation) = participations.iter_mut().find(|part| part.campaign == campaign.id) else {
-        return false;
-    };
+/// Uses one participation of the campaign for the order, if it may (C5, X14–X17), and answers the bonus. `tier` is the one
+/// the order is judged by.
+pub(crate) fn join(
+    campaign: &Campaign,
+    order: &Order,
+    tier: &TierId,
+    participations: &mut [Participation],
+) -> Option<Legs> {
+    let participation = participations.iter_mut().find(|part| part.campaign == campaign.id)?;
+    let bonus = participation.bonus(campaign);
     let counts = match campaign.count_orders {
         CountOrders::AfterEnrolment => order.facts.placed_at > participation.enrolled_at,
         CountOrders::Any => true,
@@ -189,15 +227,17 @@ pub(crate) fn join(campaign: &Campaign, order: &Order, tier: &TierId, participat
     let joins = participation.state == ParticipationState::Active
         && participation.remaining() > 0
         && counts
+        && !bonus.is_zero()
         && campaign.addresses(tier);
     if joins {
         participation.orders.push(order.order_id.clone());
     }
-    joins
+    joins.then_some(bonus)
 }
 
 /// Ends the participations that a decision's entries have brought to their end, and notes on the entries what became of
-/// them. `before` is what they were. Returns those that changed.
+/// them. `before` is what they were. Returns those that changed. One that goes on again is told by the entry that lost the
+/// tier or, if that came later, the one that took the bonus back (X19).
 pub(crate) fn settle(
     programme: &Programme,
     member: &mut Member,
@@ -221,8 +261,11 @@ pub(crate) fn settle(
     now.retain(|participation| !before.contains(participation));
     for participation in &now {
         let bonus = entries.iter().rposition(|entry| entry.rule == participation.campaign);
-        let promoted = entries.iter().rposition(|entry| entry.tier_before != entry.tier_after);
-        if let Some(entry) = bonus.or(promoted).and_then(|at| entries.get_mut(at)) {
+        let moved = entries.iter().rposition(|entry| entry.tier_before != entry.tier_after);
+        let was = before.iter().find(|known| known.campaign == participation.campaign).map(|known| known.state);
+        let goes_on = was == Some(ParticipationState::Completed) && participation.state == ParticipationState::Active;
+        let told_by = if goes_on { bonus.max(moved) } else { bonus.or(moved) };
+        if let Some(entry) = told_by.and_then(|at| entries.get_mut(at)) {
             entry.participations.push(participation.note());
         }
     }
@@ -300,6 +343,7 @@ pub fn enrol(
     let writes = fits
         && participation.state == ParticipationState::Active
         && participation.remaining() > 0
+        && !participation.bonus(campaign).is_zero()
         && campaign.messages_max.is_none_or(|most| participation.messages < most);
     let invitation = if writes { invitation(programme, campaign, &member, &participation) } else { None };
     let counted = invitation.is_some() && campaign.messages_max.is_some();
@@ -356,7 +400,7 @@ fn invitation(
     Some(Invitation {
         campaign: campaign.id.clone(),
         remaining: participation.remaining(),
-        bonus_points: campaign.bonus.redeemable.0,
+        bonus_points: participation.bonus(campaign).redeemable.0,
         orders_to_next: orders_to_next(programme, member),
     })
 }

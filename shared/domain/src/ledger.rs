@@ -170,6 +170,8 @@ pub struct Explanation {
     pub matched: Vec<i64>,
     /// What the order deserves by these terms and facts.
     pub deserves: Legs,
+    /// The first day of the member's cycle in which the entry was posted: its qualifying points are of that one (X21).
+    pub cycle_start: chrono::NaiveDate,
 }
 
 /// Everything about an entry that its rule decides; posting fills in the rest.

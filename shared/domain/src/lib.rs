@@ -20,6 +20,7 @@
 
 pub mod adjust;
 pub mod advance;
+mod again;
 pub mod behaviour;
 pub mod campaign;
 pub mod criteria;

@@ -102,6 +102,8 @@ pub struct Member {
     /// When the person was forgotten: orders placed until then tell nothing of them any more.
     pub erased_at: Option<Instant>,
     pub profile: Profile,
+    /// Since when the newest word about the person holds, once the shop has reported them by themselves.
+    pub profile_told_at: Option<Instant>,
 }
 
 impl Member {
@@ -135,13 +137,47 @@ impl Member {
             first_order: None,
             erased_at: None,
             profile: Profile::default(),
+            profile_told_at: None,
         })
     }
 
-    /// Whether an order that was placed at an instant may tell who the member is: not the orders of somebody who has been
-    /// forgotten since.
-    pub fn is_known_by(&self, placed_at: Instant) -> bool {
-        self.erased_at.is_none_or(|erased_at| placed_at > erased_at)
+    /// Whether what was said at an instant, or an order that was placed then, may tell who the member is: not where they
+    /// have been forgotten since.
+    pub fn is_known_by(&self, at: Instant) -> bool {
+        self.erased_at.is_none_or(|erased_at| at > erased_at)
+    }
+
+    /// Keeps what the shop reports of the person, which was so at `said_at`. What is newer than anything reported before
+    /// replaces what is known, and what is older only adds what is not known yet; what is left out stays. Of two words of
+    /// the same instant the one that is done last counts. Nothing is kept that was so before the person was forgotten.
+    pub fn tell(&mut self, profile: Profile, said_at: Instant, now: Instant) {
+        // A clock that is ahead must not make true words old for as long.
+        let said_at = said_at.min(now);
+        if !self.is_known_by(said_at) {
+            return;
+        }
+        let known = std::mem::take(&mut self.profile);
+        if self.told_later_than(said_at) {
+            self.profile = known.or(profile);
+        } else {
+            self.profile = profile.or(known);
+            self.profile_told_at = Some(said_at);
+        }
+    }
+
+    /// Keeps what an order says of the person, as of its version. `newest`: it is what the order says last.
+    pub(crate) fn tell_by_order(&mut self, profile: Profile, said_at: Instant, newest: bool) {
+        let known = std::mem::take(&mut self.profile);
+        let replaces = newest && !self.told_later_than(said_at);
+        self.profile = if replaces { profile.or(known) } else { known.or(profile) };
+        // The row of a member who was only ever named by orders stays without it: it has to stay small.
+        if replaces && self.profile_told_at.is_some() {
+            self.profile_told_at = Some(said_at.min(self.as_of));
+        }
+    }
+
+    fn told_later_than(&self, said_at: Instant) -> bool {
+        self.profile_told_at.is_some_and(|told_at| told_at > said_at)
     }
 
     /// Points the member can spend: never below zero.

@@ -202,27 +202,54 @@ pub struct Credit {
     pub written_off: Legs,
     /// Of `written_off`, the redeemable points that had expired (X23).
     pub expired_written_off: i64,
+    /// The newest cycle into which it posted qualifying points, and how many of `posted` are still of that cycle (X21).
+    pub in_cycle: InCycle,
     /// The earliest expiry that any of its points ever had: before that day none of them can have expired (X23).
     pub first_expiry: Expiry,
     /// `seq` of the last entry that credited: what a reversal names.
     pub last_credit_seq: u64,
     /// How often it was credited from nothing: 1, and one more each time an order came back (X28).
     pub generation: u32,
+    /// The participation it used was given back: it deserves nothing until the order uses one again (X18).
+    pub released: bool,
+}
+
+/// Qualifying points of one cycle of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InCycle {
+    /// The first day of the cycle.
+    pub cycle_start: chrono::NaiveDate,
+    pub qualifying: i64,
+}
+
+impl InCycle {
+    /// How many of them are of the cycle that began on a day.
+    pub fn of(self, cycle_start: chrono::NaiveDate) -> i64 {
+        if self.cycle_start == cycle_start { self.qualifying } else { 0 }
+    }
 }
 
 impl Credit {
     pub fn new(rule: RuleId, terms: Terms) -> Self {
         let first_expiry = terms.expiry;
+        let in_cycle = InCycle { cycle_start: terms.cycle_start, qualifying: 0 };
         Self {
             rule,
             terms,
             posted: Legs::ZERO,
             written_off: Legs::ZERO,
             expired_written_off: 0,
+            in_cycle,
             first_expiry,
             last_credit_seq: 0,
             generation: 0,
+            released: false,
         }
+    }
+
+    /// Whether the order counts as having been given anything.
+    pub fn stands(&self) -> bool {
+        self.posted != self.written_off
     }
 
     /// What the order counts as having been given: posted less what was written off.
@@ -248,7 +275,7 @@ pub struct Terms {
     pub rules: PinnedRules,
     /// Until when the redeemable points are good.
     pub expiry: Expiry,
-    /// The first day of the member's cycle in which the qualifying points count (X21).
+    /// The first day of the member's cycle in which the order counts: that in which it was last credited from nothing.
     pub cycle_start: chrono::NaiveDate,
 }
 

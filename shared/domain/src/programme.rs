@@ -201,6 +201,9 @@ pub struct ReversalRules {
     pub no_recredit_after_cancel: bool,
     /// Qualifying points earned in an earlier cycle are taken from the current one (X21).
     pub late_debits_current: bool,
+    /// The participation that the credit used comes back when its order is undone (X18). Only for a campaign's bonus; the
+    /// campaign says it.
+    pub restores_participation: bool,
 }
 
 /// Which amount a partial return takes from the basis (X24).

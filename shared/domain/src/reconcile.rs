@@ -4,15 +4,18 @@
 //! stale snapshot posts nothing, a cancel the exact negative, a partial return the exact part (R1–R5, X10–X12, X21–X28).
 //! Every order of deliveries of one order's snapshots ends in the same books (I5).
 
+use chrono::NaiveDate;
+
 use crate::advance::advance;
-use crate::campaign::{BonusWhen, Participation, TierSnapshot, join, may_join, settle};
+use crate::again::{concerned, give_back, gives_back, reopen};
+use crate::campaign::{BonusWhen, Campaign, Participation, TierSnapshot, join, may_join, settle};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
-use crate::ids::{MemberId, RuleId};
+use crate::ids::{MemberId, RuleId, TierId};
 use crate::item_rules::PinnedRules;
 use crate::ledger::{Entry, EntryKind, Explanation, Ledger, Posting, Reason, TierCause, takeable};
 use crate::lots::Expiry;
 use crate::member::Member;
-use crate::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
+use crate::order::{Credit, InCycle, Order, OrderFacts, OrderSnapshot, OrderStatus, Owner, Terms, TermsAmount};
 use crate::paying::{Used, pay_with_wallet, use_vouchers, wallet_due};
 use crate::points::{Legs, Overflow, Ratio};
 use crate::programme::{Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
@@ -30,7 +33,7 @@ pub struct OrderRows<'a> {
     pub left_member: Option<Member>,
     /// The member's whole history by rising `seq`; only when a verdict asked for it.
     pub history: Option<&'a [Entry]>,
-    /// The member's participations in the campaigns they are active in; only when a verdict asked for them.
+    /// The member's participations in the campaigns that a verdict asked for.
     pub participations: Option<Vec<Participation>>,
     /// Those vouchers that the verdict asked for and that exist.
     pub vouchers: Option<Vec<Voucher>>,
@@ -105,8 +108,7 @@ pub fn reconcile_order(
         order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
     }
     if snapshot.member_id.as_ref() == Some(&member.member_id) && member.is_known_by(order.facts.placed_at) {
-        let known = std::mem::take(&mut member.profile);
-        member.profile = if newest { snapshot.profile.or(known) } else { known.or(snapshot.profile) };
+        member.tell_by_order(snapshot.profile, snapshot.facts.updated_at, newest);
     }
     let tier_before = member.tier.clone();
     let counted_before = cycle_part(&order, &member);
@@ -119,32 +121,34 @@ pub fn reconcile_order(
     follow_rules(programme, &order, &mut member, &mut entries, undone)?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
-    let concerned = !joinable.is_empty() || member.tier != tier_before;
     let participations = match participations {
-        None if concerned && !member.active_campaigns.is_empty() => {
-            return Ok(Verdict::NeedsParticipations(member.member_id));
+        Some(known) => known,
+        None => {
+            let concerned = concerned(programme, &order, &member, &tier_before, !joinable.is_empty())?;
+            if !concerned.is_empty() {
+                return Ok(Verdict::NeedsParticipations(member.member_id, concerned));
+            }
+            Vec::new()
         }
-        known => known.unwrap_or_default(),
     };
     let mut next = participations.clone();
-    let credits = order.credits.len();
+    give_back(&mut order, &mut member, &mut next)?;
+    let mut joined = false;
     for campaign in joinable {
         let tier = match campaign.tier_snapshot {
             TierSnapshot::Before => &tier_before,
             TierSnapshot::After => &member.tier,
         };
-        if join(campaign, &order, tier, &mut next) {
-            let pending_until = match campaign.bonus_when {
-                BonusWhen::Placed => None,
-                BonusWhen::Earned => Some(programme.earning.earn_when),
+        if let Some(bonus) = join(campaign, &order, tier, &mut next) {
+            let credit = match order.credit(&campaign.id) {
+                // An order that comes back has the bonus it had (X12, X46).
+                Some(known) => Credit { released: false, ..known.clone() },
+                None => Credit::new(campaign.id.clone(), bonus_terms(programme, (campaign, bonus), &member, tier)),
             };
-            let amount = TermsAmount::Fixed { legs: campaign.bonus, pending_until };
-            let mut terms = terms(programme, &member, amount, programme.reversal);
-            terms.tier = tier.clone();
-            order.credits.push(Credit::new(campaign.id.clone(), terms));
+            order.put_credit(credit);
+            joined = true;
         }
     }
-    let joined = order.credits.len() > credits;
     if joined && let Posted::NeedsHistory = post_dues(programme, &mut order, &mut member, &mut entries, history)? {
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
@@ -152,6 +156,7 @@ pub fn reconcile_order(
         // A bonus may be what a rule about points waited for.
         follow_rules(programme, &order, &mut member, &mut entries, false)?;
     }
+    reopen(programme, &mut member, &tier_before, &mut next);
     let participations = settle(programme, &mut member, &mut entries, &participations, next);
     count_pending(&mut order, &mut member)?;
     Ok(Verdict::Decided(Decision {
@@ -262,17 +267,19 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
         return Ok(false);
     }
     for credit in &order.credits {
-        if credit.settled()? != due(order, credit)? {
+        if credit.settled()? != due(order, credit)? || gives_back(order, credit)? {
             return Ok(false);
         }
     }
     Ok(order.pending_points == pending(order))
 }
 
-/// What a credit should have settled at by its pinned terms. With the literal filter of R2, what was credited stays
-/// until the cancelled order is also paid (X11).
+/// What a credit should have settled at by its pinned terms: nothing while its participation is given back (X18). With
+/// the literal filter of R2, what was credited stays until the cancelled order is also paid (X11).
 fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
-    if credit.terms.may_reverse(&order.facts) {
+    if credit.released {
+        Ok(Legs::ZERO)
+    } else if credit.terms.may_reverse(&order.facts) {
         credit.terms.deserved(&order.facts, &credit.terms.rules.matched(&order.items), order.ever_undone)
     } else {
         credit.settled()
@@ -285,7 +292,7 @@ fn spent(order: &Order, base: &Terms) -> i64 {
 
 fn pending(order: &Order) -> i64 {
     let of = |credit: &Credit| credit.terms.pending_points(&order.facts, order.ever_undone);
-    order.credits.iter().fold(0, |sum, credit| sum.saturating_add(of(credit)))
+    order.credits.iter().filter(|credit| !credit.released).fold(0, |sum, credit| sum.saturating_add(of(credit)))
 }
 
 /// The terms of the order's own points: the pinned ones, or today's for the member's tier before the order (P9, X17).
@@ -315,6 +322,17 @@ fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: 
         expiry: programme.expiry.of(programme.day(member.as_of)),
         cycle_start: member.cycle_start,
     }
+}
+
+/// The terms of a campaign's bonus, for an order that is judged by `tier` (C6, X17).
+fn bonus_terms(programme: &Programme, (campaign, legs): (&Campaign, Legs), member: &Member, tier: &TierId) -> Terms {
+    let pending_until = match campaign.bonus_when {
+        BonusWhen::Placed => None,
+        BonusWhen::Earned => Some(programme.earning.earn_when),
+    };
+    let amount = TermsAmount::Fixed { legs, pending_until };
+    let reversal = ReversalRules { restores_participation: campaign.restores_on_reversal, ..programme.reversal };
+    Terms { tier: tier.clone(), ..terms(programme, member, amount, reversal) }
 }
 
 /// Welcome points, promised on registration and tied to the first order: they go when it is undone, and come back only
@@ -357,7 +375,7 @@ fn post_dues(
         if !takes {
             date(programme, &mut credit, member)?;
         }
-        let explained = explain(order, &credit, takes)?;
+        let explained = explain(order, &credit, takes, member.cycle_start)?;
         let mut ledger = Ledger::new(programme, member, entries);
         if takes {
             let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
@@ -387,7 +405,7 @@ fn date(programme: &Programme, credit: &mut Credit, member: &Member) -> Result<(
     Ok(())
 }
 
-fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overflow> {
+fn explain(order: &Order, credit: &Credit, takes: bool, cycle_start: NaiveDate) -> Result<Posting, Overflow> {
     let given = if credit.rule == RuleId::base() {
         EntryKind::Accrual
     } else if credit.rule == RuleId::welcome() {
@@ -418,6 +436,7 @@ fn explain(order: &Order, credit: &Credit, takes: bool) -> Result<Posting, Overf
             terms: credit.terms.clone(),
             facts: order.facts,
             matched,
+            cycle_start,
         }),
         occurred_at: order.facts.updated_at,
     })
@@ -458,6 +477,9 @@ fn grant(ledger: &mut Ledger<'_>, posting: Posting, credit: &mut Credit, delta: 
     }
     ledger.credit(posting, given, Legs::ZERO.minus(kept)?, credit.terms.expiry)?;
     credit.posted = credit.posted.plus(given)?;
+    let cycle_start = ledger.member.cycle_start;
+    let qualifying = credit.in_cycle.of(cycle_start).checked_add(given.qualifying.0).ok_or(Overflow)?;
+    credit.in_cycle = InCycle { cycle_start, qualifying };
     credit.written_off = credit.written_off.minus(kept)?;
     credit.expired_written_off = credit.expired_written_off.min(credit.written_off.redeemable.0);
     credit.last_credit_seq = ledger.member.last_seq;
@@ -465,7 +487,8 @@ fn grant(ledger: &mut Ledger<'_>, posting: Posting, credit: &mut Credit, delta: 
 }
 
 /// Takes points back. What has expired was removed once already (X23), what the balance may not bear is written off
-/// (X22), and qualifying points of an earlier cycle are gone (X21); the entry records all of it.
+/// (X22), and qualifying points of an earlier cycle are gone (X21); the entry records all of it. What was added last goes
+/// first, so a raise that came in the current cycle is taken from it.
 fn reverse(
     ledger: &mut Ledger<'_>,
     posting: Posting,
@@ -477,12 +500,16 @@ fn reverse(
     let rules = credit.terms.reversal;
     let owed = wanted.redeemable.0.saturating_sub(expired).max(0);
     let redeemable = takeable(rules.negative_balance, ledger.member.balance.redeemable.0, owed);
-    let this_cycle = credit.terms.cycle_start == ledger.member.cycle_start || rules.late_debits_current;
-    let qualifying = if this_cycle { wanted.qualifying.0 } else { 0 };
+    let of_this_cycle = wanted.qualifying.0.min(credit.in_cycle.of(ledger.member.cycle_start));
+    let qualifying = if rules.late_debits_current { wanted.qualifying.0 } else { of_this_cycle };
     let taken = Legs::new(redeemable, qualifying);
     let written_off = wanted.minus(taken)?;
     ledger.debit(posting, Legs::ZERO.minus(taken)?, written_off, Some(credit.terms.expiry))?;
     credit.posted = credit.posted.minus(taken)?;
+    if credit.in_cycle.cycle_start == ledger.member.cycle_start {
+        credit.in_cycle.qualifying = credit.in_cycle.qualifying.saturating_sub(of_this_cycle);
+    }
+    credit.in_cycle.qualifying = credit.in_cycle.qualifying.min(credit.posted.qualifying.0);
     credit.written_off = credit.written_off.plus(written_off)?;
     let lapsed = wanted.redeemable.0.saturating_sub(owed);
     credit.expired_written_off = credit.expired_written_off.checked_add(lapsed).ok_or(Overflow)?;

@@ -67,10 +67,11 @@ pub struct Redemption {
     pub hold: bool,
 }
 
-/// What a redemption costs, and what it takes off an order.
+/// What a redemption costs, and what it takes off an order or buys.
 struct Price {
     points: i64,
     worth_minor: i64,
+    buys: Option<Offer>,
 }
 
 /// Spends redeemable points, soonest-expiring first (X40). The balance never goes below zero.
@@ -112,9 +113,10 @@ pub fn redeem(
         points: legs.redeemable.0,
         worth_minor: price.worth_minor,
         hold_until,
+        buys: price.buys,
         ..asked.accepted(RequestKind::Redemption, rule, &member)
     };
-    let voucher = if hold { None } else { voucher_bought(programme, &request, programme.day(member.as_of)) };
+    let voucher = if hold { None } else { voucher_bought(&request, programme.day(member.as_of)) };
     let grants = voucher.into_iter().collect();
     let decision = Decision { request: Some(request.clone()), grants, ..Decision::posted(member, entries) };
     Ok((request, decision))
@@ -141,7 +143,7 @@ pub fn confirm(
     }
     member.holds.retain(|hold| hold.request_id != request.request_id);
     request.state = RequestState::Confirmed;
-    let grants = voucher_bought(programme, &request, programme.day(member.as_of)).into_iter().collect();
+    let grants = voucher_bought(&request, programme.day(member.as_of)).into_iter().collect();
     let decision = Decision { request: Some(request.clone()), grants, ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
@@ -177,14 +179,9 @@ pub fn undo(
 }
 
 /// The voucher that a redemption brings when it is made final on `today`; none where its reward is no voucher.
-pub fn voucher_bought(programme: &Programme, request: &Request, today: NaiveDate) -> Option<Grant> {
-    let reward = programme.rewards.iter().find(|reward| reward.id == request.rule)?;
-    match &reward.kind {
-        RewardKind::Voucher { offer, .. } if request.kind == RequestKind::Redemption => {
-            Some(Grant::new(&request.member_id, &format!("redemption/{}", request.request_id), offer, today))
-        }
-        RewardKind::Voucher { .. } | RewardKind::Discount(_) => None,
-    }
+pub fn voucher_bought(request: &Request, today: NaiveDate) -> Option<Grant> {
+    let offer = request.buys.as_ref()?;
+    Some(Grant::new(&request.member_id, &format!("redemption/{}", request.request_id), offer, today))
 }
 
 /// What returns, and of which redemption.
@@ -229,21 +226,21 @@ fn own_redemption(member: &Member, request: &Request) -> Result<(), Rejection> {
 fn price(programme: &Programme, redemption: &Redemption) -> Result<Price, Rejection> {
     let Some(id) = &redemption.reward else {
         let points = redemption.points.filter(|points| *points > 0).ok_or(Rejection::NothingToSpend)?;
-        return Ok(Price { points, worth_minor: 0 });
+        return Ok(Price { points, worth_minor: 0, buys: None });
     };
     let unknown = || Rejection::UnknownReward(id.to_string());
     let reward = programme.rewards.iter().find(|reward| reward.id == *id).ok_or_else(unknown)?;
     match &reward.kind {
-        RewardKind::Voucher { points, .. } => {
+        RewardKind::Voucher { points, offer } => {
             if redemption.points.is_some_and(|asked| asked != *points) {
                 return Err(Rejection::NotAStep { least: *points, step: *points, most: *points });
             }
-            Ok(Price { points: *points, worth_minor: 0 })
+            Ok(Price { points: *points, worth_minor: 0, buys: Some(offer.clone()) })
         }
         RewardKind::Discount(discount) => {
             let points = redemption.points.filter(|points| *points > 0).ok_or(Rejection::NothingToSpend)?;
             let worth_minor = discount.worth(points, redemption.order_minor)?;
-            Ok(Price { points, worth_minor })
+            Ok(Price { points, worth_minor, buys: None })
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::decision::Rejection;
 use crate::ids::{MemberId, RequestId, RuleId};
 use crate::member::Member;
 use crate::time::Instant;
+use crate::voucher::Offer;
 
 /// One accepted command: one row of `requests`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct Request {
     pub seq: u64,
     /// Until when a held redemption can be confirmed.
     pub hold_until: Option<Instant>,
+    /// The voucher that a redemption buys, as it was offered when it was asked for: what is held does not depend on
+    /// whether the programme still offers it.
+    pub buys: Option<Offer>,
     pub created_at: Instant,
 }
 
@@ -84,6 +88,7 @@ impl Asked {
             worth_minor: 0,
             seq: member.last_seq,
             hold_until: None,
+            buys: None,
             created_at: member.as_of,
         }
     }

@@ -218,9 +218,9 @@ where
                     entries.extend(staged.iter().filter(|entry| entry.member_id == member_id).cloned());
                     history = Some(entries);
                 }
-                Verdict::NeedsParticipations(member_id) => {
-                    let campaigns = member.as_ref().map_or(&[][..], |member| &member.active_campaigns);
-                    if !self.books.load_participations(rows, &member_id, campaigns, consistency).await? {
+                Verdict::NeedsParticipations(member_id, campaigns) => {
+                    let of = (&member_id, member.as_ref(), order.as_ref());
+                    if !self.books.load_participations(rows, of, &campaigns, consistency).await? {
                         return Ok(None);
                     }
                     let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());

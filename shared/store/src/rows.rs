@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
-use loyalty_domain::campaign::Participation;
+use loyalty_domain::campaign::{Participation, read_too_early};
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
@@ -209,12 +209,13 @@ impl Books {
         Ok(rows)
     }
 
-    /// Reads a member's participations in campaigns that were not read before. One that should be there and is not gives
-    /// `false`: the read was stale.
+    /// Reads a member's participations in campaigns that were not read before. `false` when what was read is older than
+    /// the member's and the order's rows. Of a campaign that the member is not active in those rows cannot always tell, and
+    /// no condition of a write would: it is read as it really is.
     pub(crate) async fn load_participations(
         &self,
         rows: &mut Rows,
-        member_id: &MemberId,
+        (member_id, member, order): (&MemberId, Option<&Member>, Option<&Order>),
         campaigns: &[RuleId],
         consistency: Consistency,
     ) -> Result<bool, StoreError> {
@@ -223,7 +224,12 @@ impl Books {
             if rows.participations.contains_key(&key) {
                 continue;
             }
-            let Some(slot) = self.participation(campaign, member_id, consistency).await? else { return Ok(false) };
+            let is_active = member.is_some_and(|member| member.active_campaigns.contains(campaign));
+            let consistency = if is_active { consistency } else { Consistency::Strong };
+            let slot = self.participation(campaign, member_id, consistency).await?.unwrap_or(Slot::EMPTY);
+            if read_too_early(slot.row.as_ref(), campaign, member, order) {
+                return Ok(false);
+            }
             rows.participations.insert(key, slot);
         }
         Ok(true)

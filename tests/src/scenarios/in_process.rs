@@ -42,13 +42,6 @@ impl InProcess {
         self.members.get(&self.key.by_phone(&normalise(phone).expect("a phone")))
     }
 
-    /// The member's participations in the campaigns they are active in.
-    fn active(&self, member_id: &MemberId) -> Vec<Participation> {
-        let active = self.members.get(member_id).map_or(&[][..], |member| &member.active_campaigns);
-        let key = |campaign: &RuleId| (campaign.clone(), member_id.clone());
-        active.iter().filter_map(|campaign| self.participations.get(&key(campaign)).cloned()).collect()
-    }
-
     /// Runs every schedule that is due until an instant, in order.
     fn pass(&mut self, now: DateTime<Utc>) {
         let zone = self.programme.at(now).programme.zone;
@@ -93,7 +86,10 @@ impl InProcess {
                 Verdict::Decided(decision) => break decision,
                 Verdict::NeedsMember(id) => rows.left_member = self.members.get(&id).cloned(),
                 Verdict::NeedsVouchers(_) => rows.vouchers = Some(Vec::new()),
-                Verdict::NeedsParticipations(id) => rows.participations = Some(self.active(&id)),
+                Verdict::NeedsParticipations(id, campaigns) => {
+                    let of = |campaign: &RuleId| self.participations.get(&(campaign.clone(), id.clone())).cloned();
+                    rows.participations = Some(campaigns.iter().filter_map(of).collect());
+                }
                 Verdict::NeedsHistory(id) => rows.history = self.history.get(&id).map(Vec::as_slice),
             }
         };

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use loyalty_domain::campaign::Participation;
+use loyalty_domain::campaign::{Participation, read_too_early};
 use loyalty_domain::decision::Verdict;
 use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::member::Member;
-use loyalty_domain::order::OrderSnapshot;
+use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
 
@@ -163,12 +163,28 @@ impl World<'_> {
         }))
     }
 
-    /// The member's participations in the campaigns they are active in. One that is not there yet was read too early.
+    /// The member's participations in the campaigns they are active in.
     fn active(&self, member: &Member, behind: u8) -> Result<Active, ReadAgain> {
+        self.part(member, None, &member.active_campaigns, behind)
+    }
+
+    /// The member's participations in campaigns, unless they were read too early. One that the member is not active in is
+    /// read as it is: no condition would say so.
+    fn part(
+        &self,
+        member: &Member,
+        order: Option<&Order>,
+        campaigns: &[RuleId],
+        behind: u8,
+    ) -> Result<Active, ReadAgain> {
         let mut active = Active::default();
-        for campaign in &member.active_campaigns {
-            let read = self.store.participation(campaign, &member.member_id, behind);
-            active.rows.push(read.row.ok_or(ReadAgain)?);
+        for campaign in campaigns {
+            let is_active = member.active_campaigns.contains(campaign);
+            let read = self.store.participation(campaign, &member.member_id, if is_active { behind } else { 0 });
+            if read_too_early(read.row.as_ref(), campaign, Some(member), order) {
+                return Err(ReadAgain);
+            }
+            active.rows.extend(read.row);
             active.revisions.push((campaign.clone(), read.revision));
         }
         Ok(active)
@@ -227,9 +243,9 @@ impl World<'_> {
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
                 Ok(Verdict::NeedsVouchers(_)) => unreachable!("no order of the simulation names a code"),
-                Ok(Verdict::NeedsParticipations(_)) => {
+                Ok(Verdict::NeedsParticipations(_, campaigns)) => {
                     let Some(row) = &member.row else { return Err(ReadAgain) };
-                    active = Some(self.active(row, left_lag)?);
+                    active = Some(self.part(row, order.row.as_ref(), &campaigns, left_lag)?);
                 }
                 Ok(Verdict::NeedsHistory(id)) => {
                     let read = self.store.history(&id, history_lag);

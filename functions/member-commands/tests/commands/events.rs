@@ -130,6 +130,18 @@ async fn a_customer_is_as_the_shop_says_now() {
     assert_eq!((&row["email"], &row["redeemable_points"]), (&json!("an@example.vn"), &json!(100)));
     assert_eq!(shop.engine.rows("points-history").len(), 1);
 
+    // NOW is when all of this was said. An older word replaces nothing, and a newer one does.
+    let said = |name: &str, at: &str| json!({"customer": {"phone": PHONE, "name": name}, "updated_at": at});
+    assert_eq!(shop.event("customer.changed", said("Older", "2026-11-23T01:14:00Z")).await.0, 200);
+    assert_eq!(shop.member()["name"], json!("Nguyễn An"));
+    shop.at("2026-11-23T01:17:00Z");
+    assert_eq!(shop.event("customer.changed", said("Newer", "2026-11-23T01:16:00Z")).await.0, 200);
+    assert_eq!(shop.event("customer.changed", said("Between", "2026-11-23T01:15:30Z")).await.0, 200);
+    shop.order("old", 1, "2026-11-23T01:15:40Z").await;
+    assert_eq!(shop.member()["name"], json!("Newer"), "nor does an order's older word");
+    shop.order("new", 1, "2026-11-23T01:16:30Z").await;
+    assert_eq!(shop.member()["name"], json!(NAME));
+
     let (status, new) = shop.event("customer.changed", json!({"customer": {"phone": "0912345678"}})).await;
     assert_eq!((status, &new["member_id"]), (201, &json!(shop.member_with("0912345678").as_str())));
     shop.refused(event(&shop, "customer.changed", json!({"customer": {"name": NAME}})), 400, "unreadable").await;

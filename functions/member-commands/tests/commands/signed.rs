@@ -46,6 +46,20 @@ async fn an_operator_gives_and_takes_with_a_reason() {
     assert_eq!((status, &taken["balance_after"]["redeemable"]), (201, &json!(0)));
 }
 
+/// A signature covers the body. One that names its member and its key cannot be carried out for another, by whoever
+/// overheard it; one that names none is taken as ever.
+#[tokio::test]
+async fn what_was_signed_for_one_member_and_key_is_for_no_other() {
+    let shop = Shop::with_points(100).await;
+    let member_id = shop.member_id();
+    let says = |member_id: &str, key: &str| json!({"redeemable": 5, "reason": "r", "operator": "o", "member_id": member_id, "idempotency_key": key});
+    let adjust = |key: &str, body| shop.post("/members/{id}/adjustments", body).key(key).signed(SECRET);
+    shop.refused(adjust("k", says("m_other", "k")), 400, "other-member").await;
+    shop.refused(adjust("k", says(member_id.as_str(), "other")), 400, "other-key").await;
+    assert_eq!(adjust("k", says(member_id.as_str(), "k")).send().await.0, 201);
+    assert_eq!(shop.adjust("k", json!({"redeemable": 5, "reason": "r", "operator": "o"})).await.0, 200, "the same");
+}
+
 #[tokio::test]
 async fn what_is_not_signed_is_not_believed() {
     let shop = Shop::with_points(100).await;

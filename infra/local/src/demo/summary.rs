@@ -12,6 +12,9 @@ use super::story::Story;
 use crate::error::Result;
 use crate::tables::{TablesArgs, scan};
 
+/// The tiers of the presets, lowest first.
+const TIERS: [&str; 4] = ["member", "silver", "gold", "diamond"];
+
 /// Rows shown of each sheet.
 const ROWS_SHOWN: usize = 8;
 
@@ -81,7 +84,7 @@ fn sheet<'a>(rows: impl Iterator<Item = &'a Row>, columns: &[&str]) -> Table {
 pub fn print_figures(sheets: &Sheets, story: &Story, took: Duration, before: &Json, after: &Json) {
     let mut tiers: BTreeMap<(i64, String), usize> = BTreeMap::new();
     for member in &sheets.members {
-        let order = ["member", "silver", "gold", "diamond"].iter().position(|tier| *tier == text(member, "tier"));
+        let order = TIERS.iter().position(|tier| *tier == text(member, "tier"));
         *tiers.entry((order.map_or(i64::MAX, |at| at as i64), text(member, "tier"))).or_default() += 1;
     }
     let tiers: Vec<String> =
@@ -123,6 +126,24 @@ fn print_programme(sheets: &Sheets) {
     let reviews = reasons.map(|(reason, done)| format!("{} {done}", of(&sheets.history, "reason", reason)));
     let given = i64::try_from(sheets.vouchers.len()).unwrap_or(i64::MAX);
     println!("Year         tiers {}; {} vouchers given", reviews.join(", "), grouped(given));
+    print_reset(&sheets.history);
+}
+
+/// What the end of their cycles did to the members it came to: the tiers they held on its last day and since, and the
+/// qualifying points that are gone (T8–T12).
+fn print_reset(history: &[Row]) {
+    let resets: Vec<&Row> = history.iter().filter(|row| text(row, "kind") == "reset").collect();
+    let days = || resets.iter().map(|row| text(row, "occurred_at")).filter_map(|at| at.get(..10).map(str::to_owned));
+    let (Some(first), Some(last)) = (days().min(), days().max()) else { return };
+    let mix = |name: &str| {
+        let tiers = TIERS.map(|tier| (tier, resets.iter().filter(|row| text(row, name) == tier).count()));
+        let held = tiers.into_iter().filter(|(_, count)| *count > 0);
+        held.map(|(tier, count)| format!("{tier} {}", grouped(count as i64))).collect::<Vec<_>>().join(" · ")
+    };
+    let gone: i64 = resets.iter().map(|row| -number(row, "qualifying")).sum();
+    println!("Reset        {} cycles of 365 days ended from {first} to {last}", grouped(resets.len() as i64));
+    println!("             before: {}", mix("tier_before"));
+    println!("             after:  {}; {} qualifying points begin again at 0", mix("tier_after"), grouped(gone));
 }
 
 /// DynamoDB requests and capacity units by function, for each order.

@@ -125,6 +125,10 @@ pub struct Campaign {
     pub tier_snapshot: TierSnapshot,
     pub budget_points: Option<i64>,
     pub max_messages: Option<u32>,
+    /// X18.
+    pub restore_quota_on_reversal: bool,
+    /// X19.
+    pub reopen_on_demotion: bool,
     pub paused: bool,
 }
 
@@ -148,6 +152,8 @@ impl Default for Campaign {
             tier_snapshot: TierSnapshot::default(),
             budget_points: None,
             max_messages: None,
+            restore_quota_on_reversal: false,
+            reopen_on_demotion: false,
             paused: false,
         }
     }
@@ -465,6 +471,8 @@ impl Context<'_> {
             tier_snapshot: section.tier_snapshot.into(),
             budget_points: section.budget_points,
             messages_max: section.max_messages,
+            restores_on_reversal: section.restore_quota_on_reversal,
+            reopens_on_demotion: section.reopen_on_demotion,
             paused: section.paused,
         }
     }

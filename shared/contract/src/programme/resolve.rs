@@ -245,6 +245,7 @@ fn reversal(section: &file::Reversal, found: &mut Problems) -> Option<domain::Re
         reverse_expired: section.reverse_expired,
         no_recredit_after_cancel: !section.recredit_after_cancel,
         late_debits_current: section.late_reversal_tier == LateReversalTier::DebitCurrent,
+        restores_participation: false,
     })
 }
 

@@ -39,9 +39,10 @@ pub enum ShopEvent {
     Registered {
         customer: Customer,
     },
-    /// What the shop says of a customer now.
+    /// What the shop says of a customer, and since when: an older word replaces no newer one.
     Changed {
         customer: Customer,
+        changed_at: DateTime<Utc>,
     },
     TierChanged {
         customer: Customer,
@@ -130,6 +131,13 @@ struct About {
     customer: Option<Person>,
 }
 
+/// A customer's version beside them, or among their fields.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    updated_at: Field,
+}
+
 #[derive(Deserialize)]
 struct TierChanged {
     #[serde(default)]
@@ -176,11 +184,19 @@ fn data<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
     data.ok_or(ParseError::Missing("data"))
 }
 
-/// The customer, or their fields where a shop's system sends them as the data itself.
+/// The customer, or their fields where a shop's system sends them as the data itself. Where the shop does not say since
+/// when, it is since it said so.
 fn changed(context: &Context<'_>, text: &str) -> Result<ShopEvent, ParseError> {
     let About { customer } = data(text)?;
     let customer = customer.map_or_else(|| data(text), Ok)?;
-    Ok(ShopEvent::Changed { customer: person(context, "data.customer", Some(customer))? })
+    let Envelope::<Version> { timestamp, data: version } = serde_json::from_str(text)?;
+    let said_at = context.optional_time("timestamp", &timestamp)?;
+    let updated_at = version.and_then(|version| version.updated_at);
+    let changed_at = context.optional_time("data.updated_at", &updated_at)?.or(said_at);
+    Ok(ShopEvent::Changed {
+        customer: person(context, "data.customer", Some(customer))?,
+        changed_at: changed_at.unwrap_or(context.received_at),
+    })
 }
 
 /// Where the shop does not say since when, it is since it said so.

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Note, Opened, Reason, WalletMove};
+use loyalty_domain::order::Terms;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,9 @@ struct EntryRecord {
     matched: Vec<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deserves: Option<LegsRecord>,
+    /// Left out when it is the cycle the terms name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cycle_start: Option<Text<NaiveDate>>,
     programme_version: Text<ProgrammeVersion>,
     occurred_at: Text<Instant>,
     recorded_at: Text<Instant>,
@@ -135,6 +139,10 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
         matched: explanation.as_ref().map(|explanation| explanation.matched.clone()).unwrap_or_default(),
         deserves: explanation.as_ref().map(|explanation| explanation.deserves.into()),
+        cycle_start: explanation
+            .as_ref()
+            .filter(|explanation| explanation.cycle_start != explanation.terms.cycle_start)
+            .map(|explanation| Text(explanation.cycle_start)),
         programme_version: Text(programme_version.clone()),
         occurred_at: Text(*occurred_at),
         recorded_at: Text(*recorded_at),
@@ -145,8 +153,10 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
     let record: EntryRecord = serde_dynamo::aws_sdk_dynamodb_1::from_item(item)?;
     let explanation = match (record.terms, record.facts, record.deserves) {
         (Some(terms), Some(facts), Some(deserves)) => {
-            let matched = record.matched;
-            Some(Explanation { terms: terms.try_into()?, facts: facts.into(), matched, deserves: deserves.into() })
+            let terms = Terms::try_from(terms)?;
+            let cycle_start = record.cycle_start.map_or(terms.cycle_start, |text| text.0);
+            let (matched, deserves) = (record.matched, deserves.into());
+            Some(Explanation { terms, facts: facts.into(), matched, deserves, cycle_start })
         }
         (None, None, None) => None,
         _ => return Err(Unreadable::Pair("terms", "facts and deserves")),

@@ -83,6 +83,8 @@ struct MemberRecord {
     email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     birthday: Option<Text<NaiveDate>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile_told_at: Option<Text<Instant>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +128,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         first_order,
         erased_at,
         profile: Profile { name, phone, email, birthday },
+        profile_told_at,
     } = member;
     sealed(&MemberRecord {
         member_id: Text(member_id.clone()),
@@ -165,6 +168,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         phone: phone.clone(),
         email: email.clone(),
         birthday: birthday.map(Text),
+        profile_told_at: profile_told_at.map(Text),
     })
 }
 
@@ -206,6 +210,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
             email: record.email,
             birthday: record.birthday.map(|text| text.0),
         },
+        profile_told_at: record.profile_told_at.map(|text| text.0),
     };
     Ok(Stored { row: member, revision: record.revision })
 }

@@ -1,9 +1,10 @@
 //! Rows of `orders`.
 
+use chrono::NaiveDate;
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
 use loyalty_domain::item_rules;
 use loyalty_domain::lots::Expiry;
-use loyalty_domain::order::{Credit, Order, Owner, Terms};
+use loyalty_domain::order::{Credit, InCycle, Order, Owner, Terms};
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,19 @@ struct CreditRecord {
     written_off: LegsRecord,
     #[serde(default, skip_serializing_if = "is_default")]
     expired_written_off: i64,
+    /// Left out when all that was posted is of the cycle the terms name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_cycle: Option<InCycleRecord>,
     last_credit_seq: u64,
     generation: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    released: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct InCycleRecord {
+    cycle_start: Text<NaiveDate>,
+    qualifying: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,8 +142,20 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
 
 impl From<&Credit> for CreditRecord {
     fn from(credit: &Credit) -> Self {
-        let Credit { rule, terms, first_expiry, posted, written_off, expired_written_off, last_credit_seq, generation } =
-            credit;
+        let Credit {
+            rule,
+            terms,
+            first_expiry,
+            posted,
+            written_off,
+            expired_written_off,
+            in_cycle,
+            last_credit_seq,
+            generation,
+            released,
+        } = credit;
+        let plain = InCycle { cycle_start: terms.cycle_start, qualifying: posted.qualifying.0 };
+        let InCycle { cycle_start, qualifying } = *in_cycle;
         Self {
             first_expires_on: (*first_expiry != terms.expiry).then_some(Text(*first_expiry)),
             rule: Text(rule.clone()),
@@ -139,8 +163,10 @@ impl From<&Credit> for CreditRecord {
             posted: (*posted).into(),
             written_off: (*written_off).into(),
             expired_written_off: *expired_written_off,
+            in_cycle: (*in_cycle != plain).then_some(InCycleRecord { cycle_start: Text(cycle_start), qualifying }),
             last_credit_seq: *last_credit_seq,
             generation: *generation,
+            released: *released,
         }
     }
 }
@@ -150,6 +176,8 @@ impl TryFrom<CreditRecord> for Credit {
 
     fn try_from(record: CreditRecord) -> Result<Self, Unreadable> {
         let terms = Terms::try_from(record.terms)?;
+        let plain = InCycle { cycle_start: terms.cycle_start, qualifying: record.posted.qualifying };
+        let read = |InCycleRecord { cycle_start, qualifying }| InCycle { cycle_start: cycle_start.0, qualifying };
         Ok(Self {
             rule: record.rule.0,
             first_expiry: record.first_expires_on.map_or(terms.expiry, |text| text.0),
@@ -157,8 +185,10 @@ impl TryFrom<CreditRecord> for Credit {
             posted: record.posted.into(),
             written_off: record.written_off.into(),
             expired_written_off: record.expired_written_off,
+            in_cycle: record.in_cycle.map_or(plain, read),
             last_credit_seq: record.last_credit_seq,
             generation: record.generation,
+            released: record.released,
         })
     }
 }

@@ -5,6 +5,7 @@ use loyalty_domain::request::{Request, RequestKind, RequestState};
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use super::voucher::OfferRecord;
 use super::{Unreadable, is_default};
 use crate::Stored;
 use crate::item::{Item, sealed};
@@ -25,6 +26,8 @@ struct RequestRecord {
     seq: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold_until: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    buys: Option<OfferRecord>,
     created_at: Text<Instant>,
 }
 
@@ -40,6 +43,7 @@ pub(crate) fn encode(request: &Request, revision: u64) -> Item {
         worth_minor,
         seq,
         hold_until,
+        buys,
         created_at,
     } = request;
     sealed(&RequestRecord {
@@ -54,6 +58,7 @@ pub(crate) fn encode(request: &Request, revision: u64) -> Item {
         worth_minor: *worth_minor,
         seq: *seq,
         hold_until: hold_until.map(Text),
+        buys: buys.as_ref().map(OfferRecord::from),
         created_at: Text(*created_at),
     })
 }
@@ -71,6 +76,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Request>, Unreadable> {
         worth_minor: record.worth_minor,
         seq: record.seq,
         hold_until: record.hold_until.map(|text| text.0),
+        buys: record.buys.map(Into::into),
         created_at: record.created_at.0,
     };
     Ok(Stored { row: request, revision: record.revision })

@@ -57,6 +57,8 @@ pub(super) struct TermsRecord {
     #[serde(default, skip_serializing_if = "is_default")]
     late_debits_current: bool,
     #[serde(default, skip_serializing_if = "is_default")]
+    restores_participation: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     several_rules: Text<Several>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleRecord>,
@@ -149,6 +151,7 @@ impl From<&Terms> for TermsRecord {
             reverse_expired: reversal.reverse_expired,
             no_recredit_after_cancel: reversal.no_recredit_after_cancel,
             late_debits_current: reversal.late_debits_current,
+            restores_participation: reversal.restores_participation,
             several_rules: Text(rules.several),
             rules: rules.rules.iter().map(RuleRecord::from).collect(),
         };
@@ -211,6 +214,7 @@ impl TryFrom<TermsRecord> for Terms {
                 reverse_expired: record.reverse_expired,
                 no_recredit_after_cancel: record.no_recredit_after_cancel,
                 late_debits_current: record.late_debits_current,
+                restores_participation: record.restores_participation,
             },
             rules: PinnedRules {
                 several: record.several_rules.0,

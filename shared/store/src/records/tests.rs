@@ -75,6 +75,7 @@ fn welcome() -> Terms {
 fn credited(rule: &str, terms: Terms, posted: i64, seq: u64) -> Credit {
     let mut credit = Credit::new(rule.into(), terms);
     (credit.posted, credit.last_credit_seq, credit.generation) = (Legs::new(posted, posted), seq, 1);
+    credit.in_cycle.qualifying = posted;
     credit
 }
 
@@ -118,6 +119,7 @@ fn entry() -> Entry {
             facts: facts(),
             matched: Vec::new(),
             deserves: Legs::new(18_333, 12_222),
+            cycle_start: base().cycle_start,
         }),
         programme_version: VERSION.into(),
         occurred_at: at("2026-11-23T01:15:27.250Z"),
@@ -209,6 +211,8 @@ fn terms_other_than_the_defaults_are_kept() {
         TermsAmount::Fixed { legs: Legs::new(100, 0), pending_until: Some(EarnWhen::Delivered) };
     let credit = &mut order.credits[1];
     credit.first_expiry = Expiry::On("2027-01-31".parse().unwrap());
+    credit.in_cycle.qualifying += 7;
+    credit.released = true;
     credit.written_off = Legs::new(3, 4);
     credit.expired_written_off = 2;
     credit.terms.expiry = Expiry::Never;
@@ -219,6 +223,7 @@ fn terms_other_than_the_defaults_are_kept() {
         reverse_expired: true,
         no_recredit_after_cancel: true,
         late_debits_current: true,
+        restores_participation: true,
     };
     credit.terms.amount = TermsAmount::Earned {
         rate: Ratio::new(1, 1000).unwrap(),

@@ -46,6 +46,37 @@ struct VoucherRecord {
     due_on: Option<Text<NaiveDate>>,
 }
 
+/// A voucher as the programme describes it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct OfferRecord {
+    offer: Text<RuleId>,
+    name: String,
+    worth: WorthRecord,
+    valid_days: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    order_min_minor: i64,
+}
+
+impl From<&Offer> for OfferRecord {
+    fn from(offer: &Offer) -> Self {
+        let Offer { id, name, worth, valid_days, order_min_minor } = offer;
+        Self {
+            offer: Text(id.clone()),
+            name: name.clone(),
+            worth: worth.into(),
+            valid_days: *valid_days,
+            order_min_minor: *order_min_minor,
+        }
+    }
+}
+
+impl From<OfferRecord> for Offer {
+    fn from(record: OfferRecord) -> Self {
+        let OfferRecord { offer, name, worth, valid_days, order_min_minor } = record;
+        Self { id: offer.0, name, worth: worth.into(), valid_days, order_min_minor }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WorthRecord {

@@ -116,9 +116,12 @@ impl Case<'_> {
         let Participation { state, granted, enrolled_at, .. } = *self.participation;
         let above = |entry: &&Entry| entry.tier_after.as_str() != "member";
         let promoted = self.history.iter().filter(|entry| entry.recorded_at > enrolled_at).any(|it| above(&it));
+        let chosen =
+            |chooses: fn(&Campaign) -> bool| self.scenario.programmes[0].1.campaigns.first().is_some_and(chooses);
+        let (restores, reopens) = (chosen(|it| it.restores_on_reversal), chosen(|it| it.reopens_on_demotion));
         let at_once = self.history.iter().filter(|entry| entry.recorded_at >= enrolled_at).any(|it| above(&it));
         match state {
-            ParticipationState::Active => claim(!promoted, || "goes on after a promotion".to_owned())?,
+            ParticipationState::Active => claim(!promoted || reopens, || "goes on after a promotion".to_owned())?,
             ParticipationState::Completed => return claim(at_once, || "is completed without one".to_owned()),
             ParticipationState::Exhausted => {
                 return claim(self.participation.orders.len() == granted as usize, || "is exhausted early".to_owned());
@@ -126,6 +129,10 @@ impl Case<'_> {
         }
         let programme = &self.scenario.programmes[0].1;
         let Some(campaign) = programme.campaigns.first().filter(|campaign| !campaign.paused) else { return Ok(()) };
+        // Orders that came while it was over go without, also when it goes on afterwards (X18, X19).
+        if restores || reopens {
+            return Ok(());
+        }
         let counts = |order: &&Order| {
             let own = order.owner.as_ref().is_some_and(|owner| owner.member_id == self.participation.member_id);
             let base = order.credit(&"base".into()).is_some_and(|base| !base.posted.is_zero());

@@ -24,10 +24,11 @@ struct Walk<'a> {
     credits: HashMap<(&'a str, &'a str), Credit>,
 }
 
-/// At what a rule settled for an order, and in which cycle it was credited from nothing.
+/// At what a rule settled for an order, and what of its qualifying points a cycle has seen posted: the newest that saw any.
 struct Credit {
     settled: (i64, i64),
     cycle_start: NaiveDate,
+    posted_in_it: i64,
 }
 
 /// What a review must post.
@@ -132,21 +133,23 @@ impl<'a> Walk<'a> {
         Some(Due { legs: Legs::new(-taken, -points), tier: ladder[next].id.as_str() })
     }
 
-    /// Qualifying points of a cycle that is over are gone already: a reversal takes them only where the programme debits
-    /// the current cycle (X21).
+    /// Qualifying points of a cycle that is over are gone already: a reversal takes only what the current cycle has seen,
+    /// the newest first, unless the programme debits the current cycle for all of it (X21).
     fn credit(&mut self, entry: &'a Entry) -> Judgement {
         let (Some(order_id), Some(explained)) = (&entry.order_id, &entry.explanation) else { return Ok(()) };
         let now = self.cycle_start;
-        let new = || Credit { settled: (0, 0), cycle_start: now };
+        let new = || Credit { settled: (0, 0), cycle_start: now, posted_in_it: 0 };
         let credit = self.credits.entry((order_id.as_str(), entry.rule.as_str())).or_insert_with(new);
         if entry.kind == EntryKind::Reversal {
             let wanted = credit.settled.1 - explained.deserves.qualifying.0;
-            let takes = credit.cycle_start == now || explained.terms.reversal.late_debits_current;
-            let taken = if takes { wanted } else { 0 };
+            let here = if credit.cycle_start == now { credit.posted_in_it.min(wanted) } else { 0 };
+            let taken = if explained.terms.reversal.late_debits_current { wanted } else { here };
             let found = -entry.legs.qualifying.0;
             claim(found == taken, || format!("takes {found} qualifying points back, not {taken}"))?;
-        } else if credit.settled == (0, 0) {
-            credit.cycle_start = now;
+            credit.posted_in_it -= here;
+        } else {
+            let before = if credit.cycle_start == now { credit.posted_in_it } else { 0 };
+            (credit.cycle_start, credit.posted_in_it) = (now, before + entry.legs.qualifying.0);
         }
         credit.settled = (explained.deserves.redeemable.0, explained.deserves.qualifying.0);
         Ok(())

@@ -81,6 +81,8 @@ impl Draw {
         campaign.budget_points = budgeted.then_some(1_000_000);
         campaign.paused = self.one_in(12);
         campaign.messages_max = self.one_in(4).then_some(2);
+        campaign.restores_on_reversal = self.one_in(3);
+        campaign.reopens_on_demotion = self.one_in(3);
         campaign
     }
 
