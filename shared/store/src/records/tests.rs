@@ -158,6 +158,7 @@ fn member() -> Member {
         wallet_minor: 0,
         first_order: Some(ORDER_ID.into()),
         erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
+        profile_told_at: None,
         profile: Profile {
             name: Some("Công Tằng Tôn Nữ Thị Phương Thảo Nguyên".to_owned()),
             phone: Some("84901234567".to_owned()),
