@@ -61,3 +61,30 @@ Feature: What a shop may choose otherwise
     When order B of 0907000003 is placed: due 600000
     Then 0907000003 has 150 redeemable and 150 qualifying points and is Member
     And 0907000003 has used 2 of 2 participations in fast-promotion, exhausted
+
+  Scenario: X21 · a raise of a later cycle goes with its order, and nothing else of that cycle's does
+    Given the programme "cnv-retail" where
+      """
+      campaigns = []
+      """
+    When order A of 0907000004 is delivered and paid: due 1000000
+    And it is 2027-11-24 09:00
+    Then 0907000004 has 100 redeemable and 0 qualifying points and is Member
+    When order A is delivered and paid: due 1500000
+    And order B of 0907000004 is delivered and paid: due 800000
+    Then 0907000004 has 230 redeemable and 130 qualifying points and is Member
+    When order A is cancelled
+    Then 0907000004 has 80 redeemable and 80 qualifying points and is Member
+
+  Scenario: X21 · or the current cycle pays for all of it
+    Given the programme "cnv-retail" where
+      """
+      campaigns = []
+      [reversal]
+      late_reversal_tier = "debit_current"
+      """
+    When order A of 0907000005 is delivered and paid: due 1000000
+    And it is 2027-11-24 09:00
+    And order B of 0907000005 is delivered and paid: due 1800000
+    And order A is cancelled
+    Then 0907000005 has 180 redeemable and 80 qualifying points and is Member

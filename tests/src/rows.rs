@@ -10,7 +10,7 @@ use loyalty_audit::{DIGEST, Row, Value, digest_of};
 use loyalty_domain::campaign::{Participation, ParticipationNote};
 use loyalty_domain::ids::RuleId;
 use loyalty_domain::item_rules::{Effect, Item, ItemRule};
-use loyalty_domain::ledger::{Entry, Note};
+use loyalty_domain::ledger::{Entry, Note, Opened};
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::member::{Hold, Member};
 use loyalty_domain::order::{Credit, InCycle, Order, OrderFacts, Terms, TermsAmount};
@@ -128,6 +128,9 @@ pub fn member(member: &Member, revision: u64) -> Row {
     }
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
+    }
+    if let Some(erased_at) = member.erased_at {
+        put(&mut row, "erased_at", time(erased_at));
     }
     seal(row)
 }
@@ -275,6 +278,9 @@ pub fn entry(entry: &Entry) -> Row {
         let moved = [("moved_minor", number(wallet.moved_minor)), ("after_minor", number(wallet.after_minor))];
         put(&mut row, "wallet", Value::M(self::row(moved)));
     }
+    if let Some(opened) = &entry.opened {
+        put(&mut row, "opened", Value::M(self::opened(opened)));
+    }
     if !entry.participations.is_empty() {
         put(&mut row, "participations", Value::L(entry.participations.iter().map(note).collect()));
     }
@@ -286,6 +292,17 @@ pub fn entry(entry: &Entry) -> Row {
         put(&mut row, "cycle_start", text(explained.cycle_start.to_string()));
     }
     seal(row)
+}
+
+fn opened(opened: &Opened) -> Row {
+    row([
+        ("tier_since", time(opened.tier_since)),
+        ("cycle_start", text(opened.cycle_start.to_string())),
+        ("spent_minor", number(opened.spent_minor)),
+        ("orders_count", number(opened.orders_count)),
+        ("cycle_spent_minor", number(opened.cycle_spent_minor)),
+        ("cycle_orders", number(opened.cycle_orders)),
+    ])
 }
 
 fn note(note: &ParticipationNote) -> Value {

@@ -354,6 +354,17 @@ fn sd14_points_are_good_until_the_end_of_the_month_a_year_later() {
     assert_eq!((shop.balance().0, shop.last().kind), (0, EntryKind::Expiration));
 }
 
+#[test]
+fn b1_a_month_is_given_to_who_held_the_tier_when_it_began() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 1_000_000);
+    let paid = (OrderStatus::Delivered, PaymentStatus::Paid);
+    shop.deliver(&order("A", 1_000_000, paid.0, paid.1, at("2026-12-02T09:00:00+07:00")));
+    assert_eq!(shop.tier(), "silver");
+    let told = shop.run_day(at("2026-12-03T00:05:00+07:00"));
+    assert!(!told.contains(&About::Monthly), "December began in the tier below: {told:?}");
+    assert!(shop.run_day(at("2027-01-04T00:05:00+07:00")).contains(&About::Monthly), "January, three days late");
+}
+
 fn asked(key: &str) -> Asked {
     Asked { request_id: key.into(), fingerprint: key.to_owned() }
 }

@@ -215,6 +215,7 @@ pub fn entry_of(record: EventRecord) -> Result<Option<Entry>, RecordError> {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: image.participations.into_iter().map(note).collect(),
         explanation: None,
         programme_version: image.programme_version.as_str().into(),

@@ -34,7 +34,7 @@ struct Stands {
 enum Undoing {
     Unknown,
     /// It bought a voucher, which has to be withdrawn before its points are given back.
-    VoucherFirst(Request),
+    VoucherFirst(Box<Request>),
     Done(Box<Stands>),
 }
 
@@ -132,7 +132,7 @@ impl MemberCommands {
         let bought =
             known.member_id == member.member_id && known.state == RequestState::Confirmed && known.buys.is_some();
         if bought && !withdrawn {
-            return Ok(nothing(Undoing::VoucherFirst(known)));
+            return Ok(nothing(Undoing::VoucherFirst(Box::new(known))));
         }
         let (request, decision) = undo(programme, member.clone(), known, &entry, now)?;
         let stands = Stands::after(programme, request, &member, &decision, now)?;

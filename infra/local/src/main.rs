@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use thang_hang::books::erase::{self, EraseArgs};
+use thang_hang::books::export::{self, ExportArgs};
+use thang_hang::books::import::{self, ImportMembersArgs};
 use thang_hang::check_programme::{self, CheckArgs};
 use thang_hang::cli;
 use thang_hang::cli::serve::ServeArgs;
@@ -51,6 +54,15 @@ enum Command {
     CheckProgramme(CheckArgs),
     /// Prove the ledger: every member from their history, every order from its entries
     Verify(TablesArgs),
+    /// Bring along what a shop has: existing members
+    Import {
+        #[command(subcommand)]
+        what: Import,
+    },
+    /// Write one of the two sheets to a file: where members stand, or every movement of points
+    Export(ExportArgs),
+    /// Forget the person behind a member; the books stay as they are
+    Erase(EraseArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
     /// Measure the built functions on this machine, against their budget
@@ -62,6 +74,12 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// Existing members from a CSV file: points, tier and spending so far, one opening entry each; nobody is told
+    Members(ImportMembersArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +140,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Advance { to, target }) => cli::advance(&target.url, &to).await,
         Some(Command::CheckProgramme(args)) => return check_programme::run(&args),
         Some(Command::Verify(args)) => return verify::run(&args).await,
+        Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
+        Some(Command::Export(args)) => return export::run(&args).await,
+        Some(Command::Erase(args)) => return erase::run(&args).await,
         Some(Command::Measure(args)) => return measure::run(&args).await,
         Some(Command::Demo(args)) => return demo::run(&args).await,
     };

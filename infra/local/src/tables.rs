@@ -62,18 +62,21 @@ pub async fn scan(client: &Client, args: &TablesArgs, table: Table, mut each: im
     let name = format!("{}{}", args.table_prefix, table.name());
     let mut pages = client.scan().table_name(&name).consistent_read(true).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.context(|| {
-            format!(
-                "cannot read the table {name} at {}: is the stack running (`cargo run`), and are --endpoint-url, \
-                 --region and --table-prefix right?",
-                if args.endpoint_url.is_empty() { "AWS" } else { &args.endpoint_url }
-            )
-        })?;
+        let page = page.context(|| cannot_read(&name, args))?;
         for item in page.items.unwrap_or_default() {
             each(item.into_iter().map(|(name, value)| (name, plain(value))).collect());
         }
     }
     Ok(())
+}
+
+/// That a table cannot be read, and what to look at.
+pub(crate) fn cannot_read(name: &str, args: &TablesArgs) -> String {
+    let place = if args.endpoint_url.is_empty() { "AWS" } else { &args.endpoint_url };
+    format!(
+        "cannot read the table {name} at {place}: is the stack running (`cargo run`), and are --endpoint-url, --region \
+         and --table-prefix right?"
+    )
 }
 
 fn plain(value: AttributeValue) -> Value {

@@ -10,6 +10,7 @@ use crate::fields::{
     text_if_any,
 };
 use crate::item_rules;
+use crate::opening::Opened;
 use crate::participations::{Noted, State};
 use crate::terms::Terms;
 use crate::value::Value;
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
     Payment,
     /// The tier changed, and nothing else.
     Tier,
+    /// Where a member stood before these books.
+    Opening,
 }
 
 /// One row of the history, read.
@@ -50,6 +53,7 @@ pub(crate) struct Entry<'a> {
     pub request_id: Option<&'a str>,
     pub reverses: Option<u64>,
     pub wallet: Option<Wallet>,
+    pub opened: Option<Opened>,
     pub notes: Vec<(&'a str, Noted)>,
     pub explained: Option<Explained<'a>>,
     pub occurred_at: DateTime<Utc>,
@@ -91,6 +95,7 @@ impl<'a> Entry<'a> {
             text(note, "text")?;
         }
         text(row, "programme_version")?;
+        let recorded_at = instant(row, "recorded_at")?;
         Ok(Self {
             member_id: text(row, "member_id")?,
             seq: u64::try_from(count(row, "seq", 1)?).map_err(|_| "`seq` does not fit".to_owned())?,
@@ -110,10 +115,11 @@ impl<'a> Entry<'a> {
                 Some(_) => u64::try_from(number(row, "reverses")?).ok(),
             },
             wallet: map_if_any(row, "wallet")?.map(Wallet::read).transpose()?,
+            opened: map_if_any(row, "opened")?.map(|opened| Opened::read(opened, recorded_at)).transpose()?,
             notes: notes(row)?,
             explained,
             occurred_at: instant(row, "occurred_at")?,
-            recorded_at: instant(row, "recorded_at")?,
+            recorded_at,
             has_operator: note.is_some(),
         })
     }
@@ -150,6 +156,7 @@ impl<'a> Entry<'a> {
             Kind::Reset => legs.redeemable <= 0 && self.balance_after.qualifying == 0,
             Kind::Adjustment => legs.any_below_zero() != legs.any_above_zero(),
             Kind::Topup | Kind::Payment | Kind::Tier => legs == Legs::ZERO,
+            Kind::Opening => legs.qualifying >= 0,
         };
         if !right {
             wrong.push(format!("moves {legs}, which its kind does not"));
@@ -164,13 +171,14 @@ impl<'a> Entry<'a> {
             wrong.push(format!("writes off {written_off}, which its kind does not"));
         }
         // A review that decides about a tier says so even where no point is left to take (T9, T10).
-        let may_be_empty = matches!(self.kind, Kind::Topup | Kind::Payment | Kind::Tier)
+        let may_be_empty = matches!(self.kind, Kind::Topup | Kind::Payment | Kind::Tier | Kind::Opening)
             || (self.kind == Kind::Reset && self.reason != CYCLE_ENDED);
         if legs == Legs::ZERO && written_off == Legs::ZERO && !may_be_empty {
             wrong.push("moves nothing".to_owned());
         }
         self.prove_reason(wrong);
         self.prove_origin(wrong);
+        Opened::prove(self, wrong);
     }
 
     fn prove_reason(&self, wrong: &mut Vec<String>) {
@@ -196,7 +204,7 @@ impl<'a> Entry<'a> {
             wrong.push("an adjustment, and nothing else, says who did it and why".to_owned());
         }
         match (self.kind, self.wallet) {
-            (Kind::Topup, Some(wallet)) if wallet.moved_minor > 0 => {}
+            (Kind::Topup | Kind::Opening, Some(wallet)) if wallet.moved_minor > 0 => {}
             (Kind::Topup, _) => wrong.push("tops nothing up".to_owned()),
             (Kind::Payment, Some(wallet)) if self.order_id.is_some() => {
                 let spent = self.reason == "wallet_spent";
@@ -217,7 +225,7 @@ impl<'a> Entry<'a> {
 impl Kind {
     /// A command asked for it, and its row of `requests` says what became of it.
     pub fn is_asked_for(self) -> bool {
-        matches!(self, Self::Redemption | Self::Adjustment | Self::Behaviour | Self::Topup)
+        matches!(self, Self::Redemption | Self::Adjustment | Self::Behaviour | Self::Topup | Self::Opening)
     }
 }
 
@@ -278,6 +286,7 @@ fn reasons(kind: Kind) -> &'static [&'static str] {
         Kind::Topup => &["wallet_topped_up"],
         Kind::Payment => &["wallet_spent", "wallet_returned"],
         Kind::Tier => &["tier_reached", TIER_UNDONE, "tier_told"],
+        Kind::Opening => &["opening_balance"],
     }
 }
 
@@ -296,6 +305,7 @@ fn kind(word: &str) -> Read<Kind> {
         "topup" => Kind::Topup,
         "payment" => Kind::Payment,
         "tier" => Kind::Tier,
+        "opening" => Kind::Opening,
         _ => return Err(format!("`kind` is {word:?}")),
     })
 }

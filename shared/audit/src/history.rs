@@ -9,6 +9,7 @@ use crate::Table;
 use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
+use crate::opening::Opened;
 use crate::orders::{Orders, Posting, Settled, Use, passed};
 use crate::participations::Told;
 use crate::report::Findings;
@@ -34,6 +35,8 @@ pub(crate) struct History {
     pub standings: Standings,
     /// What the wallet holds, minor units.
     pub wallet_minor: i128,
+    /// Where the member stood before these books, if they were there.
+    pub opened: Option<Opened>,
     /// What commands posted, by `seq`.
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
@@ -106,6 +109,10 @@ impl History {
         self.chain_tier(entry, wrong);
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
+        if let Some(opened) = entry.opened {
+            self.tier_since = Some(opened.tier_since);
+            self.opened = Some(opened);
+        }
         if let Some(explained) = &entry.explained {
             if self.newest_cycle.is_some_and(|newest| explained.cycle_start < newest) {
                 wrong.push("is of an earlier cycle than the entry in front of it".to_owned());

@@ -10,7 +10,8 @@
 //! pinned on it, in own arithmetic, and that nothing was written off without the terms allowing it (X21–X24). Of every
 //! order: posted and written off against its entries, the sum against what its final facts deserve, generation and last
 //! credit. Of every review: the qualifying points are gone, and cycle and floor are those it began. Of every campaign:
-//! what was used are the distinct orders credited. Of every command: one entry, and points that wait, stay away or came
+//! what was used are the distinct orders credited. Of every opening: it is the first entry, and what it says was before
+//! these books is on the row beside what the orders add up to. Of every command: one entry, and points that wait, stay away or came
 //! back. Vouchers and messages are held against what they name.
 //!
 //! Feed every row once, in any order of tables; the entries of one member by rising `seq`, as a scan or a query returns
@@ -29,6 +30,7 @@ mod history;
 mod item_rules;
 mod members;
 mod messages;
+mod opening;
 mod orders;
 mod participations;
 mod report;
@@ -201,6 +203,18 @@ struct MemberSums {
     pending_points: i128,
     /// Spent, and orders on which anything was, by the cycle that their own points count in.
     cycles: BTreeMap<NaiveDate, (i128, i128)>,
+}
+
+impl MemberSums {
+    /// The same, and what was before these books.
+    fn with(&self, opened: &opening::Opened) -> Self {
+        let mut sums = self.clone();
+        sums.orders_count += opened.orders_count;
+        sums.spent_minor += opened.spent_minor;
+        let cycle = sums.cycles.entry(opened.cycle_start).or_default();
+        *cycle = (cycle.0 + opened.cycle.0, cycle.1 + opened.cycle.1);
+        sums
+    }
 }
 
 type SumsByMember<'a> = HashMap<&'a str, MemberSums>;

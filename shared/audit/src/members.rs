@@ -42,6 +42,7 @@ struct Member {
     holds: Vec<Hold>,
     active_campaigns: Vec<CompactString>,
     first_order: Option<CompactString>,
+    erased_at: Option<DateTime<Utc>>,
 }
 
 /// All members' rows.
@@ -86,13 +87,16 @@ impl Members {
     }
 
     pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember<'_>, findings: &mut Findings) {
+        let none = MemberSums::default();
         for (member_id, member) in &self.by_id {
             let mut wrong = Vec::new();
-            let none = MemberSums::default();
-            member.prove_orders(sums.get(member_id.as_str()).unwrap_or(&none), &mut wrong);
-            if let Some(first) = member.first_order.as_ref().filter(|first| !orders.has(first)) {
-                wrong.push(format!("its first order {first} does not exist"));
+            let opened = histories.get(member_id).and_then(|history| history.opened);
+            let sum = sums.get(member_id.as_str()).unwrap_or(&none);
+            match opened {
+                Some(opened) => member.prove_orders(&sum.with(&opened), &mut wrong),
+                None => member.prove_orders(sum, &mut wrong),
             }
+            member.prove_first_order(opened.is_some(), orders, &mut wrong);
             match histories.get(member_id) {
                 Some(history) => member.prove_history(history, &mut wrong),
                 None => member.prove_history(&History::none(&member.tier), &mut wrong),
@@ -139,6 +143,7 @@ impl Member {
             holds: Hold::read_all(row)?,
             active_campaigns: campaigns(row)?,
             first_order: text_if_any(row, "first_order")?.map(CompactString::from),
+            erased_at: if row.contains_key("erased_at") { Some(instant(row, "erased_at")?) } else { None },
         })
     }
 
@@ -153,6 +158,16 @@ impl Member {
         ];
         for (name, stated, found) in figures.into_iter().filter(|(_, stated, found)| stated != found) {
             wrong.push(format!("{name} is {stated}, but the orders say {found}"));
+        }
+    }
+
+    /// Who was there before these books had their first order before (X26).
+    fn prove_first_order(&self, opened: bool, orders: &Orders, wrong: &mut Vec<String>) {
+        match self.first_order.as_deref() {
+            Some("opening") if opened => {}
+            Some(first) if !orders.has(first) => wrong.push(format!("its first order {first} does not exist")),
+            None if opened => wrong.push("was opened, and may still be welcomed as new".to_owned()),
+            Some(_) | None => {}
         }
     }
 
@@ -189,6 +204,9 @@ impl Member {
         if self.as_of < self.activated_at || history.last_recorded_at.is_some_and(|last| self.as_of < last) {
             wrong.push("as_of is earlier than something that has happened".to_owned());
         }
+        if self.erased_at.is_some_and(|erased_at| erased_at > self.as_of || erased_at < self.activated_at) {
+            wrong.push("was erased before it began or after it was last decided about".to_owned());
+        }
         if history.first_recorded_at.is_some_and(|first| first < self.activated_at) {
             wrong.push("was activated after their first entry".to_owned());
         }
@@ -202,6 +220,9 @@ impl Member {
         }
         if self.cycle_start > day_after(self.as_of.date_naive()) {
             wrong.push("cycle_start has not come yet".to_owned());
+        }
+        if let Some(opened) = &history.opened {
+            opened.prove_cycle(self.cycle_start, wrong);
         }
         let begun = self.activated_at.date_naive();
         let first_cycle = (day_before(begun)..=day_after(begun)).contains(&self.cycle_start);

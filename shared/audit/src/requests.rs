@@ -203,6 +203,7 @@ impl Request {
                 "adjustment" => Kind::Adjustment,
                 "behaviour" => Kind::Behaviour,
                 "topup" => Kind::Topup,
+                "opening" => Kind::Opening,
                 word => return Err(format!("`kind` is {word:?}")),
             },
             state: match text(row, "state")? {

@@ -39,8 +39,11 @@ pub enum BusEvent {
 
 impl BusEvent {
     /// Everything one entry has to say: that points were posted, that the tier changed when it did (T7, R5), and which
-    /// participations it brought to their end (C3).
+    /// participations it brought to their end (C3). An opening says nothing: it is where a member stood before.
     pub fn of(entry: &Entry, tiers: &Tiers) -> Vec<Self> {
+        if entry.kind == EntryKind::Opening {
+            return Vec::new();
+        }
         let mut events = vec![Self::PointsPosted(PointsPosted::of(entry))];
         events.extend(TierChanged::of(entry, tiers).map(Self::TierChanged));
         // What a reversal says of a participation that was over is that it gave one back: nothing ends by it (X18).
@@ -473,6 +476,8 @@ words! {
         Payment = "payment",
         /// The tier changed by something else than points: by the rules of the tiers, or as an outside system says.
         Tier = "tier",
+        /// A member who was there before these books begins with what another system says of them. No event tells of it.
+        Opening = "opening",
     }
 }
 
@@ -533,6 +538,8 @@ words! {
         TierUndone = "tier_undone",
         /// The shop's own system says so.
         TierTold = "tier_told",
+        /// Where the member stood before these books.
+        OpeningBalance = "opening_balance",
     }
 }
 

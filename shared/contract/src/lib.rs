@@ -11,4 +11,5 @@ pub mod problem;
 pub mod programme;
 pub mod queue;
 pub mod refusal;
+pub mod sheet;
 pub mod webhook;

@@ -83,6 +83,7 @@ pub fn refusal(programme: &Programme, rejection: &Rejection) -> Problem {
                 "An adjustment gives points or takes points, at least one of either kind, and never both at once.";
             (422, "nothing-to-adjust", "Nothing to adjust", detail.to_owned())
         }
+        Rejection::CannotOpen(problem) => (422, "cannot-open", "Cannot be opened", format!("{problem}.")),
         Rejection::NoAmount => (422, "no-amount", "No amount", "amount must be above zero.".to_owned()),
         Rejection::NoTopups => (422, "no-topups", "No top-ups", "The programme takes no top-ups.".to_owned()),
     };

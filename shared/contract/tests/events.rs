@@ -40,6 +40,7 @@ fn entry() -> Entry {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),
@@ -99,6 +100,12 @@ fn an_entry_that_changes_the_tier_says_so_with_ids_of_its_own() {
     let example: TierChanged = serde_json::from_str(&read(&file("examples", "tier-changed.json"))).unwrap();
     assert_eq!(events[1], BusEvent::TierChanged(example));
     assert_eq!(events, BusEvent::of(&entry(), &tiers()));
+}
+
+#[test]
+fn an_opening_says_nothing_whatever_it_says_of_tiers() {
+    let opening = Entry { kind: EntryKind::Opening, reason: Reason::OpeningBalance, order_id: None, ..entry() };
+    assert_eq!(BusEvent::of(&opening, &tiers()), []);
 }
 
 #[test]

@@ -156,7 +156,9 @@ fn given(
             give(&tier.birthday, format!("birthday/{}", on.year()), on, About::Birthday);
         }
     }
-    let mut on = plus_months(month_start(minus_days(since, 1)), 1);
+    // A month's vouchers are for who held the tier when the month began, whenever the run finds them.
+    let held = programme.day(member.tier_since);
+    let mut on = plus_months(month_start(minus_days(since, 1).max(held)), 1);
     while on <= today {
         give(&tier.monthly, format!("month/{}", on.format("%Y-%m")), on, About::Monthly);
         on = plus_months(on, 1);

@@ -4,6 +4,7 @@ use crate::campaign::Participation;
 use crate::ids::{MemberId, RequestId, RuleId, VoucherId};
 use crate::ledger::Entry;
 use crate::member::Member;
+use crate::opening::OpeningProblem;
 use crate::order::Order;
 use crate::points::Overflow;
 use crate::request::Request;
@@ -113,6 +114,8 @@ pub enum Rejection {
     UnknownTier(String),
     #[error("the order names a member that was not loaded: {0}")]
     WrongMember(MemberId),
+    #[error("the member cannot begin like this: {0}")]
+    CannotOpen(OpeningProblem),
 }
 
 /// A decision, or the rows that must be read before it can be taken.

@@ -62,6 +62,14 @@ id!(
     ProgrammeVersion
 );
 
+impl OrderId {
+    /// Stands for the first order of a member who was there before these books: there was one, or there is none to be
+    /// welcomed for (X26). No shop's order is called this: those are `source:id`.
+    pub fn opening() -> Self {
+        Self::new("opening")
+    }
+}
+
 impl RuleId {
     /// The order's own points (P2, P3).
     pub fn base() -> Self {

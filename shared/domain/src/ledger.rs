@@ -5,7 +5,7 @@
 
 use crate::campaign::ParticipationNote;
 use crate::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
-use crate::lots::{Expiry, Lot};
+use crate::lots::{Expiry, Lot, Lots};
 use crate::member::Member;
 use crate::order::{OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
@@ -42,6 +42,8 @@ pub enum EntryKind {
     Payment,
     /// The tier changed by something else than points: by rules (T17), or as an outside system says (X47).
     Tier,
+    /// A member who was there before these books begins with what another system says of them. Nothing is told of it.
+    Opening,
 }
 
 /// Why the points moved. Customers read it in their own language; this is its name.
@@ -85,6 +87,8 @@ pub enum Reason {
     TierUndone,
     /// The shop's own system says so (X47).
     TierTold,
+    /// Where the member stood before these books.
+    OpeningBalance,
 }
 
 /// One movement of points: one row of `points-history`.
@@ -114,6 +118,8 @@ pub struct Entry {
     pub note: Option<Note>,
     /// How the wallet moved, and what it then held: minor units of the programme's currency (B2).
     pub wallet: Option<WalletMove>,
+    /// What an opening says beside points.
+    pub opened: Option<Opened>,
     /// The participations that this entry used up, completed or exhausted, as it left them (C3, C7).
     pub participations: Vec<ParticipationNote>,
     /// The figures it was computed from; `None` where no order is behind it.
@@ -138,6 +144,21 @@ pub struct Note {
 pub struct WalletMove {
     pub moved_minor: i64,
     pub after_minor: i64,
+}
+
+/// What a member begins with beside points, where they were there before these books. Amounts are minor units of the
+/// programme's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub tier_since: Instant,
+    /// The cycle that was running then.
+    pub cycle_start: chrono::NaiveDate,
+    /// Over all time (X44).
+    pub spent_minor: i64,
+    pub orders_count: i64,
+    /// Of that cycle (T17).
+    pub cycle_spent_minor: i64,
+    pub cycle_orders: i64,
 }
 
 /// From what an order's points were computed.
@@ -289,6 +310,31 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Posts what a member begins with, in the tier that they hold: no rule moves it.
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn open(
+        &mut self,
+        posting: Posting,
+        legs: Legs,
+        lots: Lots,
+        wallet_minor: i64,
+        opened: Opened,
+    ) -> Result<(), Overflow> {
+        let moved = lots.as_slice().to_vec();
+        self.member.lots = lots;
+        self.member.wallet_minor = wallet_minor;
+        let tier = TierMove::To(self.member.tier.clone());
+        self.post_with(posting, legs, Legs::ZERO, moved, tier)?;
+        if let Some(entry) = self.entries.last_mut() {
+            entry.wallet =
+                (wallet_minor != 0).then_some(WalletMove { moved_minor: wallet_minor, after_minor: wallet_minor });
+            entry.opened = Some(opened);
+        }
+        Ok(())
+    }
+
     /// Posts the tier that the programme's rules say, where tiers are by rules and it is another one (T17). `undone`:
     /// something that counted is gone, which may cost a tier earned in this cycle (R5, X20).
     ///
@@ -375,6 +421,7 @@ impl<'a> Ledger<'a> {
             request_id: posting.request_id,
             note: posting.note,
             wallet: None,
+            opened: None,
             participations: Vec::new(),
             explanation: posting.explanation,
             programme_version: self.programme.version.clone(),

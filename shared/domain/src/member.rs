@@ -99,6 +99,8 @@ pub struct Member {
     pub wallet_minor: i64,
     /// The order the member was first seen with; fixed from then on (X26).
     pub first_order: Option<OrderId>,
+    /// When the person was forgotten: orders placed until then tell nothing of them any more.
+    pub erased_at: Option<Instant>,
     pub profile: Profile,
     /// Since when the newest word about the person holds, once the shop has reported them by themselves.
     pub profile_told_at: Option<Instant>,
@@ -133,17 +135,27 @@ impl Member {
             holds: Vec::new(),
             wallet_minor: 0,
             first_order: None,
+            erased_at: None,
             profile: Profile::default(),
             profile_told_at: None,
         })
     }
 
+    /// Whether what was said at an instant, or an order that was placed then, may tell who the member is: not where they
+    /// have been forgotten since.
+    pub fn is_known_by(&self, at: Instant) -> bool {
+        self.erased_at.is_none_or(|erased_at| at > erased_at)
+    }
+
     /// Keeps what the shop reports of the person, which was so at `said_at`. What is newer than anything reported before
     /// replaces what is known, and what is older only adds what is not known yet; what is left out stays. Of two words of
-    /// the same instant the one that is done last counts.
+    /// the same instant the one that is done last counts. Nothing is kept that was so before the person was forgotten.
     pub fn tell(&mut self, profile: Profile, said_at: Instant, now: Instant) {
         // A clock that is ahead must not make true words old for as long.
         let said_at = said_at.min(now);
+        if !self.is_known_by(said_at) {
+            return;
+        }
         let known = std::mem::take(&mut self.profile);
         if self.told_later_than(said_at) {
             self.profile = known.or(profile);

@@ -107,7 +107,7 @@ pub fn reconcile_order(
         member.first_order = Some(order.order_id.clone());
         order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
     }
-    if snapshot.member_id.as_ref() == Some(&member.member_id) {
+    if snapshot.member_id.as_ref() == Some(&member.member_id) && member.is_known_by(order.facts.placed_at) {
         member.tell_by_order(snapshot.profile, snapshot.facts.updated_at, newest);
     }
     let tier_before = member.tier.clone();

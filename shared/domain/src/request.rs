@@ -41,6 +41,7 @@ pub enum RequestKind {
     Adjustment,
     Behaviour,
     Topup,
+    Opening,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

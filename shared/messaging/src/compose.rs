@@ -39,7 +39,7 @@ pub struct Message {
 }
 
 /// The message an entry makes. `None` where no points moved, and for movements that the member made themselves or is
-/// told of in another way: redemptions, restorations and expiries.
+/// told of in another way: redemptions, restorations and expiries. Where a member stood before these books is no news.
 ///
 /// `programme` is the version in force when the entry was posted.
 pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
@@ -63,7 +63,8 @@ pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
         | EntryKind::Adjustment
         | EntryKind::Topup
         | EntryKind::Payment
-        | EntryKind::Tier => return None,
+        | EntryKind::Tier
+        | EntryKind::Opening => return None,
     };
     let standing = standing(programme, &entry.tier_after, entry.balance_after);
     let message_id = format!("{}:{}:{}", entry.member_id, entry.seq, template.name());

@@ -286,6 +286,7 @@ pub fn is_cause(reason: Why) -> bool {
         | Why::TierReached
         | Why::TierUndone
         | Why::TierTold
+        | Why::OpeningBalance
         | Why::AdjustedByOperator
         | Why::WalletToppedUp => false,
     }

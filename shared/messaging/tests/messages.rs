@@ -38,6 +38,7 @@ fn accrual() -> Entry {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),
@@ -227,6 +228,12 @@ fn only_points_that_an_order_or_the_welcome_moved_make_a_message() {
     }
     let written_off = Entry { legs: Legs::ZERO, written_off: Legs::new(150, 0), ..reversal(Reason::OrderCancelled) };
     assert_eq!(message_of(&written_off, &programme()), None);
+}
+
+#[test]
+fn where_a_member_stood_before_these_books_is_no_news() {
+    let opening = Entry { kind: EntryKind::Opening, reason: Reason::OpeningBalance, order_id: None, ..accrual() };
+    assert_eq!(message_of(&opening, &programme()), None);
 }
 
 #[test]

@@ -48,6 +48,13 @@ pub struct Seen {
     revisions: Revisions,
 }
 
+impl Seen {
+    /// That no row is there.
+    pub(crate) fn nothing() -> Self {
+        Self { loaded: Loaded::default(), revisions: Revisions::default() }
+    }
+}
+
 impl Concerns {
     pub fn member(member_id: MemberId) -> Self {
         Self { member_id, request_id: None, history: false, campaign: None, budget: false, seen: None }

@@ -103,6 +103,7 @@ words!(EntryKind {
     Topup => "topup",
     Payment => "payment",
     Tier => "tier",
+    Opening => "opening",
 });
 words!(ParticipationState { Active => "active", Completed => "completed", Exhausted => "exhausted" });
 words!(RequestKind {
@@ -110,6 +111,7 @@ words!(RequestKind {
     Adjustment => "adjustment",
     Behaviour => "behaviour",
     Topup => "topup",
+    Opening => "opening",
 });
 words!(VoucherState { Issued => "issued", Used => "used", Expired => "expired", Voided => "voided" });
 words!(MessageState {
@@ -149,6 +151,7 @@ words!(Reason {
     TierReached => "tier_reached",
     TierUndone => "tier_undone",
     TierTold => "tier_told",
+    OpeningBalance => "opening_balance",
 });
 words!(Basis { DueMinusShipping => "due_minus_shipping", Paid => "paid", Items => "items" });
 words!(EarnWhen { Delivered => "delivered", DeliveredAndPaid => "delivered_and_paid", Placed => "placed" });

@@ -185,6 +185,7 @@ fn movement(entry: &Entry) -> Movement {
         EntryKind::Topup => "topup",
         EntryKind::Payment => "payment",
         EntryKind::Tier => "tier",
+        EntryKind::Opening => "opening",
     };
     Movement {
         kind: kind.to_owned(),

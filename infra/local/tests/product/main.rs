@@ -1,5 +1,6 @@
 //! The product as it is deployed, through the local stack: the real binaries, signed webhooks, the member API.
 
+mod books;
 mod canaries;
 mod door;
 mod kills;

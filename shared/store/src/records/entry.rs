@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
-use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Note, Reason, WalletMove};
+use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Note, Opened, Reason, WalletMove};
 use loyalty_domain::order::Terms;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ struct EntryRecord {
     note: Option<NoteRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wallet: Option<WalletRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened: Option<OpenedRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     participations: Vec<NotedRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +73,16 @@ struct WalletRecord {
 }
 
 #[derive(Serialize, Deserialize)]
+struct OpenedRecord {
+    tier_since: Text<Instant>,
+    cycle_start: Text<NaiveDate>,
+    spent_minor: i64,
+    orders_count: i64,
+    cycle_spent_minor: i64,
+    cycle_orders: i64,
+}
+
+#[derive(Serialize, Deserialize)]
 struct NotedRecord {
     campaign: Text<RuleId>,
     granted: u32,
@@ -96,6 +108,7 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         request_id,
         note,
         wallet,
+        opened,
         participations,
         explanation,
         programme_version,
@@ -120,6 +133,7 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         request_id: request_id.clone().map(Text),
         note: note.as_ref().map(|note| NoteRecord { operator: note.operator.clone(), text: note.text.clone() }),
         wallet: wallet.map(|WalletMove { moved_minor, after_minor }| WalletRecord { moved_minor, after_minor }),
+        opened: opened.map(OpenedRecord::from),
         participations: participations.iter().map(NotedRecord::from).collect(),
         terms: explanation.as_ref().map(|explanation| (&explanation.terms).into()),
         facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
@@ -164,12 +178,29 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
         request_id: record.request_id.map(|text| text.0),
         note: record.note.map(|NoteRecord { operator, text }| Note { operator, text }),
         wallet: record.wallet.map(|WalletRecord { moved_minor, after_minor }| WalletMove { moved_minor, after_minor }),
+        opened: record.opened.map(Opened::from),
         participations: record.participations.into_iter().map(Into::into).collect(),
         explanation,
         programme_version: record.programme_version.0,
         occurred_at: record.occurred_at.0,
         recorded_at: record.recorded_at.0,
     })
+}
+
+impl From<Opened> for OpenedRecord {
+    fn from(opened: Opened) -> Self {
+        let Opened { tier_since, cycle_start, spent_minor, orders_count, cycle_spent_minor, cycle_orders } = opened;
+        let (tier_since, cycle_start) = (Text(tier_since), Text(cycle_start));
+        Self { tier_since, cycle_start, spent_minor, orders_count, cycle_spent_minor, cycle_orders }
+    }
+}
+
+impl From<OpenedRecord> for Opened {
+    fn from(record: OpenedRecord) -> Self {
+        let OpenedRecord { spent_minor, orders_count, cycle_spent_minor, cycle_orders, .. } = record;
+        let (tier_since, cycle_start) = (record.tier_since.0, record.cycle_start.0);
+        Self { tier_since, cycle_start, spent_minor, orders_count, cycle_spent_minor, cycle_orders }
+    }
 }
 
 impl From<&ParticipationNote> for NotedRecord {

@@ -74,6 +74,8 @@ struct MemberRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_order: Option<Text<OrderId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
@@ -124,6 +126,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         holds,
         wallet_minor,
         first_order,
+        erased_at,
         profile: Profile { name, phone, email, birthday },
         profile_told_at,
     } = member;
@@ -160,6 +163,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         due_on: due_on.map(Text),
         audience_shard: addressed.then_some(shard),
         first_order: first_order.clone().map(Text),
+        erased_at: erased_at.map(Text),
         name: name.clone(),
         phone: phone.clone(),
         email: email.clone(),
@@ -199,6 +203,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         holds: record.holds.into_iter().map(Hold::from).collect(),
         wallet_minor: record.wallet_minor,
         first_order: record.first_order.map(|text| text.0),
+        erased_at: record.erased_at.map(|text| text.0),
         profile: Profile {
             name: record.name,
             phone: record.phone,

@@ -107,6 +107,7 @@ fn entry() -> Entry {
         request_id: None,
         note: None,
         wallet: None,
+        opened: None,
         participations: vec![ParticipationNote {
             campaign: "fast-promotion".into(),
             granted: 2,
@@ -156,6 +157,8 @@ fn member() -> Member {
         holds: Vec::new(),
         wallet_minor: 0,
         first_order: Some(ORDER_ID.into()),
+        erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
+        profile_told_at: None,
         profile: Profile {
             name: Some("Công Tằng Tôn Nữ Thị Phương Thảo Nguyên".to_owned()),
             phone: Some("84901234567".to_owned()),

@@ -121,7 +121,9 @@ impl Case<'_> {
         let (restores, reopens) = (chosen(|it| it.restores_on_reversal), chosen(|it| it.reopens_on_demotion));
         let at_once = self.history.iter().filter(|entry| entry.recorded_at >= enrolled_at).any(|it| above(&it));
         match state {
-            ParticipationState::Active => claim(!promoted || reopens, || "goes on after a promotion".to_owned())?,
+            // Who was exhausted, then promoted, then lost both with an order may be active again (X18, X48).
+            ParticipationState::Active if restores || reopens => {}
+            ParticipationState::Active => claim(!promoted, || "goes on after a promotion".to_owned())?,
             ParticipationState::Completed => return claim(at_once, || "is completed without one".to_owned()),
             ParticipationState::Exhausted => {
                 return claim(self.participation.orders.len() == granted as usize, || "is exhausted early".to_owned());

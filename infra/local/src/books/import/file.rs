@@ -1,0 +1,159 @@
+//! The CSV file of an import, line by line, and the file of what could not be taken.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use csv::{ByteRecord, ReaderBuilder, Writer};
+use loyalty_contract::sheet::{Cells, Header};
+
+use crate::error::{Context, Result, StackError};
+
+/// A longer line is no row of members.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// One row as it stands in the file.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub number: u64,
+    record: ByteRecord,
+}
+
+/// The rows of a file.
+pub struct Lines {
+    pub header: Header,
+    /// The header's cells as they are written.
+    pub titles: Vec<String>,
+    pub bytes: u64,
+    reader: csv::Reader<BufReader<File>>,
+    ended: bool,
+}
+
+impl Lines {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its header names no members.
+    pub fn open(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let about = || format!("cannot read {shown}");
+        let mut file = File::open(path).context(about)?;
+        let bytes = file.metadata().context(about)?.len();
+        let mut first = Vec::new();
+        std::io::Read::take(BufReader::new(&mut file), LINE_BYTES_MAX as u64)
+            .read_until(b'\n', &mut first)
+            .context(about)?;
+        file.rewind().context(about)?;
+        let mut reader =
+            ReaderBuilder::new().delimiter(delimiter(&first)).flexible(true).from_reader(BufReader::new(file));
+        let titles = reader.headers().context(|| format!("{shown} is not UTF-8: save it as \"CSV UTF-8\""))?;
+        let titles: Vec<String> = titles.iter().map(str::to_owned).collect();
+        let header = Header::of_members(titles.iter().map(String::as_str)).context(|| format!("cannot use {shown}"))?;
+        Ok(Self { header, titles, bytes, reader, ended: false })
+    }
+
+    /// The next row; blank ones are passed over.
+    ///
+    /// # Errors
+    /// When the file cannot be read any further.
+    pub fn next(&mut self) -> Result<Option<Line>> {
+        let mut record = ByteRecord::new();
+        while self.reader.read_byte_record(&mut record).context(|| "cannot read on".to_owned())? {
+            if record.iter().any(|cell| !cell.trim_ascii().is_empty()) {
+                let number = record.position().map_or(0, csv::Position::line);
+                return Ok(Some(Line { number, record }));
+            }
+        }
+        self.ended = true;
+        Ok(None)
+    }
+
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
+    /// The cells of a row, or why it has none.
+    pub fn cells<'a>(&self, line: &'a Line) -> std::result::Result<Cells<'a>, String> {
+        let (width, found) = (self.header.width(), line.record.len());
+        if found != width {
+            return Err(format!("has {found} cells where the header has {width}"));
+        }
+        if line.record.as_slice().len() > LINE_BYTES_MAX {
+            return Err(format!("is longer than {LINE_BYTES_MAX} bytes: is a quotation mark missing?"));
+        }
+        let cells: Option<Vec<&str>> = line.record.iter().map(|cell| std::str::from_utf8(cell).ok()).collect();
+        let cells = cells.ok_or("is not UTF-8: save the file as \"CSV UTF-8\"")?;
+        Ok(self.header.cells(cells.into_iter()))
+    }
+}
+
+/// What separates the header's cells. Spreadsheets set to Vietnamese write semicolons.
+fn delimiter(header: &[u8]) -> u8 {
+    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+    // The first of equals is the comma.
+    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
+}
+
+/// Rows that could not be taken: as they were, with the line they stood on and the reason in front. The file is made with
+/// the first of them, for its owner alone, and can be imported once it is corrected.
+pub struct Rejects {
+    path: PathBuf,
+    titles: Vec<String>,
+    writer: Option<Writer<File>>,
+}
+
+impl Rejects {
+    pub fn new(path: PathBuf, titles: &[String]) -> Self {
+        // Rows that are rejected again carry the line and the reason of the last time.
+        Self { path, titles: titles.to_vec(), writer: None }
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(&mut self, line: &Line, reason: &str) -> Result<()> {
+        let shown = self.path.display().to_string();
+        let about = || format!("cannot write {shown}");
+        let own = |title: &str| matches!(title.trim().trim_start_matches('\u{feff}'), "line" | "reason");
+        if self.writer.is_none() {
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path);
+            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file.context(about)?);
+            let titles = self.titles.iter().map(String::as_str).filter(|title| !own(title));
+            writer.write_record(["line", "reason"].into_iter().chain(titles)).context(about)?;
+            self.writer = Some(writer);
+        }
+        let Some(writer) = &mut self.writer else { return Err(StackError::new(about())) };
+        let number = line.number.to_string();
+        let cells = line.record.iter().enumerate();
+        let cells = cells.filter(|(at, _)| !self.titles.get(*at).is_some_and(|title| own(title)));
+        let row = [number.as_bytes(), reason.as_bytes()].into_iter().chain(cells.map(|(_, cell)| cell));
+        writer.write_record(row).context(about)
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(&mut self) -> Result<()> {
+        match &mut self.writer {
+            Some(writer) => writer.flush().context(|| format!("cannot write {}", self.path.display())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_what_separates_cells() {
+        assert_eq!(delimiter(b"phone,name,tier"), b',');
+        assert_eq!(delimiter("Số điện thoại;Họ tên;Ghi chú, thêm".as_bytes()), b';');
+        assert_eq!(delimiter(b"phone\tname"), b'\t');
+        assert_eq!(delimiter(b"phone"), b',');
+    }
+}

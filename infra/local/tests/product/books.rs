@@ -1,0 +1,172 @@
+//! Existing members through the local stack: imported without a word to anybody, proved, exported, and imported again
+//! somewhere else with the same standings; one of them erased.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thang_hang::books::BooksArgs;
+use thang_hang::books::erase::{self, EraseArgs};
+use thang_hang::books::export::{ExportArgs, Headers, Sheet, export};
+use thang_hang::books::import::{ImportMembersArgs, Imported, import};
+use thang_hang::cli::serve::workspace;
+use thang_hang::stack::Drained;
+use thang_hang::tables::{TablesArgs, client, scan};
+use thang_hang::{Options, Stack, verify};
+
+const FILE: &str = "\
+Số điện thoại;Họ tên;Hạng;Ngày lên hạng;Điểm tích lũy;Lô điểm;Điểm xét hạng;Tổng chi tiêu;Số đơn hàng;Ví;Ngày tham gia
+0901234567;=Lan;Gold;01/06/2026;150;\"31/01/2027:50;never:100\";800;8000000;12;40000;05/03/2025
+0907654321;Hoa;Member;;-20;;10;100000;1;;20/10/2026
+12;Nobody;Member;;;;;;;;
+0907654321;Hoa;Member;;99;;10;100000;1;;20/10/2026
+";
+
+/// The programme's 23 November 2026.
+const NOW_MS: i64 = 1_795_396_510_000;
+
+async fn stack() -> Stack {
+    let options = Options {
+        settle_seconds: Some(0),
+        environment: crate::quiet(),
+        clock_ms: Some(NOW_MS),
+        ..Options::ephemeral(&workspace())
+    };
+    Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()))
+}
+
+fn books(stack: &Stack) -> BooksArgs {
+    let tables = TablesArgs {
+        endpoint_url: stack.running().dynamodb_url(),
+        region: None,
+        table_prefix: stack.running().options.table_prefix.clone(),
+    };
+    BooksArgs { tables, programme: None, data: Some(stack.data().path().to_owned()) }
+}
+
+fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs {
+    ImportMembersArgs {
+        file: file.to_owned(),
+        dry_run,
+        rejects: None,
+        source: loyalty_contract::queue::Source::Standard,
+        at: Some(NOW_MS),
+        parallel: 8,
+        books: books(stack),
+    }
+}
+
+async fn imported(stack: &Stack, file: &Path, dry_run: bool) -> (u64, u64, u64) {
+    let done = import(&arguments(stack, file, dry_run)).await.unwrap_or_else(|error| panic!("{}", error.report()));
+    let Imported { opened, known, rejected } = done;
+    (opened, known, rejected)
+}
+
+async fn exported(stack: &Stack, sheet: Sheet, headers: Headers) -> String {
+    let args = ExportArgs {
+        sheet,
+        headers,
+        output: None,
+        time_zone: chrono_tz::Asia::Ho_Chi_Minh,
+        tables: books(stack).tables,
+    };
+    let mut written = Vec::new();
+    export(&args, &mut written).await.unwrap_or_else(|error| panic!("{}", error.report()));
+    String::from_utf8(written).expect("UTF-8")
+}
+
+/// The rows of members without what an import cannot know: which shop's clock wrote them.
+fn standings(csv: &str) -> Vec<String> {
+    let mut rows: Vec<_> = csv.lines().skip(1).map(|row| row.rsplit_once(',').expect("columns").0.to_owned()).collect();
+    rows.sort();
+    rows
+}
+
+async fn prove(stack: &Stack, entries: u64) {
+    let args = books(stack).tables;
+    let report = verify::prove(&client(&args).await, &args).await.expect("the tables are read");
+    assert!(report.clean(), "{:#?}", report.findings);
+    assert_eq!((report.counts.entries, report.counts.messages, report.counts.vouchers), (entries, 0, 0));
+}
+
+async fn card(stack: &Stack) -> Value {
+    let url = format!("{}/members?phone=0901234567", stack.running().url());
+    reqwest::get(url).await.expect("the stack answers").json().await.expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_come_along_silently_and_go_anywhere_else_as_they_are() {
+    let _turn = crate::TURN.lock().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| -> PathBuf {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("it is written");
+        path
+    };
+    let file = write("members.csv", FILE);
+    let first = stack().await;
+    assert_eq!(imported(&first, &file, true).await, (2, 0, 2));
+    prove(&first, 0).await;
+    assert_eq!(imported(&first, &file, false).await, (2, 0, 2));
+    assert_eq!(imported(&first, &file, false).await, (0, 2, 2), "a second time changes nothing");
+    let rejects = std::fs::read_to_string(directory.path().join("members.rejects.csv")).expect("the rejects");
+    assert!(rejects.contains("4,\"phone is no phone number, or not certainly one\",12,Nobody"), "{rejects}");
+    assert!(rejects.contains("5,line 3 has the same member with other figures,0907654321"), "{rejects}");
+    let drained = first.running().drain(Duration::from_secs(60)).await.expect("drained");
+    assert_eq!(drained, Drained::Empty);
+    prove(&first, 2).await;
+    let lan = card(&first).await;
+    assert_eq!((&lan["tier"]["id"], &lan["redeemable_points"]), (&json!("gold"), &json!(150)), "{lan}");
+    assert_eq!(
+        (&lan["spent"], &lan["wallet"], &lan["name"]),
+        (&json!("8000000"), &json!("40000"), &json!("=Lan")),
+        "{lan}"
+    );
+
+    let sheet = exported(&first, Sheet::Members, Headers::Vi).await;
+    assert!(sheet.starts_with("Mã thành viên,Số điện thoại,"), "{sheet}");
+    assert!(sheet.contains(",'=Lan,"), "{sheet}");
+    let history = exported(&first, Sheet::PointsHistory, Headers::En).await;
+    assert_eq!(history.lines().filter(|row| row.contains(",opening,opening_balance,")).count(), 2, "{history}");
+
+    let second = stack().await;
+    assert_eq!(imported(&second, &write("sheet.csv", &sheet), false).await, (2, 0, 0));
+    prove(&second, 2).await;
+    let again = exported(&second, Sheet::Members, Headers::Vi).await;
+    // The ids are of another installation's key.
+    let without_ids = |sheet: &str| -> Vec<String> {
+        let mut rows: Vec<_> =
+            standings(sheet).iter().map(|row| row.split_once(',').expect("an id").1.to_owned()).collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(without_ids(&again), without_ids(&sheet));
+    let wrong_key = ImportMembersArgs {
+        books: BooksArgs { data: books(&second).data, ..books(&first) },
+        ..arguments(&first, &file, false)
+    };
+    let refused = import(&wrong_key).await.unwrap_err().to_string();
+    assert!(refused.contains("another key"), "{refused}");
+    second.stop().await;
+
+    let erased = EraseArgs {
+        member: None,
+        phone: Some("0901234567".to_owned()),
+        yes: true,
+        at: Some(NOW_MS),
+        books: books(&first),
+    };
+    for _ in 0..2 {
+        erase::run(&erased).await.unwrap_or_else(|error| panic!("{}", error.report()));
+    }
+    prove(&first, 2).await;
+    let args = books(&first).tables;
+    scan(&client(&args).await, &args, loyalty_audit::Table::Members, |row| {
+        assert!(!format!("{row:?}").contains("84901234567") && !format!("{row:?}").contains("Lan"));
+    })
+    .await
+    .expect("the table is read");
+    let forgotten = card(&first).await;
+    assert_eq!((&forgotten["redeemable_points"], &forgotten["name"]), (&json!(150), &Value::Null), "{forgotten}");
+    first.stop().await;
+}
