@@ -2,7 +2,7 @@ Feature: Fast promotion from Member to Silver
   Every Monday at 08:00 members who have ordered are enrolled, and their next two orders bring a bonus of 150 points of
   both kinds (S0: C1–C8). Promotion or the second order ends it for good.
 
-  Scenario: SD5 · one order on its way brings its bonus once
+  Scenario: SD5, X15 · one order on its way brings its bonus once
     Given the programme "cnv-retail"
     When order old of 0905000001 is delivered and paid: due 100000
     Then 0905000001 takes part in no campaign

@@ -20,7 +20,7 @@ Feature: Orders earn points
     And order G of 0901000001 is delivered and paid: due 530000, shipping 30000
     Then order G earned 750 redeemable and 500 qualifying points
 
-  Scenario Outline: SD2 · a fraction is dropped once, at the end
+  Scenario Outline: SD2, X31 · a fraction is dropped once, at the end
     Given the programme "cnv-miniapp"
     And 0901000002 has spent <spent> before
     When order A of 0901000002 is delivered and paid: due 129900
@@ -33,7 +33,7 @@ Feature: Orders earn points
       | 2000000 | 168        |
       | 3000000 | 194        |
 
-  Scenario Outline: SD3 · mechanism 2 adds 0,2, 0,3 and 0,5 to redeemable points
+  Scenario Outline: SD3, X1, X2 · mechanism 2 adds 0,2, 0,3 and 0,5 to redeemable points
     Given the programme "cnv-retail-by-tier"
     And 0901000003 has spent <spent> before
     When order A of 0901000003 is delivered and paid: due 500000

@@ -17,7 +17,7 @@ Feature: What was credited is taken back exactly
     And order A is returned
     Then 0902000002 has 0 redeemable and 0 qualifying points and is Member
 
-  Scenario: SD13 · five partial returns add up exactly
+  Scenario: SD13, X24 · five partial returns add up exactly
     Given the programme "cnv-retail"
     When order A of 0902000003 is delivered and paid: due 95000
     Then 0902000003 has 9 redeemable and 9 qualifying points and is Member

@@ -2,7 +2,7 @@ Feature: Tiers and points over time
   A tier is held for a cycle of 365 days and then has to have been earned again (T8–T13); points are good until the end of
   the month a year after they were earned (X39).
 
-  Scenario: SD4 · a cycle without enough points costs one level, and redeemable points stay
+  Scenario: SD4, X5, X6 · a cycle without enough points costs one level, and redeemable points stay
     Given the programme "cnv-miniapp"
     When order A of 0906000001 is delivered and paid: due 2500000
     Then 0906000001 has 2500 redeemable and 2500 qualifying points and is Gold
@@ -15,7 +15,7 @@ Feature: Tiers and points over time
     And it is 2028-11-22 12:00
     Then 0906000001 has 390 redeemable and 0 qualifying points and is Silver
 
-  Scenario: SD14 · points are good until the end of the month a year later
+  Scenario: SD14, X39 · points are good until the end of the month a year later
     Given the programme "cnv-retail"
     When order A of 0906000002 is delivered and paid: due 1000000
     And it is 2027-11-30 23:00
@@ -27,7 +27,7 @@ Feature: Tiers and points over time
       | reset      | 0    | -100 |
       | expiration | -100 | 0    |
 
-  Scenario: SD15 · points of one quarter go at the end of the next
+  Scenario: SD15, X38, X41 · points of one quarter go at the end of the next
     Given the programme "cnv-retail" where
       """
       [expiry]
@@ -40,7 +40,7 @@ Feature: Tiers and points over time
     When it is 2027-07-01 00:30
     Then 0906000003 has 0 redeemable and 100 qualifying points and is Member
 
-  Scenario: VO1 · a month after 25 January and after the 31st
+  Scenario: VO1, X39 · a month after 25 January and after the 31st
     Given the programme "cnv-retail" where
       """
       [expiry]

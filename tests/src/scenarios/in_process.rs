@@ -17,7 +17,10 @@ use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
+use loyalty_domain::redeem::{Redemption, redeem};
+use loyalty_domain::request::Asked;
 use loyalty_domain::standing::next_of_member;
+use loyalty_domain::topup::top_up;
 
 use super::{Movement, Player, Standing};
 
@@ -29,6 +32,8 @@ pub struct InProcess {
     orders: BTreeMap<OrderId, Order>,
     history: BTreeMap<MemberId, Vec<Entry>>,
     participations: BTreeMap<(RuleId, MemberId), Participation>,
+    /// Names of the vouchers given.
+    vouchers: Vec<(MemberId, String)>,
     /// Until when the schedules have run.
     now: DateTime<Utc>,
 }
@@ -107,6 +112,8 @@ impl InProcess {
             let key = (participation.campaign.clone(), participation.member_id.clone());
             self.participations.insert(key, participation);
         }
+        let given = decision.grants.into_iter().map(|grant| (grant.member_id, grant.offer.name));
+        self.vouchers.extend(given);
         for entry in decision.entries {
             self.history.entry(entry.member_id.clone()).or_default().push(entry);
         }
@@ -122,6 +129,7 @@ impl Player for InProcess {
             orders: BTreeMap::new(),
             history: BTreeMap::new(),
             participations: BTreeMap::new(),
+            vouchers: Vec::new(),
             now,
         }
     }
@@ -134,6 +142,34 @@ impl Player for InProcess {
             let snapshot = order.into_snapshot(&self.key);
             self.decide(snapshot, now);
         }
+    }
+
+    async fn offer(&mut self, _webhook_id: &str, body: &str, now: DateTime<Utc>) -> bool {
+        webhook::parse(Source::Standard, None, body.as_bytes(), &SourceSettings::default(), now).is_ok()
+    }
+
+    async fn spend(&mut self, phone: &str, points: i64, now: DateTime<Utc>) -> bool {
+        self.pass(now);
+        let member = self.member(phone).expect("a member").clone();
+        let asked = asked(&member, now);
+        let redemption = Redemption { asked, reward: None, points: Some(points), order_minor: None, hold: false };
+        let redeemed = redeem(&self.programme.at(now).programme, member, None, redemption, now);
+        redeemed.map(|(_, decision)| self.write(decision)).is_ok()
+    }
+
+    async fn top_up(&mut self, phone: &str, amount: i64, now: DateTime<Utc>) {
+        self.pass(now);
+        let member = self.member(phone).expect("a member").clone();
+        let asked = asked(&member, now);
+        let topped = top_up(&self.programme.at(now).programme, member, None, asked, amount, now);
+        self.write(topped.expect("nothing is refused here").1);
+    }
+
+    async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
+        self.pass(now);
+        let member = self.member(phone).map(|member| member.member_id.clone());
+        let given = self.vouchers.iter().filter(|(owner, _)| Some(owner) == member.as_ref());
+        given.map(|(_, name)| name.clone()).collect()
     }
 
     async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
@@ -152,6 +188,7 @@ impl Player for InProcess {
             next: next
                 .map(|next| (next.tier.name.clone(), next.missing.points, next.spend_needed_minor.expect("in range"))),
             participations: participations.map(part).collect(),
+            wallet: member.wallet_minor,
         })
     }
 
@@ -162,6 +199,12 @@ impl Player for InProcess {
     }
 
     async fn end(self) {}
+}
+
+/// A command of a member, made at an instant.
+fn asked(member: &Member, now: DateTime<Utc>) -> Asked {
+    let request_id = format!("{}/{}", member.member_id, now.timestamp());
+    Asked { request_id: request_id.as_str().into(), fingerprint: String::new() }
 }
 
 fn part(participation: &Participation) -> (String, i64, i64, String) {

@@ -29,6 +29,8 @@ pub struct Standing {
     pub next: Option<(String, i64, i64)>,
     /// Campaign, orders credited, orders granted, and how it stands.
     pub participations: Vec<(String, i64, i64, String)>,
+    /// Đồng.
+    pub wallet: i64,
 }
 
 /// One movement, as far as scenarios ask.
@@ -50,6 +52,18 @@ pub trait Player: Sized {
 
     /// Delivers a webhook of the generic shop and waits until it is decided.
     fn deliver(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) -> impl Future<Output = ()>;
+
+    /// Whether the generic door takes a webhook. What it refuses leaves nothing behind.
+    fn offer(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) -> impl Future<Output = bool>;
+
+    /// A member spends points at once; whether they had enough.
+    fn spend(&mut self, phone: &str, points: i64, now: DateTime<Utc>) -> impl Future<Output = bool>;
+
+    /// A member pays đồng into the wallet.
+    fn top_up(&mut self, phone: &str, amount: i64, now: DateTime<Utc>) -> impl Future<Output = ()>;
+
+    /// The names of the vouchers a member was given.
+    fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Vec<String>>;
 
     /// `None` when there is no such member.
     fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Option<Standing>>;
@@ -115,7 +129,9 @@ fn examples(scenario: &gherkin::Scenario) -> Vec<Row> {
 fn filled(step: &Step, row: &Row) -> Step {
     let mut step = step.clone();
     for (name, value) in row {
-        step.value = step.value.replace(&format!("<{name}>"), value);
+        let name = format!("<{name}>");
+        step.value = step.value.replace(&name, value);
+        step.docstring = step.docstring.map(|text| text.replace(&name, value));
     }
     step
 }

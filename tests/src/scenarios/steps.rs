@@ -104,6 +104,12 @@ impl<P: Player> Stage<P> {
             let (id, body) = self.sent.last().cloned().ok_or("nothing was sent yet")?;
             let id = if found.get(1).is_some() { format!("{id}-{}", self.sent.len()) } else { id };
             self.deliver(id, body).await?;
+        } else if let Some(found) = read(r"^(\d+) spends (\d+) points$", text) {
+            let (points, now) = (number(&found[2])?, self.now);
+            same(self.player()?.spend(&found[1], points, now).await, true)?;
+        } else if let Some(found) = read(r"^(\d+) pays (\d+) into the wallet$", text) {
+            let (amount, now) = (number(&found[2])?, self.now);
+            self.player()?.top_up(&found[1], amount, now).await;
         } else if text == "what came first comes again" {
             let (id, body) = self.sent.first().cloned().ok_or("nothing was sent yet")?;
             self.deliver(id, body).await?;
@@ -132,6 +138,22 @@ impl<P: Player> Stage<P> {
             same(self.standing(&found[1]).await?.participations, vec![expected])?;
         } else if let Some(found) = read(r"^(\d+) takes part in no campaign$", text) {
             same(self.standing(&found[1]).await?.participations, Vec::new())?;
+        } else if let Some(found) = read(r"^(\d+) cannot spend (\d+) points$", text) {
+            let (points, now) = (number(&found[2])?, self.now);
+            same(self.player()?.spend(&found[1], points, now).await, false)?;
+        } else if let Some(found) = read(r"^(\d+) has (\d+) in the wallet$", text) {
+            same(self.standing(&found[1]).await?.wallet, number(&found[2])?)?;
+        } else if let Some(found) = read(r#"^(\d+) has the voucher "(.+)"$"#, text) {
+            let now = self.now;
+            let vouchers = self.player()?.vouchers(&found[1], now).await;
+            same(vouchers.iter().any(|name| *name == found[2]), true)?;
+        } else if let Some(found) = read(r#"^an order of (\d+) with the status "(\w+)" is refused$"#, text) {
+            self.order("refused", Some(&found[1]), 100_000).status = "delivered";
+            let body = self
+                .body("refused", self.now)?
+                .replace(r#""status":"delivered""#, &format!(r#""status":"{}""#, &found[2]));
+            let now = self.now;
+            same(self.player()?.offer("msg-refused", &body, now).await, false)?;
         } else if let Some(found) = read(r"^(\d+) is not a member$", text) {
             let now = self.now;
             same(self.player()?.standing(&found[1], now).await, None)?;
@@ -212,6 +234,12 @@ impl<P: Player> Stage<P> {
     }
 
     async fn report(&mut self, name: &str, updated_at: DateTime<Utc>) -> Result<(), String> {
+        let body = self.body(name, updated_at)?;
+        self.deliver(format!("msg-{}", self.sent.len()), body).await
+    }
+
+    /// The whole order as its shop reports it.
+    fn body(&mut self, name: &str, updated_at: DateTime<Utc>) -> Result<String, String> {
         let order = self.known(name)?.clone();
         let customer = order.phone.map(|phone| json!({"phone": phone, "name": "Chị Lan"}));
         let body = json!({
@@ -232,7 +260,7 @@ impl<P: Player> Stage<P> {
                 "paid_with_wallet": order.paid_with_wallet.to_string(),
             },
         });
-        self.deliver(format!("msg-{}", self.sent.len()), body.to_string()).await
+        Ok(body.to_string())
     }
 
     async fn deliver(&mut self, id: String, body: String) -> Result<(), String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use loyalty_tests::scenarios::{Movement, Player, Standing, play_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use thang_hang::cli::serve::workspace;
 use thang_hang::stack::Drained;
@@ -30,6 +30,11 @@ impl ThroughTheStack {
             404 => None,
             status => panic!("GET {path}: {status} {:?}", answer.text().await),
         }
+    }
+
+    async fn member_id(&self, phone: &str) -> String {
+        let card = self.get(&format!("/members?phone={phone}")).await.expect("a member");
+        card["member_id"].as_str().expect("an id").to_owned()
     }
 
     /// The stack's clock follows the scenario's.
@@ -65,6 +70,40 @@ impl Player for ThroughTheStack {
         assert!(running.dead_letters().await.expect("listed").is_empty());
     }
 
+    async fn offer(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) -> bool {
+        self.at(now).await;
+        let request = crate::signed(self.stack.running(), &self.http, webhook_id.to_owned(), body.to_owned());
+        let status = request.send().await.expect("the stack answers").status();
+        assert!(status.is_success() || status == 400, "{status}");
+        status.is_success()
+    }
+
+    async fn spend(&mut self, phone: &str, points: i64, now: DateTime<Utc>) -> bool {
+        self.at(now).await;
+        let member_id = self.member_id(phone).await;
+        let url = format!("{}/members/{member_id}/redemptions", self.stack.running().url());
+        let key = now.timestamp().to_string();
+        let request = self.http.post(url).header("Idempotency-Key", key).json(&json!({"points": points}));
+        let status = request.send().await.expect("the stack answers").status();
+        assert!(status == 201 || status == 409, "{status}");
+        status == 201
+    }
+
+    async fn top_up(&mut self, phone: &str, amount: i64, now: DateTime<Utc>) {
+        let data = json!({"event_id": now.timestamp().to_string(), "customer": {"phone": phone}, "currency": "VND",
+            "amount": amount.to_string(), "paid_at": now});
+        let body = json!({"type": "topup", "timestamp": now, "data": data});
+        self.deliver(&format!("topup-{}", now.timestamp()), &body.to_string(), now).await;
+    }
+
+    async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
+        self.at(now).await;
+        let member_id = self.member_id(phone).await;
+        let answer = self.get(&format!("/members/{member_id}/vouchers")).await.expect("a member");
+        let vouchers = answer["vouchers"].as_array().expect("a list");
+        vouchers.iter().map(|voucher| voucher["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
     async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
         self.at(now).await;
         let card = self.get(&format!("/members?phone={}", phone.replace('+', "%2B"))).await?;
@@ -90,6 +129,7 @@ impl Player for ThroughTheStack {
                     (text("campaign"), number(&part["used"]), number(&part["granted"]), text("state"))
                 })
                 .collect(),
+            wallet: card["wallet"].as_str().map_or(0, |wallet| wallet.parse().expect("whole đồng")),
         })
     }
 
