@@ -76,6 +76,11 @@ impl MemberKey {
         (code, voucher_id)
     }
 
+    /// The key of a user of the official account, whose id at Zalo is personal and stands in no key.
+    pub fn zalo_user(&self, user_id: &str) -> String {
+        format!("z_{}", self.hash(&format!("zalo:{user_id}"), ID_CHARS))
+    }
+
     /// The row of a request: one for each key of each member and kind of command.
     pub fn request_id(&self, kind: &str, member_id: &MemberId, idempotency_key: &str) -> RequestId {
         RequestId::new(format!("r_{}", self.hash(&format!("{kind}:{member_id}:{idempotency_key}"), ID_CHARS)))

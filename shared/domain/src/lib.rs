@@ -40,6 +40,7 @@ pub mod reconcile;
 pub mod redeem;
 mod replay;
 pub mod request;
+pub mod sending;
 pub mod standing;
 pub mod time;
 pub mod topup;

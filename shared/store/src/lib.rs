@@ -9,6 +9,7 @@ mod budget;
 mod commands;
 mod commit;
 mod consumed;
+mod contacts;
 #[cfg(feature = "test-engine")]
 pub mod engine;
 mod error;
@@ -29,6 +30,7 @@ use aws_sdk_dynamodb::Client;
 pub use apply::{Applied, OrderEvent};
 pub use commands::{Concerns, Loaded, Pending, Seen};
 pub use consumed::Consumed;
+pub use contacts::{Contact, Wish, ZaloKey};
 pub use error::StoreError;
 pub use outside::Followed;
 pub use read::{HISTORY_PAGE_MAX, HistoryPage};
@@ -50,7 +52,7 @@ pub enum Consistency {
     Strong,
 }
 
-/// The tables that hold the books.
+/// The tables that hold the books, and those that messages are sent by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Table {
     Members,
@@ -59,6 +61,10 @@ pub(crate) enum Table {
     Participations,
     Requests,
     Vouchers,
+    Messages,
+    Contacts,
+    ZaloUsers,
+    Senders,
 }
 
 impl Table {
@@ -70,6 +76,10 @@ impl Table {
             Self::Participations => "participations",
             Self::Requests => "requests",
             Self::Vouchers => "vouchers",
+            Self::Messages => "messages",
+            Self::Contacts => "contacts",
+            Self::ZaloUsers => "zalo-users",
+            Self::Senders => "senders",
         }
     }
 
@@ -80,6 +90,10 @@ impl Table {
             Self::Participations => "campaign",
             Self::Requests => "request_id",
             Self::Vouchers => "voucher_id",
+            Self::Messages => "message_id",
+            Self::Contacts => "member_id",
+            Self::ZaloUsers => "user_id",
+            Self::Senders => "sender",
         }
     }
 
@@ -88,6 +102,7 @@ impl Table {
             Self::PointsHistory => Some("seq"),
             Self::Participations => Some("member_id"),
             Self::Members | Self::Orders | Self::Requests | Self::Vouchers => None,
+            Self::Messages | Self::Contacts | Self::ZaloUsers | Self::Senders => None,
         }
     }
 }

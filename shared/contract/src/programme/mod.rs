@@ -7,6 +7,7 @@
 mod file;
 mod lint;
 mod living;
+pub mod messages;
 mod numbers;
 mod resolve;
 mod section;
@@ -58,6 +59,8 @@ pub struct Version {
     pub average_order_minor: Option<i64>,
     /// How each shop system's orders are read.
     pub sources: BTreeMap<Source, SourceSettings>,
+    /// How messages reach members.
+    pub messaging: messages::Messaging,
 }
 
 impl ProgrammeFile {

@@ -76,6 +76,8 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
         (part("earning"), part("reversal"), part("welcome"), part("expiry"), part("cycle"));
     let (review, notices, redemption, vouchers) =
         (part("review"), part("notices"), part("redemption"), part("vouchers"));
+    let (messages, zalo) = (part("messages"), part("zalo"));
+    let messaging = super::messages::messaging(messages, zalo, &mut found.0);
     let tiers = sections(&mut table, "tiers", &mut found.0);
     let earning_rules = sections(&mut table, "earning_rules", &mut found.0);
     let campaigns = sections(&mut table, "campaigns", &mut found.0);
@@ -111,7 +113,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     let settle_seconds = head.settle_seconds;
     // Without a problem every part is there.
     let programme = programme.ok_or_else(Vec::new)?;
-    Ok(Version { effective_from, programme, name, settle_seconds, average_order_minor, sources })
+    Ok(Version { effective_from, programme, name, settle_seconds, average_order_minor, sources, messaging })
 }
 
 /// The tables of a list, each read into its section.

@@ -34,15 +34,18 @@ use endpoint::Endpoint;
 /// Stands before the tables of an embedded engine.
 const PREFIX: &str = "test-";
 
-/// Name and partition key of every table: those of the books, and the one that messages wait in.
-const TABLES: [(&str, &str); 7] = [
+/// Name and partition key of every table.
+const TABLES: [(&str, &str); 10] = [
     books(Table::Members),
     books(Table::Orders),
     books(Table::PointsHistory),
     books(Table::Participations),
     books(Table::Requests),
     books(Table::Vouchers),
-    ("messages", "message_id"),
+    books(Table::Messages),
+    books(Table::Contacts),
+    books(Table::ZaloUsers),
+    books(Table::Senders),
 ];
 
 const fn books(table: Table) -> (&'static str, &'static str) {
