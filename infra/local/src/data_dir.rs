@@ -77,6 +77,11 @@ impl DataDir {
         self.path.join("queues.sqlite")
     }
 
+    /// The tokens of the Zalo stand-in.
+    pub fn zalo(&self) -> PathBuf {
+        self.path.join("zalo-tokens.json")
+    }
+
     /// The key of member ids: made once per directory, readable by its owner alone, never
     /// replaced, because every member id hangs on it.
     pub fn member_id_key(&self) -> Result<String> {

@@ -28,6 +28,7 @@ pub mod stack;
 pub mod tables;
 pub mod template;
 pub mod verify;
+pub mod zalo;
 
 pub use error::{Result, StackError};
 pub use stack::{Data, Options, Stack};

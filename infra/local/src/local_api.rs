@@ -33,6 +33,7 @@ const DRAIN_SECONDS: u64 = 60;
 pub fn router(running: Arc<Running>) -> Router {
     Router::new()
         .route("/_local/health", get(health))
+        .route("/_local/clock", get(clock))
         .route("/_local/stats", get(stats))
         .route("/_local/events", get(events))
         .route("/_local/drain", post(drain))
@@ -60,10 +61,17 @@ async fn health(State(running): Shared) -> Response {
         "http": running.url(),
         "dynamodb": running.dynamodb_url(),
         "services": format!("http://{}", running.services),
+        "zalo": running.zalo.as_ref().map(|zalo| format!("http://{}", zalo.address)),
         "table_prefix": running.options.table_prefix,
         "settle_seconds": running.settle_seconds,
         "clock": crate::clock::iso(running.clock.now_ms()),
     }))
+}
+
+/// What senders of messages take as now.
+async fn clock(State(running): Shared) -> Response {
+    let now = crate::clock::instant(running.clock.now_ms()).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    json_response(&json!({"now": now}))
 }
 
 async fn stats(State(running): Shared) -> Response {

@@ -8,11 +8,13 @@ mod kiotviet;
 mod raw_body;
 mod standard;
 mod token;
+mod zalo;
 
 pub use kiotviet::{KeyForm, Prefix, Variant, sign_kiotviet, verify_kiotviet};
 pub use raw_body::{sign_base64, verify_base64};
 pub use standard::{StandardDelivery, StandardSecrets, TOLERANCE_SECONDS, sign_standard};
 pub use token::verify_token;
+pub use zalo::{sign_zalo, verify_zalo};
 
 use std::fmt;
 

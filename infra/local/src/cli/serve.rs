@@ -7,6 +7,7 @@ use clap::Args;
 use crate::clock::parse_instant;
 use crate::error::{Context, Result};
 use crate::stack::{Data, Options, Stack};
+use crate::zalo::{DEVELOPMENT, Zalo};
 
 /// Options of the local stack.
 #[derive(Debug, Clone, Args)]
@@ -80,7 +81,9 @@ pub fn workspace() -> PathBuf {
 pub async fn serve(args: &ServeArgs) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context(|| "cannot listen for signals".to_owned())?;
-    let starting = Stack::start(args.options(&workspace()));
+    let mut options = args.options(&workspace());
+    options.zalo = Zalo::from_lookup(|name| std::env::var(name).ok())?;
+    let starting = Stack::start(options);
     let stack = tokio::select! {
         stack = starting => stack?,
         _ = tokio::signal::ctrl_c() => return Ok(()),
@@ -96,6 +99,14 @@ pub async fn serve(args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
+/// The application whose Official Account is used.
+fn account(running: &crate::stack::Running) -> &str {
+    match &running.options.zalo {
+        Zalo::Own(variables) => variables.get("ZALO_APP_ID").map_or("", String::as_str),
+        Zalo::StandIn => DEVELOPMENT.app_id,
+    }
+}
+
 fn announce(stack: &Stack) {
     let running = stack.running();
     let url = running.url();
@@ -107,6 +118,12 @@ fn announce(stack: &Stack) {
     println!("  HTTP API    {url}");
     println!("  DynamoDB    {}   (tables {}…)", running.dynamodb_url(), running.options.table_prefix);
     println!("  SQS, bus    http://{}", running.services);
+    match &running.zalo {
+        Some(stand_in) => {
+            println!("  Zalo        http://{}   (a stand-in; /_zalo/messages shows what was sent)", stand_in.address)
+        }
+        None => println!("  Zalo        the account of application {}", account(running)),
+    }
     println!("  Data        {}   ({kept})", stack.data().path().display());
     println!("  Programme   {}", running.options.programme.display());
     println!(

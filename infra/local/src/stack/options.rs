@@ -7,6 +7,7 @@ use loyalty_contract::programme::ProgrammeFile;
 
 use crate::clock;
 use crate::error::{Context, Result, StackError};
+use crate::zalo::Zalo;
 
 /// Where the data is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Options {
     pub executables: BTreeMap<String, PathBuf>,
     /// Variables for every function, on top of the template's.
     pub environment: BTreeMap<String, String>,
+    /// Whom messages are sent through.
+    pub zalo: Zalo,
     /// Whether the template's schedules fire by themselves; each can be fired by hand all the same.
     pub schedules: bool,
 }
@@ -64,6 +67,7 @@ impl Options {
             workspace: workspace.to_owned(),
             executables: BTreeMap::new(),
             environment: BTreeMap::new(),
+            zalo: Zalo::StandIn,
             schedules: true,
         }
     }

@@ -20,6 +20,7 @@ use crate::schedule::{Fired, Scheduler, Settle};
 use crate::secrets::Secrets;
 use crate::sources::Follower;
 use crate::template::{Target, Template};
+use crate::zalo::StandIn;
 
 /// Everything that runs, with its counters.
 pub struct Running {
@@ -27,6 +28,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// Where SQS, EventBridge and the Runtime API listen.
     pub services: SocketAddr,
+    /// The stand-in for Zalo, unless messages go through the shop's own account.
+    pub zalo: Option<StandIn>,
     pub options: Options,
     pub settle_seconds: u32,
     pub template: Template,

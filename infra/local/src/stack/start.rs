@@ -25,6 +25,7 @@ use crate::schedule::{Scheduler, keep_clock, kept_clock};
 use crate::secrets::Secrets;
 use crate::sources::{self, Delivered};
 use crate::template::{Function, Locality, REGION, Target, Template};
+use crate::zalo::{StandIn, Zalo};
 use crate::{local_api, services};
 
 /// Processes of one function that may run at once. More than the two cores of a small machine,
@@ -32,6 +33,12 @@ use crate::{local_api, services};
 const INSTANCES_MAX: u32 = 4;
 /// Batches of one queue under way at once, unless the template allows fewer.
 const QUEUE_CONCURRENCY: u32 = 2;
+
+/// By what name functions that send are told where the stack's clock is read.
+const CLOCK_URL: &str = "LOYALTY_CLOCK_URL";
+
+/// Where messages go that Zalo does not take, and what they are signed with; neither unless the environment has both.
+const OUTGOING_WEBHOOK: [&str; 2] = ["OUTGOING_WEBHOOK_URL", "OUTGOING_WEBHOOK_SECRET"];
 
 struct Listeners {
     http: TcpListener,
@@ -68,7 +75,17 @@ pub async fn start(options: Options) -> Result<Stack> {
     let engine = Engine::start(&data.database(), listeners.dynamodb, &template.tables)?;
     let executables = executables.await?;
     let secrets = Secrets::from_lookup(|name| std::env::var(name).ok());
-    let functions = functions(&options, &template, &data, &secrets, &engine, services_address, &executables)?;
+    // The functions need these two until the end, so nothing closes them gracefully.
+    let mut services = JoinSet::new();
+    let http = address(&listeners.http)?;
+    let zalo = stand_in(&options, &mut services, &data, &clock, http)?;
+    let surroundings = Surroundings {
+        secrets: &secrets,
+        engine: &engine,
+        services: services_address,
+        local: local_variables(&options, &data, zalo.as_ref(), http)?,
+    };
+    let functions = functions(&options, &template, &surroundings, &executables)?;
     let (bus, rule_outlets) = Bus::new(&template.buses, &template.rules, &store, &clock)?;
     let mut schedules = template.schedules.clone();
     if !options.schedules {
@@ -90,7 +107,8 @@ pub async fn start(options: Options) -> Result<Stack> {
         pool.warm();
     }
     let running = Arc::new(Running {
-        http: address(&listeners.http)?,
+        http,
+        zalo,
         services: services_address,
         options,
         settle_seconds,
@@ -116,8 +134,6 @@ pub async fn start(options: Options) -> Result<Stack> {
     let door = local_api::router(Arc::clone(&running)).merge(door);
     let mut servers = JoinSet::new();
     serve(&mut servers, listeners.http, door, stopped)?;
-    // The functions need this one until the end, so nothing closes it gracefully.
-    let mut services = JoinSet::new();
     let (open, never) = watch::channel(false);
     serve(&mut services, listeners.services, services::router(sqs, bus, functions), never)?;
     services.spawn(async move { open.closed().await });
@@ -172,28 +188,71 @@ fn executables(
     }
 }
 
-fn functions(
+/// A stand-in for Zalo, unless the shop's own account is to be used.
+fn stand_in(
     options: &Options,
-    template: &Template,
+    tasks: &mut JoinSet<()>,
     data: &DataDir,
-    secrets: &Secrets,
-    engine: &Engine,
+    clock: &Arc<Clock>,
+    http: SocketAddr,
+) -> Result<Option<StandIn>> {
+    if options.zalo != Zalo::StandIn {
+        return Ok(None);
+    }
+    let listener = listen(0, "the Zalo stand-in", "--port")?;
+    StandIn::start(tasks, listener, clock, data.zalo(), format!("http://{http}/webhooks/zalo")).map(Some)
+}
+
+/// What functions are told of this machine.
+struct Surroundings<'a> {
+    secrets: &'a Secrets,
+    engine: &'a Engine,
     services: SocketAddr,
-    executables: &BTreeMap<String, PathBuf>,
-) -> Result<Arc<Functions>> {
+    /// Variables by name, for the functions that have them.
+    local: BTreeMap<String, String>,
+}
+
+fn local_variables(
+    options: &Options,
+    data: &DataDir,
+    zalo: Option<&StandIn>,
+    http: SocketAddr,
+) -> Result<BTreeMap<String, String>> {
     let programme = std::path::absolute(&options.programme).context(|| "the working directory is gone".to_owned())?;
     let mut local = BTreeMap::from([
         ("PROGRAMME_FILE".to_owned(), programme.display().to_string()),
         ("MEMBER_ID_KEY".to_owned(), data.member_id_key()?),
+        (CLOCK_URL.to_owned(), format!("http://{http}/_local/clock")),
     ]);
+    match (zalo, &options.zalo) {
+        (Some(stand_in), _) => local.extend(stand_in.variables()),
+        (None, Zalo::Own(account)) => local.extend(account.clone()),
+        (None, Zalo::StandIn) => {}
+    }
+    // The shop's own system, where it has one that takes messages.
+    for name in OUTGOING_WEBHOOK {
+        local.insert(name.to_owned(), std::env::var(name).unwrap_or_default());
+    }
     if let Ok(filter) = std::env::var("RUST_LOG") {
         local.insert("RUST_LOG".to_owned(), filter);
     }
+    Ok(local)
+}
+
+fn functions(
+    options: &Options,
+    template: &Template,
+    surroundings: &Surroundings<'_>,
+    executables: &BTreeMap<String, PathBuf>,
+) -> Result<Arc<Functions>> {
+    let Surroundings { secrets, engine, services, local } = surroundings;
     let watchdog = Arc::new(Watchdog::start()?);
     let mut functions = Functions::new();
     for function in &template.functions {
-        let mut environment = environment(function, &local, secrets)?;
-        environment.extend(aws_environment(function, engine, services));
+        let mut environment = environment(function, local, secrets)?;
+        // In the cloud there is the machine's clock and no such variable.
+        environment.extend(local.get_key_value(CLOCK_URL).map(|(name, url)| (name.clone(), url.clone())));
+        environment.extend(aws_environment(function, engine, *services));
         environment.extend(options.environment.clone());
         let launch = Launch {
             binary: function.binary.clone(),

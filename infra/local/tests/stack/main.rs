@@ -11,3 +11,4 @@ mod schedules;
 mod starting;
 mod streams;
 mod templates;
+mod zalo;
