@@ -73,13 +73,6 @@ Feature: What was decided where the playbooks disagree
     Then the history of 0908000006 is
       | accrual | 2500 | 2500  |
       | reset   | 0    | -2500 |
-    When it is 2028-11-22 12:00
-    Then 0908000006 has 0 redeemable and 0 qualifying points and is Silver
-    And the history of 0908000006 is
-      | accrual    | 2500  | 2500  |
-      | reset      | 0     | -2500 |
-      | expiration | -2500 | 0     |
-      | reset      | 0     | 0     |
 
   Scenario: X15 · an order that moves through its states uses one participation
     Given the programme "cnv-miniapp"
@@ -196,25 +189,28 @@ Feature: What was decided where the playbooks disagree
   Scenario: X38 · a shop may let points of a quarter live for two
     Given the programme "cnv-retail" where
       """
+      campaigns = []
+
       [expiry]
       model = "quarters"
       quarters_to_live = 2
       """
-    When it is 2027-02-10 10:00
-    And order A of 0908000017 is delivered and paid: due 1000000
-    And it is 2027-09-30 23:00
+    When order A of 0908000017 is delivered and paid: due 1000000
+    And it is 2027-06-30 23:00
     Then 0908000017 has 100 redeemable and 100 qualifying points and is Member
-    When it is 2027-10-01 00:30
+    When it is 2027-07-01 00:30
     Then 0908000017 has 0 redeemable and 100 qualifying points and is Member
 
-  Scenario Outline: X39 · the last valid day may be rounded to the end of the month, the quarter or the year
+  Scenario Outline: X39 · the last valid day may be rounded to the end of the month or the quarter
     Given the programme "cnv-retail" where
       """
+      campaigns = []
+
       [expiry]
-      months = 6
+      months = 1
       round_to = "<rounded>"
       """
-    When it is 2027-01-31 10:00
+    When it is 2026-12-10 10:00
     And order A of 0908000018 is delivered and paid: due 1000000
     And it is <last day> 23:00
     Then 0908000018 has 100 redeemable and 100 qualifying points and is Member
@@ -223,10 +219,9 @@ Feature: What was decided where the playbooks disagree
 
     Examples:
       | rounded     | last day   | next day   |
-      | day         | 2027-07-31 | 2027-08-01 |
-      | month_end   | 2027-07-31 | 2027-08-01 |
-      | quarter_end | 2027-09-30 | 2027-10-01 |
-      | year_end    | 2027-12-31 | 2028-01-01 |
+      | day         | 2027-01-10 | 2027-01-11 |
+      | month_end   | 2027-01-31 | 2027-02-01 |
+      | quarter_end | 2027-03-31 | 2027-04-01 |
 
   Scenario: ST2, X40, X41 · the points that expire first are spent first, and qualifying points stay
     Given the programme "cnv-retail" where

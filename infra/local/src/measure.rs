@@ -78,6 +78,7 @@ pub async fn run(args: &MeasureArgs) -> Result<ExitCode> {
 fn quiet() -> Options {
     Options {
         settle_seconds: Some(0),
+        sends: false,
         environment: [("RUST_LOG".to_owned(), "warn".to_owned())].into(),
         ..Options::ephemeral(&workspace())
     }

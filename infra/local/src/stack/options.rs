@@ -46,6 +46,8 @@ pub struct Options {
     pub zalo: Zalo,
     /// Whether the template's schedules fire by themselves; each can be fired by hand all the same.
     pub schedules: bool,
+    /// Whether new messages are sent; otherwise they stay pending.
+    pub sends: bool,
 }
 
 /// SQS's longest delay.
@@ -69,6 +71,7 @@ impl Options {
             environment: BTreeMap::new(),
             zalo: Zalo::StandIn,
             schedules: true,
+            sends: true,
         }
     }
 

@@ -37,6 +37,9 @@ const QUEUE_CONCURRENCY: u32 = 2;
 /// By what name functions that send are told where the stack's clock is read.
 const CLOCK_URL: &str = "LOYALTY_CLOCK_URL";
 
+/// The function that sends messages.
+const SENDER: &str = "send-messages";
+
 /// Where messages go that Zalo does not take, and what they are signed with; neither unless the environment has both.
 const OUTGOING_WEBHOOK: [&str; 2] = ["OUTGOING_WEBHOOK_URL", "OUTGOING_WEBHOOK_SECRET"];
 
@@ -99,7 +102,7 @@ pub async fn start(options: Options) -> Result<Stack> {
 
     let gateway = Gateway::new(&template.routes, Arc::clone(&functions), Arc::clone(&clock));
     let mut workers = JoinSet::new();
-    let followers = follow(&mut workers, &template, &engine, &store, &functions, &clock).await?;
+    let followers = follow(&mut workers, &template, &engine, &store, &functions, &clock, options.sends).await?;
     let mut consumers = JoinSet::new();
     consume(&mut consumers, &template, &outlets, &store, &functions)?;
     workers.spawn(Arc::clone(&scheduler).tick());
@@ -325,10 +328,14 @@ async fn follow(
     store: &QueueStore,
     functions: &Functions,
     clock: &Arc<Clock>,
+    sends: bool,
 ) -> Result<Vec<Arc<sources::Follower>>> {
     let mut followers = Vec::new();
     for source in &template.stream_sources {
         let pool = pool(functions, &source.function)?;
+        if pool.launch.binary == SENDER && !sends {
+            continue;
+        }
         let readers = template.stream_sources.iter().filter(|other| other.table == source.table).count();
         let follower = sources::spawn_stream(workers, source.clone(), engine, store, pool, clock, readers == 1);
         followers.push(follower.await?);
