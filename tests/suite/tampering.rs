@@ -261,7 +261,10 @@ fn vouchers() -> Vec<Row> {
     waiting.grant = waiting.grant.for_tier(&"silver".into(), Some(25));
     let used = given("v_2", "month/2026-01", &offer("monthly", Worth::Amount { minor: 50_000 }));
     let used = used.used(Some("standard:1".into()), Some(9_000_000), today, issued_at + Duration::hours(1)).unwrap();
-    [waiting, used].iter().map(|voucher| voucher_row(voucher, 1)).collect()
+    // A till may be ahead of the shop's webhook.
+    let ahead = given("v_3", "month/2026-02", &offer("monthly", Worth::Amount { minor: 50_000 }));
+    let ahead = ahead.used(Some("standard:unseen".into()), None, today, issued_at + Duration::hours(1)).unwrap();
+    [waiting, used, ahead].iter().map(|voucher| voucher_row(voucher, 1)).collect()
 }
 
 fn message() -> Row {
