@@ -24,35 +24,29 @@ pub fn template() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/template.yaml")
 }
 
-/// A program that runs this test binary in a role; `directory` is where it is put.
+/// A program that runs this test binary in a role (its path is in `FIXTURE_PROGRAM`).
 ///
 /// The function under test must be a process of its own. Being the test binary, it is never older
-/// than the tests.
-pub fn function(directory: &Path) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let file = directory.join("function");
-    let test = std::env::current_exe().expect("the test has a path");
-    let script =
-        format!("#!/bin/sh\nFIXTURE_ROLE=function exec '{}' --exact function::role --nocapture -q\n", test.display());
-    std::fs::write(&file, script).expect("the script can be written");
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&file, executable).expect("the script can be made executable");
-    file
+/// than the tests. The script is never written by a test: a file that is open for writing, be it
+/// in a process another test has just forked, cannot be executed.
+pub fn function() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/function.sh")
 }
 
 /// Options of a stack of the fixture template without a settle delay.
 pub fn options(directory: &Path) -> Options {
     let log = directory.join("seen.jsonl");
-    let function = function(directory);
+    let program = std::env::current_exe().expect("the test has a path");
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut options = Options::ephemeral(&workspace);
     options.template = template();
     options.settle_seconds = Some(0);
     for name in FUNCTIONS {
-        options.executables.insert(name.to_owned(), function.clone());
+        options.executables.insert(name.to_owned(), function());
     }
     let log = log.display().to_string();
     options.environment.insert("FIXTURE_LOG".to_owned(), log);
+    options.environment.insert("FIXTURE_PROGRAM".to_owned(), program.display().to_string());
     options
 }
 
