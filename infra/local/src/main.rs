@@ -13,6 +13,7 @@ use thang_hang::cli::serve::ServeArgs;
 use thang_hang::demo::{self, DemoArgs};
 use thang_hang::error::{Context, Result};
 use thang_hang::measure::{self, MeasureArgs};
+use thang_hang::package::{self, PackageArgs};
 use thang_hang::tables::TablesArgs;
 use thang_hang::verify;
 
@@ -65,6 +66,8 @@ enum Command {
     Erase(EraseArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
+    /// Build the functions as they are deployed, each a zip file
+    Package(PackageArgs),
     /// Measure the built functions on this machine, against their budget
     Measure(MeasureArgs),
     /// Move the clock of a running stack; every schedule on the way fires in order
@@ -143,6 +146,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
         Some(Command::Export(args)) => return export::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,
+        Some(Command::Package(args)) => return package::run(&args),
         Some(Command::Measure(args)) => return measure::run(&args).await,
         Some(Command::Demo(args)) => return demo::run(&args).await,
     };

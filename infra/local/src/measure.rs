@@ -7,7 +7,7 @@
 mod enrol;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::cli::serve::workspace;
 use crate::demo::shop::Shop;
 use crate::demo::story::Delivery;
 use crate::error::{Context, Result, StackError};
+use crate::package;
 use crate::processes::children;
 use crate::stack::{Drained, Options, Stack};
 
@@ -35,6 +36,9 @@ pub struct MeasureArgs {
     /// Members they belong to
     #[arg(long, default_value_t = 2_000, value_name = "N")]
     pub members: usize,
+    /// Measure the packages that `package --processor native` made, as they would be deployed
+    #[arg(long, value_name = "DIR")]
+    pub packages: Option<PathBuf>,
 }
 
 /// What to measure instead of orders.
@@ -61,7 +65,9 @@ pub async fn run(args: &MeasureArgs) -> Result<ExitCode> {
     if args.members == 0 || args.orders == 0 {
         return Err(StackError::new("--orders and --members must be at least 1"));
     }
-    let stack = Stack::start(quiet()).await?;
+    let unpacked = tempfile::tempdir().context(|| "cannot make a temporary directory".to_owned())?;
+    let packages = args.packages.as_ref().map(|packages| package::unpack(packages, unpacked.path())).transpose()?;
+    let stack = Stack::start(Options { executables: packages.unwrap_or_default(), ..quiet() }).await?;
     let measured = credit(args, &stack).await;
     let built = stack.running().executables();
     stack.stop().await;

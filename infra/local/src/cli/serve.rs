@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::clock::parse_instant;
 use crate::error::{Context, Result};
+use crate::package;
 use crate::stack::{Data, Options, Stack};
 use crate::zalo::{DEVELOPMENT, Zalo};
 
@@ -30,6 +31,9 @@ pub struct ServeArgs {
     /// The loyalty programme [default: the cnv-retail preset]
     #[arg(long, value_name = "FILE")]
     pub programme: Option<PathBuf>,
+    /// Run the functions from their packages, as `package --processor native` makes them, instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub packages: Option<PathBuf>,
     /// Begins the name of every table
     #[arg(long, default_value = "loyalty-", value_name = "TEXT")]
     pub table_prefix: String,
@@ -83,6 +87,10 @@ pub async fn serve(args: &ServeArgs) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context(|| "cannot listen for signals".to_owned())?;
     let mut options = args.options(&workspace());
     options.zalo = Zalo::from_lookup(|name| std::env::var(name).ok())?;
+    let unpacked = tempfile::tempdir().context(|| "cannot make a temporary directory".to_owned())?;
+    if let Some(packages) = &args.packages {
+        options.executables = package::unpack(packages, unpacked.path())?;
+    }
     let starting = Stack::start(options);
     let stack = tokio::select! {
         stack = starting => stack?,

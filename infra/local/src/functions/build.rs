@@ -8,11 +8,30 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Context, Result, StackError};
 
+/// The profile of what is deployed.
+pub const PROFILE: &str = "lambda";
+
 /// Builds the binaries, each in the package of its name, and says where each one is.
 ///
 /// # Errors
 /// When cargo cannot be run or fails; its output has then been shown.
 pub fn build(workspace: &Path, binaries: &[String]) -> Result<BTreeMap<String, PathBuf>> {
+    // Selected along, not built: cargo unites the features of what is selected, and the stack
+    // has them all, so nothing that was compiled for it is compiled again.
+    let along = ["--package", env!("CARGO_PKG_NAME")];
+    let release: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    cargo_build(workspace, binaries, &[&along, release].concat())
+}
+
+/// Builds the binaries as they are deployed, for this machine.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_for_deployment(workspace: &Path, binaries: &[String]) -> Result<BTreeMap<String, PathBuf>> {
+    cargo_build(workspace, binaries, &["--locked", "--profile", PROFILE])
+}
+
+fn cargo_build(workspace: &Path, binaries: &[String], more: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     if binaries.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -21,9 +40,7 @@ pub fn build(workspace: &Path, binaries: &[String]) -> Result<BTreeMap<String, P
     command
         .current_dir(workspace)
         .args(["build", "--message-format=json-render-diagnostics"])
-        // Selected along, not built: cargo unites the features of what is selected, and the stack
-        // has them all, so nothing that was compiled for it is compiled again.
-        .args(["--package", env!("CARGO_PKG_NAME")])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     // What `cargo run` tells the stack about itself would look like a change to build scripts that
@@ -33,9 +50,6 @@ pub fn build(workspace: &Path, binaries: &[String]) -> Result<BTreeMap<String, P
         if about_us("CARGO_PKG_") || about_us("CARGO_MANIFEST_") {
             command.env_remove(&name);
         }
-    }
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
     }
     for binary in binaries {
         command.args(["--package", binary, "--bin", binary]);

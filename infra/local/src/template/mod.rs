@@ -154,6 +154,17 @@ impl Template {
         Self::parse(&text, locality).context(|| format!("in the template {}", file.display()))
     }
 
+    /// The cargo binaries of all functions of a template file.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn binaries(file: &Path) -> Result<Vec<String>> {
+        // No name that depends on the place is asked for.
+        let locality =
+            Locality { parameters: BTreeMap::new(), stack_name: "loyalty".to_owned(), services_url: String::new() };
+        Ok(Self::load(file, locality)?.functions.into_iter().map(|function| function.binary).collect())
+    }
+
     /// [`Self::load`] of text that is already in memory.
     pub fn parse(text: &str, locality: Locality) -> Result<Self> {
         let document: serde_yaml_ng::Value =
