@@ -237,15 +237,17 @@ impl<'a> Ledger<'a> {
         self.programme.day(self.member.as_of)
     }
 
-    /// Posts points given. Debt is paid first; the rest goes to the lot of its expiry (X22, ST6).
+    /// Posts points given. Debt is paid first; the rest goes to the lot of its expiry (X22, ST6), or to those of its parts
+    /// where the programme lets points go in parts (X38).
     ///
     /// # Errors
     /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
     pub fn credit(&mut self, posting: Posting, legs: Legs, written_off: Legs, expiry: Expiry) -> Result<(), Overflow> {
         let to_lot = legs.redeemable.0.saturating_sub(self.member.debt()).max(0);
-        let lot = Lot { expiry, points: to_lot };
-        self.member.lots.put(lot)?;
-        let lots = if to_lot > 0 { vec![lot] } else { Vec::new() };
+        let lots = if to_lot > 0 { self.programme.expiry.lots(to_lot, expiry) } else { Vec::new() };
+        for lot in &lots {
+            self.member.lots.put(*lot)?;
+        }
         self.post(posting, legs, written_off, lots)
     }
 
