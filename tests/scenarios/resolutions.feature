@@ -1,8 +1,6 @@
 Feature: What was decided where the playbooks disagree
-  One scenario for each decision that no other file tells already. Some decisions are about what a shop never sees as
-  points: the way messages go and what they say (X32–X36) is proved beside the messages, the check of thresholds (X4) beside
-  check-programme, who decides tiers and their other names (X37, X47) beside customer-tier-changed, and a pause (X50) beside
-  the queue. Orders come whole, so nothing is fetched (X45).
+  One scenario for each decision that no other file tells already. decided.feature goes on: what else was decided, and every
+  other value that a shop may choose.
 
   Scenario: X1, X3 · ×0,2 is an addition, at 10.000đ a point
     Given the programme "cnv-retail-by-tier"

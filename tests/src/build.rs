@@ -118,6 +118,7 @@ pub fn delivered(order_id: &str, net_minor: i64, updated_at: Instant) -> OrderSn
         member_id: Some(MemberId::from("m_test")),
         items: Vec::new(),
         vouchers: Vec::new(),
+        again: false,
         profile: Profile::default(),
     }
 }

@@ -365,6 +365,57 @@ fn b1_a_month_is_given_to_who_held_the_tier_when_it_began() {
     assert!(shop.run_day(at("2027-01-04T00:05:00+07:00")).contains(&About::Monthly), "January, three days late");
 }
 
+/// B1: the run of the first comes late, and the tier has changed since. Who was Silver when January began gets Silver's
+/// voucher of January, whatever they are when the run finds them, and once.
+#[test]
+fn b1_a_late_run_gives_the_month_of_the_tier_that_was_held_when_it_began() {
+    let paid = (OrderStatus::Delivered, PaymentStatus::Paid);
+    let silver = || {
+        let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 2_000_000);
+        assert_eq!(shop.tier(), "silver");
+        shop.run_day(at("2026-12-30T00:05:00+07:00"));
+        shop
+    };
+    let given = |shop: &mut Shop, now: &str| -> Vec<String> {
+        let day = run_day(&shop.programme, shop.book.member().clone(), at(now)).unwrap();
+        shop.book.apply(&day.decision);
+        day.decision.grants.iter().map(|grant| format!("{} {}", grant.valid_from, grant.offer.name)).collect()
+    };
+    let january = ["2027-01-01 Mã giảm 20.000đ mỗi tháng"];
+    let february = ["2027-02-01 Mã giảm 10% mỗi tháng"];
+
+    let mut shop = silver();
+    shop.deliver(&order("A", 5_000_000, paid.0, paid.1, at("2027-01-02T09:00:00+07:00")));
+    assert_eq!((shop.tier(), due_on(&shop.programme, shop.book.member())), ("gold", "2027-01-01".parse().ok()));
+    assert_eq!(given(&mut shop, "2027-01-03T00:05:00+07:00"), january, "promoted on the second, run on the third");
+    assert_eq!(given(&mut shop, "2027-01-04T00:05:00+07:00"), [""; 0]);
+    assert_eq!(given(&mut shop, "2027-02-01T00:05:00+07:00"), february);
+
+    let mut shop = silver();
+    shop.deliver(&order("A", 5_000_000, paid.0, paid.1, at("2027-01-01T09:00:00+07:00")));
+    shop.deliver(&order("B", 11_000_000, paid.0, paid.1, at("2027-01-02T09:00:00+07:00")));
+    assert_eq!(shop.tier(), "diamond");
+    assert_eq!(given(&mut shop, "2027-01-03T00:05:00+07:00"), january, "promoted twice");
+
+    let mut shop = silver();
+    shop.deliver(&order("A", 5_000_000, paid.0, paid.1, at("2026-12-31T23:00:00+07:00")));
+    let gold = ["2027-01-01 Mã giảm 10% mỗi tháng"];
+    assert_eq!(given(&mut shop, "2027-01-03T00:05:00+07:00"), gold, "promoted the day before");
+}
+
+/// A review that fell due on the first decides with which tier the month begins, however late it is posted.
+#[test]
+fn b1_a_review_of_the_first_decides_the_month_that_begins_then() {
+    let calendar = "[changes.cycle]\nmodel = \"calendar_year\"\n";
+    let mut shop = Shop::with_old_order(preset("cnv-retail", calendar), 7_000_000);
+    shop.run_day(at("2027-12-30T00:05:00+07:00"));
+    assert_eq!(shop.tier(), "gold", "kept at the end of 2026");
+    let day = run_day(&shop.programme, shop.book.member().clone(), at("2028-01-03T00:05:00+07:00")).unwrap();
+    assert_eq!(day.decision.member.as_ref().unwrap().tier.as_str(), "silver");
+    let names: Vec<&str> = day.decision.grants.iter().map(|grant| grant.offer.name.as_str()).collect();
+    assert_eq!(names, ["Mã giảm 20.000đ mỗi tháng"]);
+}
+
 fn asked(key: &str) -> Asked {
     Asked { request_id: key.into(), fingerprint: key.to_owned() }
 }

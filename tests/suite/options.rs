@@ -220,6 +220,38 @@ fn x19_counts_a_partial_return() {
     assert_eq!((shop.tier(), shop.participation()), ("member", (1, 1, Active)), "the order stands and keeps its own");
 }
 
+/// X50: orders of a pause wait and are decided once when the campaign goes on; one that was undone meanwhile brings nothing.
+#[test]
+fn x50_orders_of_a_pause_get_their_bonus_when_the_campaign_goes_on() {
+    let mut shop = enrolled(programme(false, false));
+    let again = |shop: &mut Shop, id: &str, hours: i64| {
+        let order = OrderSnapshot::again(&shop.book.orders[&id.into()]);
+        let entries = shop.book.deliver(&shop.programme.clone(), &order, later(hours));
+        entries.iter().map(|entry| (entry.kind, entry.legs)).collect::<Vec<_>>()
+    };
+    let waiting = |shop: &Shop| shop.book.participations.values().next().unwrap().waiting.clone();
+    shop.programme.campaigns[0].paused = true;
+    assert_eq!(shop.deliver(&paid("A", 20_000, 2)), [base(20)]);
+    shop.deliver(&paid("B", 20_000, 3));
+    shop.deliver(&cancelled("B", 20_000, 4));
+    assert_eq!(shop.deliver(&paid("C", 20_000, 5)), [base(20)]);
+    shop.deliver(&paid("C", 21_000, 6));
+    assert_eq!(again(&mut shop, "A", 7), [], "still paused");
+    assert_eq!(waiting(&shop), ["A".into(), "B".into(), "C".into()]);
+    assert_eq!(shop.participation(), (0, 2, Active));
+
+    shop.programme.campaigns[0].paused = false;
+    assert_eq!(shop.deliver(&paid("A", 20_000, 2)), [], "the shop says nothing new");
+    assert_eq!(again(&mut shop, "A", 8), [bonus(150)]);
+    assert_eq!(again(&mut shop, "A", 8), [], "killed before it was written down, and once more");
+    assert_eq!(again(&mut shop, "B", 8), []);
+    assert_eq!(waiting(&shop), ["C".into()]);
+    assert_eq!(again(&mut shop, "C", 8), [bonus(150)]);
+    assert_eq!((waiting(&shop), shop.participation()), (Vec::new(), (2, 0, Exhausted)));
+    assert_eq!(shop.book.audit().findings, []);
+    assert_eq!(shop.deliver(&cancelled("A", 20_000, 9)), [taken(20), taken(150)], "as any other bonus");
+}
+
 /// Whatever three orders go through, in whatever order it is heard of: the books are proved after every step, no
 /// participation is used by more orders than were granted, and each order that holds one is credited its bonus.
 #[test]

@@ -310,6 +310,7 @@ proptest! {
             member_id: Some(MemberId::from("m_test")),
             items: Vec::new(),
             vouchers: Vec::new(),
+            again: false,
             profile: Profile::default(),
         };
         let first = reconcile_order(&programme, OrderRows::default(), snapshot.clone(), times[2]);

@@ -224,7 +224,7 @@ fn x47_an_outside_system_is_followed_where_it_decides_and_refused_where_not() {
     shop.deliver("A", 1_000_000, hour(0));
     assert_eq!(shop.tell("gold", hour(1)), Err(Rejection::TiersAreOurs));
     shop.programme.tier_authority = TierAuthority::Outside;
-    assert_eq!(shop.tell("platinum", hour(1)), Err(Rejection::UnknownTier("platinum".to_owned())), "X37");
+    assert_eq!(shop.tell("emerald", hour(1)), Err(Rejection::UnknownTier("emerald".to_owned())), "X37");
     assert_eq!(shop.tell("Gold", hour(2)), Ok(Outcome::Posted));
     assert_eq!((shop.tier(), shop.entries().last().unwrap().reason), ("gold", Reason::TierTold));
     assert_eq!(shop.tell("diamond", hour(1)), Ok(Outcome::Stale), "an older word");

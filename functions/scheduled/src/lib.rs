@@ -14,21 +14,23 @@ mod queue;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use chrono::TimeDelta;
 use loyalty_contract::events::{BusEvent, PointsExpiring};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
-use loyalty_domain::campaign::enrol;
+use loyalty_domain::campaign::{Campaign, enrol};
 use loyalty_domain::daily::{Day, run_day};
 use loyalty_domain::decision::{Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
+use loyalty_domain::order::OrderSnapshot;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Voucher, VoucherState};
 use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, voucher_reminder};
 use loyalty_runtime::chain;
 use loyalty_runtime::config::{ConfigError, Environment};
-use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError, Stored};
+use loyalty_store::{Books, Coder, Concerns, Consistency, OrderEvent, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -40,6 +42,8 @@ pub use queue::{QueueError, Runs};
 pub const RUNS_QUEUE_URL: &str = "RUNS_QUEUE_URL";
 /// Members or vouchers of one page: two rows of each are read in one request, and it takes 100.
 pub const PAGE_MAX: i32 = 50;
+/// A daily run takes up what waited for campaigns that go on since the run before it. The weekly run does it too.
+const RESUMED_WITHIN: TimeDelta = TimeDelta::hours(25);
 /// How many of a page are worked at once.
 const AT_ONCE_MAX: usize = 8;
 
@@ -138,8 +142,13 @@ impl Scheduled {
             return Ok(Vec::new());
         }
         let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
+        let before = &self.programmes.at(fired.at - RESUMED_WITHIN).programme;
+        let was_paused =
+            |campaign: &&Campaign| before.paused || before.campaign(&campaign.id).is_some_and(|known| known.paused);
+        let resumed = live.clone().filter(was_paused);
+        let ids = |campaign: &Campaign| campaign.id.to_string();
         let mut pages = Vec::new();
-        for page in first_pages(fired, live.map(|campaign| campaign.id.to_string())) {
+        for page in first_pages(fired, live.map(ids), resumed.map(ids)) {
             if self.somebody(&page).await? {
                 pages.push(page);
             }
@@ -150,7 +159,9 @@ impl Scheduled {
     async fn somebody(&self, page: &Page) -> Result<bool, StoreError> {
         let today = self.programmes.at(page.at).programme.day(page.at);
         Ok(match page.work {
-            Work::Campaign { .. } => !self.books.audience(&page.shard, None, 1).await?.0.is_empty(),
+            Work::Campaign { .. } | Work::Resumed { .. } => {
+                !self.books.audience(&page.shard, None, 1).await?.0.is_empty()
+            }
             Work::Members => !self.books.members_due(&page.shard, today, 1).await?.is_empty(),
             Work::Vouchers => !self.books.vouchers_due(&page.shard, today, 1).await?.is_empty(),
         })
@@ -164,6 +175,7 @@ impl Scheduled {
         let before = self.books.consumed();
         let (worked, next) = match &page.work {
             Work::Campaign { campaign, after } => self.campaign(&page, campaign, after.as_deref()).await?,
+            Work::Resumed { campaign, after } => self.resumed(&page, campaign, after.as_deref()).await?,
             Work::Members => self.members(&page).await?,
             Work::Vouchers => self.vouchers(&page).await?,
         };
@@ -197,6 +209,39 @@ impl Scheduled {
             .await?;
         let work = |after| Work::Campaign { campaign: campaign.to_owned(), after: Some(after) };
         Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
+    }
+
+    /// Decides what waited for a campaign, without enrolling or inviting anybody (X50).
+    async fn resumed(
+        &self,
+        page: &Page,
+        campaign: &str,
+        after: Option<&str>,
+    ) -> Result<(usize, Option<Page>), RunError> {
+        let id = RuleId::new(campaign);
+        let (members, more) =
+            self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), self.page_max).await?;
+        let last = members.last().filter(|_| more).map(ToString::to_string);
+        let (at, count) = (page.at, members.len());
+        let concerns = self.books.look(members, Some(&id)).await?.into_iter();
+        let take_up = move |scheduled: Self, concerns: Concerns| async move { scheduled.take_up(&concerns, at).await };
+        self.each(AT_ONCE_MAX, concerns, take_up).await?;
+        let work = |after| Work::Resumed { campaign: campaign.to_owned(), after: Some(after) };
+        Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
+    }
+
+    /// Decides the orders again that came while the campaign was paused, each as if it came now (X50). Whether there were
+    /// any.
+    async fn take_up(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
+        let waiting = concerns.waiting();
+        let mut again = Vec::new();
+        for order_id in waiting {
+            let stored = self.books.order(order_id, Consistency::Strong).await?;
+            again.extend(stored.map(|stored| OrderEvent { snapshot: OrderSnapshot::again(&stored.row), now: at }));
+        }
+        let results = self.books.apply_orders(|now| &self.programmes.at(now).programme, again).await;
+        results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(!waiting.is_empty())
     }
 
     /// Members leave the list as they are done, so the next page asks the same again.
@@ -264,6 +309,9 @@ impl Scheduled {
         let programme = &self.programmes.at(at).programme;
         let campaign = concerns.campaign.as_ref().and_then(|campaign| programme.campaign(campaign));
         let Some(campaign) = campaign else { return Ok(false) };
+        // What it took up has changed the rows that were looked at.
+        let read_anew = Concerns { seen: None, ..concerns.clone() };
+        let concerns = if self.take_up(concerns, at).await? { &read_anew } else { concerns };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let enrolment = enrol(programme, campaign, member.clone(), rows.participation, rows.reserved_points, at)?;

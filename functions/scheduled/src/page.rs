@@ -43,17 +43,31 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// Members with orders that waited for a campaign which goes on again, after one of them (X50).
+    Resumed {
+        campaign: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
     /// Members for whom something is due.
     Members,
     /// Vouchers for which something is due.
     Vouchers,
 }
 
-/// The first pages of a run. `campaigns` are those of the programme in force.
-pub fn first_pages(fired: Fired, campaigns: impl Iterator<Item = String>) -> Vec<Page> {
+/// The first pages of a run. `campaigns` are those of the programme in force; `resumed` those of them that were paused the
+/// day before.
+pub fn first_pages(
+    fired: Fired,
+    campaigns: impl Iterator<Item = String>,
+    resumed: impl Iterator<Item = String>,
+) -> Vec<Page> {
     let works: Vec<Work> = match fired.schedule {
         Schedule::WeeklyCampaign => campaigns.map(|campaign| Work::Campaign { campaign, after: None }).collect(),
-        Schedule::Daily | Schedule::Yearly => vec![Work::Members, Work::Vouchers],
+        Schedule::Daily | Schedule::Yearly => {
+            let resumed = resumed.map(|campaign| Work::Resumed { campaign, after: None });
+            resumed.chain([Work::Members, Work::Vouchers]).collect()
+        }
     };
     let pages = works
         .iter()

@@ -231,6 +231,7 @@ impl CanonicalOrder {
             profile: self.customer.into_profile(),
             items: gathered(self.items.into_iter().map(Item::from)),
             vouchers,
+            again: false,
         }
     }
 }

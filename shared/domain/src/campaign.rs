@@ -16,6 +16,9 @@ use crate::programme::Programme;
 use crate::standing::orders_to_next;
 use crate::time::{Instant, days_between};
 
+/// Orders of one member that wait for a paused campaign; a participation credits ten at the most.
+const WAITING_MAX: usize = 100;
+
 /// A campaign of the programme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Campaign {
@@ -42,7 +45,7 @@ pub struct Campaign {
     /// A completed participation with any left goes on when a reversal drops the member back to a tier of the audience
     /// (X19).
     pub reopens_on_demotion: bool,
-    /// X50: it neither enrols nor credits nor writes.
+    /// X50: it neither enrols nor credits nor writes. Orders that come meanwhile wait for their bonus.
     pub paused: bool,
 }
 
@@ -100,6 +103,8 @@ pub struct Participation {
     pub enrolled_at: Instant,
     /// The distinct orders that used it, at most `granted` (X14, X15).
     pub orders: Vec<OrderId>,
+    /// Orders that came while the campaign was paused, to be decided again when it goes on (X50).
+    pub waiting: Vec<OrderId>,
     /// Redeemable points set aside for it from the campaign's budget.
     pub reserved_points: i64,
     /// Weekly messages written; counted only where the campaign limits them.
@@ -118,6 +123,19 @@ pub enum ParticipationState {
 impl Participation {
     pub fn used(&self) -> u32 {
         u32::try_from(self.orders.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether an order that is judged by `tier` uses one of it (X16, X17).
+    fn takes(&self, campaign: &Campaign, order: &Order, tier: &TierId) -> bool {
+        let counts = match campaign.count_orders {
+            CountOrders::AfterEnrolment => order.facts.placed_at > self.enrolled_at,
+            CountOrders::Any => true,
+        };
+        self.state == ParticipationState::Active
+            && self.remaining() > 0
+            && counts
+            && !self.bonus(campaign).is_zero()
+            && campaign.addresses(tier)
     }
 
     pub fn remaining(&self) -> u32 {
@@ -158,7 +176,12 @@ pub struct ParticipationNote {
 impl Campaign {
     /// Whether it enrols, credits and writes at an instant.
     pub fn live(&self, now: Instant) -> bool {
-        !self.paused && self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+        !self.paused && self.runs(now)
+    }
+
+    /// Whether an instant is between its beginning and its end, paused or not.
+    fn runs(&self, now: Instant) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
     }
 
     pub fn addresses(&self, tier: &TierId) -> bool {
@@ -197,10 +220,18 @@ pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
 /// Whether the order could use a participation of the campaign, as far as the member's and the order's rows tell. One
 /// that never earns again uses up none (X28).
 pub(crate) fn may_join(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
+    campaign.live(member.as_of) && fits(programme, campaign, order, member)
+}
+
+/// Whether the order could use one if the campaign were not paused, and so waits until it goes on (X50).
+pub(crate) fn may_wait(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
+    campaign.paused && campaign.runs(member.as_of) && fits(programme, campaign, order, member)
+}
+
+fn fits(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
     let barred = order.ever_undone && programme.reversal.no_recredit_after_cancel;
     !barred
         && member.active_campaigns.contains(&campaign.id)
-        && campaign.live(member.as_of)
         && !order.facts.undone()
         && order.credit(&campaign.id).is_none_or(|credit| credit.released)
         && match campaign.bonus_when {
@@ -219,20 +250,21 @@ pub(crate) fn join(
     participations: &mut [Participation],
 ) -> Option<Legs> {
     let participation = participations.iter_mut().find(|part| part.campaign == campaign.id)?;
-    let bonus = participation.bonus(campaign);
-    let counts = match campaign.count_orders {
-        CountOrders::AfterEnrolment => order.facts.placed_at > participation.enrolled_at,
-        CountOrders::Any => true,
-    };
-    let joins = participation.state == ParticipationState::Active
-        && participation.remaining() > 0
-        && counts
-        && !bonus.is_zero()
-        && campaign.addresses(tier);
+    let joins = participation.takes(campaign, order, tier);
     if joins {
         participation.orders.push(order.order_id.clone());
     }
-    joins.then_some(bonus)
+    joins.then(|| participation.bonus(campaign))
+}
+
+/// Keeps which order comes while the campaign is paused, if it would use a participation (X50). What was not credited by
+/// then is, at the latest, when its shop reports it once more.
+pub(crate) fn wait(campaign: &Campaign, order: &Order, tier: &TierId, participations: &mut [Participation]) {
+    let Some(participation) = participations.iter_mut().find(|part| part.campaign == campaign.id) else { return };
+    let new = !participation.waiting.contains(&order.order_id) && participation.waiting.len() < WAITING_MAX;
+    if new && participation.takes(campaign, order, tier) {
+        participation.waiting.push(order.order_id.clone());
+    }
 }
 
 /// Ends the participations that a decision's entries have brought to their end, and notes on the entries what became of
@@ -332,6 +364,7 @@ pub fn enrol(
             // A run that comes late finds members who ordered after it had begun: those orders are not paid (X16).
             enrolled_at: member.as_of,
             orders: Vec::new(),
+            waiting: Vec::new(),
             reserved_points: campaign.budget_points.map_or(0, |_| campaign.cost_of_member()),
             messages: 0,
         },

@@ -12,7 +12,7 @@ use crate::decision::{Decision, Outcome, Rejection};
 use crate::ledger::{Ledger, TierCause};
 use crate::lots::Expiry;
 use crate::member::Member;
-use crate::programme::{Programme, TierAuthority};
+use crate::programme::{Programme, Tier, TierAuthority};
 use crate::standing::missing_to_keep;
 use crate::time::{Instant, minus_days, month_start, plus_days, plus_months};
 use crate::voucher::{Grant, Offer};
@@ -68,6 +68,9 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
     at_risk(programme, &member, since, today, &mut notices);
     given(programme, &member, since, today, &mut notices, &mut grants);
     member.noticed_to = member.noticed_to.max(today);
+    if month_start(programme.day(member.tier_since)) <= member.noticed_to {
+        member.month_tier = None;
+    }
     Ok(Day { decision: Decision { grants, ..Decision::posted(member, entries) }, notices })
 }
 
@@ -102,10 +105,12 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let birthday = birthday.map(|born| next_birthday(born, told));
     let monthly = tier.filter(|tier| !tier.monthly.is_empty());
     let monthly = monthly.map(|_| plus_months(month_start(told), 1));
+    let began = began_with(programme, member).filter(|(month, tier)| *month > told && !tier.monthly.is_empty());
+    let began = began.map(|(month, _)| month);
     let told_later = notices.chain(risk).chain(belonging).filter(|day| *day > told);
     // What moves the books is due until it is done, however late.
     let done_later = expiries.chain(review).chain(holds);
-    done_later.chain(told_later).chain(birthday).chain(monthly).min()
+    done_later.chain(told_later).chain(birthday).chain(monthly).chain(began).min()
 }
 
 /// Points that will be gone soon, each last valid day told once, while they are still there (E5).
@@ -156,13 +161,22 @@ fn given(
             give(&tier.birthday, format!("birthday/{}", on.year()), on, About::Birthday);
         }
     }
-    // A month's vouchers are for who held the tier when the month began, whenever the run finds them.
+    // A month's vouchers are of the tier that was held when the month began, whenever the run finds the member.
+    if let Some((month, tier)) = began_with(programme, member).filter(|(month, _)| (since..=today).contains(month)) {
+        give(&tier.monthly, format!("month/{}", month.format("%Y-%m")), month, About::Monthly);
+    }
     let held = programme.day(member.tier_since);
     let mut on = plus_months(month_start(minus_days(since, 1).max(held)), 1);
     while on <= today {
         give(&tier.monthly, format!("month/{}", on.format("%Y-%m")), on, About::Monthly);
         on = plus_months(on, 1);
     }
+}
+
+/// The first day of the month in which the member's tier changed last, and the tier that they held then, while it is kept.
+fn began_with<'a>(programme: &'a Programme, member: &Member) -> Option<(NaiveDate, &'a Tier)> {
+    let tier = programme.tiers.get(member.month_tier.as_ref()?)?;
+    Some((month_start(programme.day(member.tier_since)), tier))
 }
 
 /// The first birthday after a day. Who was born on 29 February has it on the 28th in other years (B1).

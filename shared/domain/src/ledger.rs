@@ -11,7 +11,7 @@ use crate::order::{OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
 use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes, TierAuthority};
 use crate::request::Asked;
-use crate::time::Instant;
+use crate::time::{Instant, day_start, month_start};
 
 /// What kind of movement an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -237,15 +237,17 @@ impl<'a> Ledger<'a> {
         self.programme.day(self.member.as_of)
     }
 
-    /// Posts points given. Debt is paid first; the rest goes to the lot of its expiry (X22, ST6).
+    /// Posts points given. Debt is paid first; the rest goes to the lot of its expiry (X22, ST6), or to those of its parts
+    /// where the programme lets points go in parts (X38).
     ///
     /// # Errors
     /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
     pub fn credit(&mut self, posting: Posting, legs: Legs, written_off: Legs, expiry: Expiry) -> Result<(), Overflow> {
         let to_lot = legs.redeemable.0.saturating_sub(self.member.debt()).max(0);
-        let lot = Lot { expiry, points: to_lot };
-        self.member.lots.put(lot)?;
-        let lots = if to_lot > 0 { vec![lot] } else { Vec::new() };
+        let lots = if to_lot > 0 { self.programme.expiry.lots(to_lot, expiry) } else { Vec::new() };
+        for lot in &lots {
+            self.member.lots.put(*lot)?;
+        }
         self.post(posting, legs, written_off, lots)
     }
 
@@ -402,7 +404,11 @@ impl<'a> Ledger<'a> {
         let tier_before = member.tier.clone();
         match tier {
             TierMove::ByPoints => settle_tier(self.programme, member, legs.qualifying.0 < 0),
-            TierMove::To(tier) => hold_tier(member, &tier),
+            // What a review decides holds since it fell due, however late it is posted.
+            TierMove::To(tier) if posting.kind == EntryKind::Reset => {
+                hold_tier(self.programme, member, &tier, posting.occurred_at);
+            }
+            TierMove::To(tier) => hold_tier(self.programme, member, &tier, member.as_of),
         }
         self.entries.push(Entry {
             member_id: member.member_id.clone(),
@@ -453,7 +459,7 @@ fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
     }
     let Some((held, next)) = next_rank(programme, member, reversed) else { return };
     if let Some(tier) = programme.tiers.as_slice().get(next) {
-        hold_tier(member, &tier.id);
+        hold_tier(programme, member, &tier.id, member.as_of);
     }
     if next > held {
         promoted(programme, member);
@@ -488,11 +494,19 @@ fn next_rank(programme: &Programme, member: &Member, reversed: bool) -> Option<(
     Some((held, next))
 }
 
-fn hold_tier(member: &mut Member, tier: &TierId) {
-    if member.tier != *tier {
-        member.tier = tier.clone();
-        member.tier_since = member.as_of;
+/// Holds another tier, `since` an instant that is not after now, and keeps which one the running month began with (B1).
+fn hold_tier(programme: &Programme, member: &mut Member, tier: &TierId, since: Instant) {
+    if member.tier == *tier {
+        return;
     }
+    let month = month_start(programme.day(member.as_of));
+    if since <= day_start(programme.zone, month) {
+        member.month_tier = Some(tier.clone());
+    } else if programme.day(member.tier_since) < month {
+        member.month_tier = Some(member.tier.clone());
+    }
+    member.tier = tier.clone();
+    member.tier_since = member.as_of;
 }
 
 /// How much of a reversal of `wanted` redeemable points may be taken from a balance (X22). Both are points; `wanted` is

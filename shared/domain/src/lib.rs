@@ -27,6 +27,7 @@ pub mod criteria;
 pub mod daily;
 pub mod decision;
 pub mod erasure;
+mod expiry;
 pub mod ids;
 pub mod item_rules;
 pub mod ledger;

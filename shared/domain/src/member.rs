@@ -72,6 +72,8 @@ pub struct Member {
     pub orders_count: i64,
     pub tier: TierId,
     pub tier_since: Instant,
+    /// The tier that was held when the month of `tier_since` began, until that month's vouchers are given (B1).
+    pub month_tier: Option<TierId>,
     /// The tier carried into the current cycle: a reversal does not go below it (X20).
     pub tier_floor: TierId,
     /// The highest tier ever lost in a review: coming back to it may ask for something else.
@@ -122,6 +124,7 @@ impl Member {
             orders_count: 0,
             tier: base.clone(),
             tier_since: now,
+            month_tier: None,
             tier_floor: base,
             lost_tier: None,
             tier_told_at: None,

@@ -198,7 +198,7 @@ fn lots_of(programme: &Programme, opening: &Opening, today: NaiveDate) -> Result
     let redeemable = opening.legs.redeemable.0;
     let alike = |expiry| vec![Lot { expiry, points: redeemable }];
     let rows = match &opening.expires {
-        Expires::ByProgramme => alike(programme.expiry.of(today)),
+        Expires::ByProgramme => programme.expiry.lots(redeemable, programme.expiry.of(today)),
         Expires::Alike(expiry) => alike(*expiry),
         Expires::Lots(lots) => lots.clone(),
     };

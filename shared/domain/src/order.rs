@@ -117,6 +117,23 @@ pub struct OrderSnapshot {
     pub items: Vec<Item>,
     /// Vouchers whose codes the order names; some may be no vouchers of ours.
     pub vouchers: Vec<VoucherId>,
+    /// Nothing new is said: the order is decided again because what it waited for goes on (X50).
+    pub again: bool,
+}
+
+impl OrderSnapshot {
+    /// What is known of an order, to be decided again (X50).
+    pub fn again(order: &Order) -> Self {
+        Self {
+            order_id: order.order_id.clone(),
+            facts: order.facts,
+            member_id: None,
+            profile: Profile::default(),
+            items: order.items.clone(),
+            vouchers: order.vouchers.clone(),
+            again: true,
+        }
+    }
 }
 
 /// What an order is now and what it has been credited: one row of `orders`.

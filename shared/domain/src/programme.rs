@@ -6,14 +6,14 @@
 use crate::behaviour::Behaviour;
 use crate::campaign::Campaign;
 use crate::criteria::Criterion;
+pub use crate::expiry::{ExpiryRule, RoundTo};
 use crate::ids::{ProgrammeVersion, RuleId, TierId};
 use crate::item_rules::{OfferedRule, Several};
-use crate::lots::Expiry;
 use crate::member::Member;
 use crate::money::Currency;
 use crate::points::{Ratio, Rounding};
 use crate::redeem::Reward;
-use crate::time::{Instant, Tz, day_in, month_end, plus_days, plus_months, quarter_end, year_end};
+use crate::time::{Instant, Tz, day_in, plus_days, plus_months, year_end};
 use crate::topup::TopupStep;
 use crate::voucher::Offer;
 use chrono::NaiveDate;
@@ -250,48 +250,6 @@ pub enum WelcomeWhen {
     PendingUntilFirstDelivery,
 }
 
-/// Until when redeemable points are good (E1–E4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExpiryRule {
-    /// E2.
-    Never,
-    /// So many months after the day they were posted, then up to the end of the unit (E1, X39).
-    Months { months: u32, round_to: RoundTo },
-    /// At the end of the n-th quarter after the one they were posted in (E3, X38).
-    Quarters { quarters: u32 },
-}
-
-/// X39.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RoundTo {
-    Day,
-    #[default]
-    MonthEnd,
-    QuarterEnd,
-    YearEnd,
-}
-
-impl ExpiryRule {
-    /// The expiry of points posted on a day of the programme's zone.
-    pub fn of(self, posted_on: NaiveDate) -> Expiry {
-        match self {
-            Self::Never => Expiry::Never,
-            Self::Months { months, round_to } => {
-                let day = plus_months(posted_on, months);
-                Expiry::On(match round_to {
-                    RoundTo::Day => day,
-                    RoundTo::MonthEnd => month_end(day),
-                    RoundTo::QuarterEnd => quarter_end(day),
-                    RoundTo::YearEnd => year_end(day),
-                })
-            }
-            Self::Quarters { quarters } => {
-                Expiry::On(quarter_end(plus_months(quarter_end(posted_on), quarters.saturating_mul(3))))
-            }
-        }
-    }
-}
-
 /// How long a tier is held before it must have been earned again (T8, T15, X7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cycle {
@@ -521,27 +479,6 @@ mod tests {
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
-    }
-
-    fn months(months: u32, round_to: RoundTo) -> ExpiryRule {
-        ExpiryRule::Months { months, round_to }
-    }
-
-    #[test]
-    fn sd14_twelve_months_to_the_end_of_the_month() {
-        assert_eq!(months(12, RoundTo::MonthEnd).of(day("2026-01-15")), Expiry::On(day("2027-01-31")));
-    }
-
-    #[test]
-    fn sd15_the_end_of_the_next_quarter() {
-        assert_eq!(ExpiryRule::Quarters { quarters: 1 }.of(day("2026-02-10")), Expiry::On(day("2026-06-30")));
-        assert_eq!(ExpiryRule::Quarters { quarters: 1 }.of(day("2026-12-31")), Expiry::On(day("2027-03-31")));
-    }
-
-    #[test]
-    fn vo1_one_month_by_the_day() {
-        assert_eq!(months(1, RoundTo::Day).of(day("2026-01-25")), Expiry::On(day("2026-02-25")));
-        assert_eq!(months(1, RoundTo::Day).of(day("2026-01-31")), Expiry::On(day("2026-02-28")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 
 use crate::advance::advance;
 use crate::again::{concerned, give_back, gives_back, reopen};
-use crate::campaign::{BonusWhen, Campaign, Participation, TierSnapshot, join, may_join, settle};
+use crate::campaign::{BonusWhen, Campaign, Participation, TierSnapshot, join, may_join, may_wait, settle, wait};
 use crate::decision::{Decision, Outcome, Rejection, Verdict};
 use crate::ids::{MemberId, RuleId, TierId};
 use crate::item_rules::PinnedRules;
@@ -94,7 +94,7 @@ pub fn reconcile_order(
         (Some(left), _) => return Ok(Verdict::NeedsMember(left)),
     };
     let mut member = match loaded {
-        Some(member) if left_member.is_none() && settled(programme, &order, &member)? => {
+        Some(member) if left_member.is_none() && !snapshot.again && settled(programme, &order, &member)? => {
             let noted = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Noted) };
             return Ok(Verdict::Decided(noted));
         }
@@ -122,10 +122,13 @@ pub fn reconcile_order(
     follow_rules(programme, &order, &mut member, &mut entries, undone)?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
+    let waits_for = programme.campaigns.iter().filter(|campaign| may_wait(programme, campaign, &order, &member));
+    let waits_for: Vec<_> = waits_for.collect();
     let participations = match participations {
         Some(known) => known,
         None => {
-            let concerned = concerned(programme, &order, &member, &tier_before, !joinable.is_empty())?;
+            let joins = !joinable.is_empty() || !waits_for.is_empty() || snapshot.again;
+            let concerned = concerned(programme, &order, &member, &tier_before, joins)?;
             if !concerned.is_empty() {
                 return Ok(Verdict::NeedsParticipations(member.member_id, concerned));
             }
@@ -134,12 +137,16 @@ pub fn reconcile_order(
     };
     let mut next = participations.clone();
     give_back(&mut order, &mut member, &mut next)?;
+    let judged_by = |campaign: &Campaign, member: &Member| match campaign.tier_snapshot {
+        TierSnapshot::Before => tier_before.clone(),
+        TierSnapshot::After => member.tier.clone(),
+    };
+    for campaign in waits_for {
+        wait(campaign, &order, &judged_by(campaign, &member), &mut next);
+    }
     let mut joined = false;
     for campaign in joinable {
-        let tier = match campaign.tier_snapshot {
-            TierSnapshot::Before => &tier_before,
-            TierSnapshot::After => &member.tier,
-        };
+        let tier = &judged_by(campaign, &member);
         if let Some(bonus) = join(campaign, &order, tier, &mut next) {
             let credit = match order.credit(&campaign.id) {
                 // An order that comes back has the bonus it had (X12, X46).
@@ -156,6 +163,11 @@ pub fn reconcile_order(
     if joined {
         // A bonus may be what a rule about points waited for.
         follow_rules(programme, &order, &mut member, &mut entries, false)?;
+    }
+    if snapshot.again {
+        let live = |id: &RuleId| programme.campaign(id).is_none_or(|campaign| campaign.live(member.as_of));
+        let gone_on = next.iter_mut().filter(|participation| live(&participation.campaign));
+        gone_on.for_each(|participation| participation.waiting.retain(|waiting| *waiting != order.order_id));
     }
     reopen(programme, &mut member, &tier_before, &mut next);
     let participations = settle(programme, &mut member, &mut entries, &participations, next);
@@ -206,8 +218,9 @@ fn merge(
     let owner = order.owner.clone();
     let left = rename(&mut order, snapshot, member_id);
     let renamed = order.owner != owner;
-    if !newer && !newly_undone && !renamed {
-        let same = snapshot.facts == order.facts;
+    let same = snapshot.facts == order.facts;
+    let changes = newer || newly_undone || renamed || (snapshot.again && same);
+    if !changes {
         return Merged::Nothing(if same { Outcome::Duplicate } else { Outcome::Stale });
     }
     if newer {
@@ -256,7 +269,10 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
     let base = base_terms(programme, order, member);
     let begins = order.credit(&RuleId::base()).is_none() && base.earned(&order.facts, order.ever_undone);
     let first = member.first_order.is_none();
-    let joins = programme.campaigns.iter().any(|campaign| may_join(programme, campaign, order, member));
+    let concerns = |campaign: &Campaign| {
+        may_join(programme, campaign, order, member) || may_wait(programme, campaign, order, member)
+    };
+    let joins = programme.campaigns.iter().any(concerns);
     let unpaid = order.wallet_minor != wallet_due(programme, order);
     if begins
         || first

@@ -3,9 +3,9 @@
 
 use std::pin::Pin;
 
-use loyalty_domain::campaign::Participation;
+use loyalty_domain::campaign::{Participation, ParticipationState};
 use loyalty_domain::decision::{Decision, Rejection};
-use loyalty_domain::ids::{MemberId, RequestId, RuleId};
+use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
@@ -58,6 +58,13 @@ impl Seen {
 impl Concerns {
     pub fn member(member_id: MemberId) -> Self {
         Self { member_id, request_id: None, history: false, campaign: None, budget: false, seen: None }
+    }
+
+    /// Orders that wait for the campaign, as far as was seen: of an active participation (X50).
+    pub fn waiting(&self) -> &[OrderId] {
+        let seen = self.seen.as_ref().and_then(|seen| seen.loaded.participation.as_ref());
+        let active = seen.filter(|seen| seen.state == ParticipationState::Active);
+        active.map_or(&[], |active| active.waiting.as_slice())
     }
 
     pub fn request(member_id: MemberId, request_id: RequestId) -> Self {

@@ -2,25 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, TimeZone, Utc, Weekday};
-use loyalty_contract::events::ParticipationWord;
+use chrono::{DateTime, Datelike, TimeDelta, TimeZone, Utc, Weekday};
+use loyalty_contract::events::{BusEvent, Direction, ParticipationWord, TierChanged};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
+use loyalty_contract::webhook::event::ShopEvent;
 use loyalty_contract::webhook::{self, settings::SourceSettings};
-use loyalty_domain::campaign::{Participation, enrol};
+use loyalty_domain::campaign::{Participation, ParticipationState, enrol};
 use loyalty_domain::daily::run_day;
 use loyalty_domain::decision::{Decision, Verdict};
-use loyalty_domain::ids::{MemberId, OrderId, RuleId};
+use loyalty_domain::ids::{MemberId, OrderId, RuleId, TierId, VoucherId};
 use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
+use loyalty_domain::outside::{Told, follow};
+use loyalty_domain::programme::{NotifyTier, Programme};
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
 use loyalty_domain::redeem::{Redemption, redeem};
 use loyalty_domain::request::Asked;
 use loyalty_domain::standing::next_of_member;
 use loyalty_domain::topup::top_up;
+use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
+use loyalty_messaging::{Message, invitation, message_of, notice, tier_reached, voucher_reminder};
 
 use super::{Movement, Player, Standing};
 
@@ -32,8 +37,12 @@ pub struct InProcess {
     orders: BTreeMap<OrderId, Order>,
     history: BTreeMap<MemberId, Vec<Entry>>,
     participations: BTreeMap<(RuleId, MemberId), Participation>,
-    /// Names of the vouchers given.
-    vouchers: Vec<(MemberId, String)>,
+    /// The vouchers given, by their grants.
+    vouchers: BTreeMap<String, Voucher>,
+    /// The messages written, by their ids.
+    messages: BTreeMap<String, Message>,
+    /// What a pause has kept.
+    kept: Vec<String>,
     /// Until when the schedules have run.
     now: DateTime<Utc>,
 }
@@ -69,16 +78,94 @@ impl InProcess {
 
     fn run(&mut self, member_id: &MemberId, weekly: bool, due: DateTime<Utc>) {
         let programme = self.programme.at(due).programme.clone();
+        let before = self.programme.at(due - TimeDelta::hours(25)).programme.clone();
+        for campaign in programme.campaigns.iter().filter(|campaign| campaign.live(due)) {
+            if weekly || before.campaign(&campaign.id).is_some_and(|known| known.paused) {
+                self.go_on(&campaign.id, member_id, due);
+            }
+        }
         if !weekly {
             let day = run_day(&programme, self.members[member_id].clone(), due).expect("nothing is refused here");
-            return self.write(day.decision);
+            let told = day.decision.member.clone();
+            let vouchers: Vec<Voucher> = day.decision.grants.iter().map(|grant| issued(grant.clone(), due)).collect();
+            for about in &day.notices {
+                let member = told.as_ref().expect("who is told something is written");
+                let given = vouchers.iter().filter(|voucher| voucher.grant.valid_from == about.on);
+                let given: Vec<Voucher> = given.cloned().collect();
+                self.tell(notice(member, about, &given, &programme, due));
+            }
+            self.write(day.decision);
+            return self.remind(&programme, member_id, due);
         }
         for campaign in &programme.campaigns {
             let member = self.members[member_id].clone();
             let known = self.participations.get(&(campaign.id.clone(), member_id.clone())).cloned();
             let enrolment = enrol(&programme, campaign, member, known, 0, due).expect("nothing is refused here");
+            if let Some(invited) = enrolment.invitation {
+                self.tell(invitation(&self.members[member_id], &invited, &programme, due));
+            }
             self.write(enrolment.decision);
         }
+    }
+
+    /// Decides what waited for a campaign that goes on (X50).
+    fn go_on(&mut self, campaign: &RuleId, member_id: &MemberId, now: DateTime<Utc>) {
+        let known = self.participations.get(&(campaign.clone(), member_id.clone()));
+        let active = known.filter(|known| known.state == ParticipationState::Active);
+        for order_id in active.map(|active| active.waiting.clone()).unwrap_or_default() {
+            let again = OrderSnapshot::again(&self.orders[&order_id]);
+            self.decide(again, now);
+        }
+    }
+
+    fn tell(&mut self, message: Message) {
+        self.messages.insert(message.message_id.clone(), message);
+    }
+
+    fn give(&mut self, grant: Grant, now: DateTime<Utc>) -> Voucher {
+        let voucher = issued(grant, now);
+        self.vouchers.entry(voucher.grant.grant_id.clone()).or_insert(voucher).clone()
+    }
+
+    /// What a new tier brings, and its message (S1).
+    fn tier_changed(&mut self, programme: &Programme, changed: &TierChanged) {
+        let upgrade = changed.direction == Direction::Upgrade;
+        let tells = match programme.notices.tier_changed {
+            NotifyTier::None => false,
+            NotifyTier::Both => true,
+            NotifyTier::Upgrade => upgrade,
+        };
+        if !tells {
+            return;
+        }
+        let (member_id, tier) = (MemberId::new(changed.member_id.as_str()), TierId::new(changed.tier_after.as_str()));
+        let offers = programme.tiers.get(&tier).filter(|_| upgrade).map(|tier| tier.on_reaching.clone());
+        let mut vouchers = Vec::new();
+        for offer in offers.unwrap_or_default() {
+            let today = programme.day(changed.recorded_at);
+            let grant = Grant::new(&member_id, &format!("tier/{}", changed.seq), &offer, today);
+            let grant = grant.for_tier(&tier, programme.notices.voucher_days);
+            vouchers.push(self.give(grant, changed.recorded_at));
+        }
+        let member = self.members[&member_id].clone();
+        self.tell(tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at));
+    }
+
+    /// Reminds of vouchers that are still unused, where their tier is still held (X35).
+    fn remind(&mut self, programme: &Programme, member_id: &MemberId, now: DateTime<Utc>) {
+        let today = programme.day(now);
+        let member = self.members[member_id].clone();
+        let rank = |tier: &TierId| programme.tiers.rank(tier);
+        let mut reminders = Vec::new();
+        for voucher in self.vouchers.values_mut().filter(|voucher| voucher.grant.member_id == *member_id) {
+            let due = voucher.grant.remind_on.is_some_and(|day| day <= today);
+            if due && !voucher.reminded && voucher.state_on(today) == VoucherState::Issued {
+                voucher.reminded = true;
+                let held = voucher.grant.tier.as_ref().is_none_or(|asked| rank(&member.tier) >= rank(asked));
+                reminders.extend(held.then(|| voucher_reminder(&member, voucher, programme, now)));
+            }
+        }
+        reminders.into_iter().for_each(|message| self.tell(message));
     }
 
     fn decide(&mut self, snapshot: OrderSnapshot, now: DateTime<Utc>) {
@@ -112,9 +199,17 @@ impl InProcess {
             let key = (participation.campaign.clone(), participation.member_id.clone());
             self.participations.insert(key, participation);
         }
-        let given = decision.grants.into_iter().map(|grant| (grant.member_id, grant.offer.name));
-        self.vouchers.extend(given);
+        for grant in decision.grants {
+            self.give(grant, self.now);
+        }
         for entry in decision.entries {
+            let programme = self.programme.at(entry.recorded_at).programme.clone();
+            self.messages.extend(message_of(&entry, &programme).map(|message| (message.message_id.clone(), message)));
+            for event in BusEvent::of(&entry, &programme.tiers) {
+                if let BusEvent::TierChanged(changed) = event {
+                    self.tier_changed(&programme, &changed);
+                }
+            }
             self.history.entry(entry.member_id.clone()).or_default().push(entry);
         }
     }
@@ -129,13 +224,18 @@ impl Player for InProcess {
             orders: BTreeMap::new(),
             history: BTreeMap::new(),
             participations: BTreeMap::new(),
-            vouchers: Vec::new(),
+            vouchers: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            kept: Vec::new(),
             now,
         }
     }
 
     async fn deliver(&mut self, _webhook_id: &str, body: &str, now: DateTime<Utc>) {
         self.pass(now);
+        if self.programme.at(now).programme.paused {
+            return self.kept.push(body.to_owned());
+        }
         let settings = SourceSettings::default();
         let delivery = webhook::parse(Source::Standard, None, body.as_bytes(), &settings, now).expect("a good body");
         for order in delivery.orders {
@@ -144,8 +244,33 @@ impl Player for InProcess {
         }
     }
 
+    async fn take_up(&mut self, now: DateTime<Utc>) {
+        assert!(!self.kept.is_empty(), "nothing was kept");
+        for body in std::mem::take(&mut self.kept) {
+            self.deliver("", &body, now).await;
+        }
+    }
+
     async fn offer(&mut self, _webhook_id: &str, body: &str, now: DateTime<Utc>) -> bool {
-        webhook::parse(Source::Standard, None, body.as_bytes(), &SourceSettings::default(), now).is_ok()
+        self.pass(now);
+        let settings = SourceSettings::default();
+        let Ok(delivery) = webhook::parse(Source::Standard, None, body.as_bytes(), &settings, now) else {
+            return false;
+        };
+        let programme = self.programme.at(now).programme.clone();
+        match delivery.event {
+            None => true,
+            Some(event) if event.possible(&programme).is_err() => false,
+            Some(ShopEvent::TierChanged { customer, tier, changed_at }) => {
+                let member_id = customer.member_id(Source::Standard, &self.key).expect("somebody");
+                let known = self.members.get(&member_id).cloned();
+                let member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
+                let told = Told { tier, changed_at };
+                self.write(follow(&programme, member, Vec::new(), &told, now).expect("nothing is refused here"));
+                true
+            }
+            Some(event) => panic!("no scenario reports a {}", event.kind()),
+        }
     }
 
     async fn spend(&mut self, phone: &str, points: i64, now: DateTime<Utc>) -> bool {
@@ -168,8 +293,25 @@ impl Player for InProcess {
     async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
         self.pass(now);
         let member = self.member(phone).map(|member| member.member_id.clone());
-        let given = self.vouchers.iter().filter(|(owner, _)| Some(owner) == member.as_ref());
-        given.map(|(_, name)| name.clone()).collect()
+        let given = self.vouchers.values().filter(|voucher| Some(&voucher.grant.member_id) == member.as_ref());
+        given.map(|voucher| voucher.grant.offer.name.clone()).collect()
+    }
+
+    async fn use_voucher(&mut self, phone: &str, name: &str, now: DateTime<Utc>) {
+        self.pass(now);
+        let member_id = self.member(phone).expect("a member").member_id.clone();
+        let today = self.programme.at(now).programme.day(now);
+        let mut vouchers = self.vouchers.values_mut();
+        let fits = |voucher: &&mut Voucher| voucher.grant.member_id == member_id && voucher.grant.offer.name == name;
+        let voucher = vouchers.find(fits).expect("the voucher");
+        *voucher = voucher.clone().used(None, None, today, now).expect("it can be used");
+    }
+
+    async fn told(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
+        self.pass(now);
+        let member_id = &self.member(phone).expect("a member").member_id;
+        let told = self.messages.values().filter(|message| message.member_id == *member_id);
+        told.map(|message| message.template.name().to_owned()).collect()
     }
 
     async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
@@ -199,6 +341,20 @@ impl Player for InProcess {
     }
 
     async fn end(self) {}
+}
+
+/// A voucher that nobody has used yet.
+fn issued(grant: Grant, issued_at: DateTime<Utc>) -> Voucher {
+    Voucher {
+        voucher_id: VoucherId::new(grant.grant_id.as_str()),
+        code: grant.grant_id.clone(),
+        grant,
+        state: VoucherState::Issued,
+        issued_at,
+        used_at: None,
+        used_for: None,
+        reminded: false,
+    }
 }
 
 /// A command of a member, made at an instant.

@@ -3,6 +3,13 @@
 //! A scenario is written for the person who runs a shop's programme. The same file is played twice: in process, through
 //! the webhook reader and the domain, and through the local stack with the real binaries. What a step means is in
 //! [`steps`]; who plays it is a [`Player`].
+//!
+//! `SCENARIOS=decided,options` in the environment plays the files of these names alone:
+//!
+//! ```sh
+//! SCENARIOS=decided cargo test -p loyalty-tests --test suite every_scenario
+//! SCENARIOS=decided cargo test -p thang-hang --test product every_scenario
+//! ```
 
 mod in_process;
 mod steps;
@@ -50,8 +57,11 @@ pub trait Player: Sized {
     /// An empty installation running the programme.
     fn start(programme: &str, now: DateTime<Utc>) -> impl Future<Output = Self>;
 
-    /// Delivers a webhook of the generic shop and waits until it is decided.
+    /// Delivers a webhook of the generic shop and waits until it is decided, or kept where the programme is paused.
     fn deliver(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) -> impl Future<Output = ()>;
+
+    /// Decides what a pause has kept.
+    fn take_up(&mut self, now: DateTime<Utc>) -> impl Future<Output = ()>;
 
     /// Whether the generic door takes a webhook. What it refuses leaves nothing behind.
     fn offer(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) -> impl Future<Output = bool>;
@@ -64,6 +74,12 @@ pub trait Player: Sized {
 
     /// The names of the vouchers a member was given.
     fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Vec<String>>;
+
+    /// Uses a member's voucher of this name.
+    fn use_voucher(&mut self, phone: &str, name: &str, now: DateTime<Utc>) -> impl Future<Output = ()>;
+
+    /// The templates of the messages that were written to a member, one for each message, in any order.
+    fn told(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Vec<String>>;
 
     /// `None` when there is no such member.
     fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Option<Standing>>;
@@ -78,10 +94,12 @@ pub trait Player: Sized {
 /// Plays every scenario of every file with a fresh installation each and returns their names.
 ///
 /// # Panics
-/// When a step does not hold or cannot be understood: the message names file, scenario, line and step.
+/// When a step does not hold or cannot be understood: the message names file, scenario, line and step. When scenarios went
+/// missing.
 pub async fn play_all<P: Player>() -> Vec<String> {
     let mut played = Vec::new();
-    for file in files() {
+    let only = std::env::var("SCENARIOS").ok();
+    for file in files(only.as_deref()) {
         let feature = Feature::parse_path(&file, GherkinEnv::default())
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for scenario in feature.scenarios.iter().chain(feature.rules.iter().flat_map(|rule| &rule.scenarios)) {
@@ -101,13 +119,24 @@ pub async fn play_all<P: Player>() -> Vec<String> {
             }
         }
     }
+    let least = if only.is_some() { 1 } else { SCENARIOS_MIN };
+    assert!(played.len() >= least, "scenarios went missing: {played:#?}");
     played
 }
 
-fn files() -> Vec<PathBuf> {
+/// There are more; fewer are a mistake of whoever looks for them.
+const SCENARIOS_MIN: usize = 120;
+
+/// The feature files, or those of the names in a list with commas.
+fn files(only: Option<&str>) -> Vec<PathBuf> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(directory).expect("tests/scenarios is there").map(|file| file.unwrap().path()).collect();
+    let named = |file: &PathBuf| {
+        let name = file.file_stem().and_then(|name| name.to_str());
+        only.is_none_or(|only| only.split(',').any(|wanted| Some(wanted.trim()) == name))
+    };
+    files.retain(named);
     files.sort();
     files
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDateTime, TimeZone, Utc};
 use gherkin::Step;
+use loyalty_contract::programme::{ProgrammeFile, lint};
 use regex_lite::{Captures, Regex};
 use serde_json::json;
 
@@ -21,14 +22,24 @@ struct ShopOrder {
     due: i64,
     shipping: i64,
     refunded: i64,
+    lines: Vec<ShopLine>,
     paid_with_points: i64,
     paid_with_wallet: i64,
     placed_at: DateTime<Utc>,
 }
 
+/// One line of an order, at its price.
+#[derive(Clone, Debug)]
+struct ShopLine {
+    sku: String,
+    amount: i64,
+    returned: bool,
+}
+
 /// One scenario being played.
 pub struct Stage<P> {
     player: Option<P>,
+    programme: Option<ProgrammeFile>,
     now: DateTime<Utc>,
     orders: BTreeMap<String, ShopOrder>,
     /// Webhook ids and bodies, as they were sent.
@@ -37,7 +48,8 @@ pub struct Stage<P> {
 
 impl<P: Player> Stage<P> {
     pub fn new() -> Self {
-        Self { player: None, now: BEGINS.parse().expect("an instant"), orders: BTreeMap::new(), sent: Vec::new() }
+        let now = BEGINS.parse().expect("an instant");
+        Self { player: None, programme: None, now, orders: BTreeMap::new(), sent: Vec::new() }
     }
 
     /// Plays one step.
@@ -49,10 +61,11 @@ impl<P: Player> Stage<P> {
         let text = step.value.trim();
         if let Some(found) = read(r#"^the programme "([a-z-]+)"( where)?$"#, text) {
             let programme = programme(&found[1], step.docstring.as_deref().unwrap_or_default())?;
+            self.programme = Some(ProgrammeFile::parse(&programme).map_err(|problems| format!("{problems:?}"))?);
             self.player = Some(P::start(&programme, self.now).await);
             return Ok(());
         }
-        if self.happens(text).await? || self.holds(text, step).await? {
+        if self.happens(text, step).await? || self.holds(text, step).await? || self.is_said(text, step).await? {
             return Ok(());
         }
         Err("this sentence is not understood".into())
@@ -65,7 +78,7 @@ impl<P: Player> Stage<P> {
     }
 
     /// Given and When.
-    async fn happens(&mut self, text: &str) -> Result<bool, String> {
+    async fn happens(&mut self, text: &str, step: &Step) -> Result<bool, String> {
         if let Some(found) = read(r"^it is (\d{4}-\d\d-\d\d \d\d:\d\d)$", text) {
             let local =
                 NaiveDateTime::parse_from_str(&found[1], "%Y-%m-%d %H:%M").map_err(|error| error.to_string())?;
@@ -82,6 +95,27 @@ impl<P: Player> Stage<P> {
             self.terms(&found[1], &found[5])?;
             self.becomes(&found[1], &found[3])?;
             self.report(&found[1], self.now).await?;
+        } else if let Some(found) = read(r"^order (\w+) of (\d+), with these lines, is ([a-z ]+): due (\d+)(.*)$", text)
+        {
+            self.order(&found[1], Some(&found[2]), number(&found[4])?).lines = lines(step)?;
+            self.terms(&found[1], &found[5])?;
+            self.becomes(&found[1], &found[3])?;
+            self.report(&found[1], self.now).await?;
+        } else if let Some(found) = read(r"^the (\w+) of order (\w+) comes back and (\d+) is given back$", text) {
+            let refunded = number(&found[3])?;
+            let order = self.known(&found[2])?;
+            (order.refunded, order.payment) = (refunded, "partially_refunded");
+            let line = order.lines.iter_mut().find(|line| line.sku == found[1]).ok_or("there is no such line")?;
+            line.returned = true;
+            self.report(&found[2], self.now).await?;
+        } else if let Some(found) = read(r#"^(\d+) uses the voucher "(.+)"$"#, text) {
+            let now = self.now;
+            self.player()?.use_voucher(&found[1], &found[2], now).await;
+        } else if text == "what the pause has kept is taken up" {
+            let now = self.now;
+            self.player()?.take_up(now).await;
+        } else if let Some(found) = read(r"^the shop's own system says that (\d+) is (\S+)$", text) {
+            same(self.tell_tier(&found[1], &found[2]).await?, true)?;
         } else if let Some(found) = read(r"^order (\w+) is of (\d+)$", text) {
             self.known(&found[1])?.phone = Some(found[2].to_owned());
             self.report(&found[1], self.now).await?;
@@ -182,6 +216,50 @@ impl<P: Player> Stage<P> {
         Ok(true)
     }
 
+    /// Then: messages, refusals, and what a shop is told of its programme before it goes live.
+    async fn is_said(&mut self, text: &str, step: &Step) -> Result<bool, String> {
+        if let Some(found) = read(r#"^(\d+) was told "(\w+)" (\d+) times?$"#, text) {
+            let now = self.now;
+            let told = self.player()?.told(&found[1], now).await;
+            let times = told.iter().filter(|template| **template == found[2]).count();
+            same((times, &told), (usize::try_from(number(&found[3])?).map_err(|error| error.to_string())?, &told))?;
+        } else if let Some(found) = read(r"^that the shop's own system says that (\d+) is (\S+) is refused$", text) {
+            same(self.tell_tier(&found[1], &found[2]).await?, false)?;
+        } else if let Some(found) = read(r#"^the programme "([a-z-]+)" is refused for (\S+) where$"#, text) {
+            let programme = programme(&found[1], step.docstring.as_deref().unwrap_or_default())?;
+            let problems = ProgrammeFile::parse(&programme).err().unwrap_or_default();
+            let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+            same(paths, vec![&found[2]])?;
+        } else if let Some(found) = read(r"^at (\d+) an order it takes$", text) {
+            let rows = step.table.as_ref().map(|table| table.rows.clone()).unwrap_or_default();
+            let (ways, _) = lint(self.version()?, Some(number(&found[1])?));
+            let orders = |orders: Option<i64>| orders.map_or_else(|| "none".to_owned(), |orders| orders.to_string());
+            let ways: Vec<Vec<String>> =
+                ways.into_iter().map(|way| vec![orders(way.orders), format!("orders to be {}", way.tier)]).collect();
+            same(ways, rows)?;
+        } else if let Some(found) = read(r"^at (\d+) an order its check warns of (\w+)$", text) {
+            let (_, warnings) = lint(self.version()?, Some(number(&found[1])?));
+            let warned = warnings.iter().any(|warning| warning.path == "tiers" && warning.message.contains(&found[2]));
+            same((warned, &warnings), (true, &warnings))?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn version(&self) -> Result<&loyalty_contract::programme::Version, String> {
+        let programme = self.programme.as_ref().ok_or("begin with: Given the programme \"…\"")?;
+        Ok(programme.at(self.now))
+    }
+
+    /// Whether the door takes it.
+    async fn tell_tier(&mut self, phone: &str, tier: &str) -> Result<bool, String> {
+        let now = self.now;
+        let data = json!({"customer": {"phone": phone}, "tier": tier, "changed_at": now});
+        let body = json!({"type": "customer.tier_changed", "timestamp": now, "data": data});
+        Ok(self.player()?.offer(&format!("tier-{}", now.timestamp()), &body.to_string(), now).await)
+    }
+
     fn order(&mut self, name: &str, phone: Option<&str>, due: i64) -> &mut ShopOrder {
         let new = ShopOrder {
             phone: phone.map(str::to_owned),
@@ -190,6 +268,7 @@ impl<P: Player> Stage<P> {
             due,
             shipping: 0,
             refunded: 0,
+            lines: Vec::new(),
             paid_with_points: 0,
             paid_with_wallet: 0,
             placed_at: self.now,
@@ -241,6 +320,11 @@ impl<P: Player> Stage<P> {
     /// The whole order as its shop reports it.
     fn body(&mut self, name: &str, updated_at: DateTime<Utc>) -> Result<String, String> {
         let order = self.known(name)?.clone();
+        let line = |line: &ShopLine| {
+            let returned = if line.returned { line.amount } else { 0 };
+            json!({"sku": line.sku, "amount": line.amount.to_string(), "returned": returned.to_string()})
+        };
+        let items: Vec<_> = order.lines.iter().map(line).collect();
         let customer = order.phone.map(|phone| json!({"phone": phone, "name": "Chị Lan"}));
         let body = json!({
             "type": "order.changed",
@@ -256,6 +340,7 @@ impl<P: Player> Stage<P> {
                 "refunded": order.refunded.to_string(),
                 "currency": "VND",
                 "customer": customer,
+                "items": items,
                 "paid_with_points": order.paid_with_points.to_string(),
                 "paid_with_wallet": order.paid_with_wallet.to_string(),
             },
@@ -303,6 +388,16 @@ fn merge(below: &mut toml::Table, above: toml::Table) {
             }
         }
     }
+}
+
+/// A table of SKUs and amounts.
+fn lines(step: &Step) -> Result<Vec<ShopLine>, String> {
+    let rows = step.table.as_ref().map(|table| table.rows.as_slice()).unwrap_or_default();
+    let line = |row: &Vec<String>| match row.as_slice() {
+        [sku, amount] => Ok(ShopLine { sku: sku.clone(), amount: number(amount)?, returned: false }),
+        _ => Err("a line is a SKU and an amount".to_owned()),
+    };
+    rows.iter().map(line).collect()
 }
 
 fn read<'t>(pattern: &str, text: &'t str) -> Option<Captures<'t>> {

@@ -400,6 +400,8 @@ fn expiry(rule: ExpiryRule, posted_on: NaiveDate) -> Expiry {
     };
     match rule {
         ExpiryRule::Never => Expiry::Never,
+        // The first of the parts.
+        ExpiryRule::QuarterParts { .. } => expiry(ExpiryRule::Quarters { quarters: 1 }, posted_on),
         ExpiryRule::Quarters { quarters } => {
             Expiry::On(end_of(end_of(posted_on, 3).with_day(1).expect("a first day") + Months::new(3 * quarters), 3))
         }

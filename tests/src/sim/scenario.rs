@@ -255,6 +255,7 @@ impl Draw {
                 profile,
                 items: Vec::new(),
                 vouchers: Vec::new(),
+                again: false,
             });
             self.next(&mut facts);
             if self.one_in(6) {

@@ -105,6 +105,7 @@ fn version(programme: &Programme) -> Value {
         "expiry": match programme.expiry {
             ExpiryRule::Never => json!({"model": "never"}),
             ExpiryRule::Quarters { quarters } => json!({"model": "quarters", "quarters_to_live": quarters}),
+            ExpiryRule::QuarterParts { percent } => json!({"model": "quarters", "percent": percent}),
             ExpiryRule::Months { months, round_to } => {
                 json!({"model": "months", "months": months, "round_to": snake_case(round_to)})
             }

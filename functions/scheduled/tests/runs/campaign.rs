@@ -66,3 +66,36 @@ async fn a_budget_is_never_exceeded_by_runs_that_overlap() {
         assert_eq!(shop.told_of("campaign_invitation").len(), 3, "seed {seed}");
     }
 }
+
+/// X50: what came while the campaign was paused is decided by the first daily run after it goes on, which enrols and invites
+/// nobody; the weekly run finds what no daily run has done.
+#[tokio::test]
+async fn x50_orders_of_a_pause_are_credited_when_the_campaign_goes_on() {
+    let campaign = "[[changes.campaigns]]\nid = \"fast-promotion\"\nname = \"Thăng hạng nhanh\"\n";
+    let programme = format!(
+        "{}\n[[changes]]\neffective_from = \"2026-11-24\"\n{campaign}paused = true\n\
+         [[changes]]\neffective_from = \"2026-11-26\"\n{campaign}",
+        include_str!("../../../../infra/programmes/cnv-retail.toml"),
+    );
+    for (schedule, at) in [("daily", "2026-11-26T00:05:00+07:00"), ("weekly-campaign", NEXT_MONDAY)] {
+        let shop = Shop::new(&programme);
+        let phones = members(&shop, [3, 1]).await;
+        shop.run("weekly-campaign", MONDAY).await;
+        let invited = shop.told_of("campaign_invitation").len();
+        shop.order("paused", &phones[0], 20, "2026-11-24T03:00:00Z", json!({})).await;
+        shop.order("late", "84922222222", 20, "2026-11-24T03:00:00Z", json!({})).await;
+        let bonuses = |shop: &Shop| shop.rows("points-history").iter().filter(|row| row["kind"] == "bonus").count();
+        shop.run("daily", "2026-11-25T00:05:00+07:00").await;
+        assert_eq!(bonuses(&shop), 0);
+        for _ in 0..2 {
+            shop.run(schedule, at).await;
+            assert_eq!(bonuses(&shop), 1, "{schedule}");
+        }
+        let enrolled = shop.rows("participations");
+        let used: Vec<_> = enrolled.iter().filter(|row| row["used"] == 1).collect();
+        assert_eq!((used.len(), &used[0]["waiting"]), (1, &serde_json::Value::Null));
+        let again = if schedule == "daily" { 0 } else { phones.len() + 1 };
+        assert_eq!(enrolled.len(), phones.len() + usize::from(schedule != "daily"));
+        assert_eq!(shop.told_of("campaign_invitation").len(), invited + again, "{schedule}");
+    }
+}

@@ -181,6 +181,7 @@ async fn participate(shop: &Shop, member: &loyalty_domain::ids::MemberId, state:
             state,
             enrolled_at: shop.now(),
             orders: Vec::new(),
+            waiting: Vec::new(),
             reserved_points: 0,
             messages: 0,
         };

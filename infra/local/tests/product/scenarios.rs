@@ -1,11 +1,12 @@
 //! The scenario files, through the local stack: signed webhooks at the HTTP door, the real binaries, the member API.
 //!
-//! `tests/suite` plays the same files in process.
+//! `tests/suite` plays the same files in process. `SCENARIOS=decided` in the environment plays one file alone.
 
 use std::io::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use loyalty_contract::programme::ProgrammeFile;
 use loyalty_tests::scenarios::{Movement, Player, Standing, play_all};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -13,10 +14,14 @@ use thang_hang::cli::serve::workspace;
 use thang_hang::stack::Drained;
 use thang_hang::{Options, Stack};
 
+/// After so long a message that fails every time lies in the dead letters: five tries, three minutes apart.
+const TRIED_FOR_MS: i64 = 20 * 60 * 1_000;
+
 /// A whole stack with one programme.
 struct ThroughTheStack {
     stack: Stack,
     http: reqwest::Client,
+    versions: ProgrammeFile,
     /// Deleted with the scenario.
     _programme: NamedTempFile,
 }
@@ -35,6 +40,12 @@ impl ThroughTheStack {
     async fn member_id(&self, phone: &str) -> String {
         let card = self.get(&format!("/members?phone={phone}")).await.expect("a member");
         card["member_id"].as_str().expect("an id").to_owned()
+    }
+
+    async fn drained(&self) {
+        let running = self.stack.running();
+        assert_eq!(running.drain(Duration::from_secs(60)).await.expect("drained"), Drained::Empty);
+        assert!(running.dead_letters().await.expect("listed").is_empty());
     }
 
     /// The stack's clock follows the scenario's.
@@ -57,7 +68,8 @@ impl Player for ThroughTheStack {
             ..Options::ephemeral(&workspace())
         };
         let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()));
-        Self { stack, http: reqwest::Client::new(), _programme: file }
+        let versions = ProgrammeFile::parse(programme).expect("a programme without problems");
+        Self { stack, http: reqwest::Client::new(), versions, _programme: file }
     }
 
     async fn deliver(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) {
@@ -66,15 +78,30 @@ impl Player for ThroughTheStack {
         let request = crate::signed(running, &self.http, webhook_id.to_owned(), body.to_owned());
         let answer = request.send().await.expect("the stack answers");
         assert!(answer.status().is_success(), "{} {:?}", answer.status(), answer.text().await);
-        assert_eq!(running.drain(Duration::from_secs(60)).await.expect("drained"), Drained::Empty);
-        assert!(running.dead_letters().await.expect("listed").is_empty());
+        if self.versions.at(now).programme.paused {
+            // It is tried until it lies where an operator finds it.
+            let tried = running.clock.now_ms() + TRIED_FOR_MS;
+            running.advance(tried).await.expect("the clock moves");
+            assert!(!running.dead_letters().await.expect("listed").is_empty());
+        } else {
+            self.drained().await;
+        }
+    }
+
+    async fn take_up(&mut self, now: DateTime<Utc>) {
+        self.at(now).await;
+        assert!(self.stack.running().replay(None).await.expect("replayed") > 0, "nothing was kept");
+        self.drained().await;
     }
 
     async fn offer(&mut self, webhook_id: &str, body: &str, now: DateTime<Utc>) -> bool {
         self.at(now).await;
         let request = crate::signed(self.stack.running(), &self.http, webhook_id.to_owned(), body.to_owned());
         let status = request.send().await.expect("the stack answers").status();
-        assert!(status.is_success() || status == 400, "{status}");
+        assert!(status.is_success() || [400, 409, 422].contains(&status.as_u16()), "{status}");
+        if status.is_success() {
+            self.drained().await;
+        }
         status.is_success()
     }
 
@@ -94,6 +121,34 @@ impl Player for ThroughTheStack {
             "amount": amount.to_string(), "paid_at": now});
         let body = json!({"type": "topup", "timestamp": now, "data": data});
         self.deliver(&format!("topup-{}", now.timestamp()), &body.to_string(), now).await;
+    }
+
+    async fn use_voucher(&mut self, phone: &str, name: &str, now: DateTime<Utc>) {
+        self.at(now).await;
+        let member_id = self.member_id(phone).await;
+        let answer = self.get(&format!("/members/{member_id}/vouchers")).await.expect("a member");
+        let mut vouchers = answer["vouchers"].as_array().expect("a list").iter();
+        let voucher = vouchers.find(|voucher| voucher["name"] == *name).expect("the voucher");
+        let code = voucher["code"].as_str().expect("a code");
+        let url = format!("{}/vouchers/{code}/use", self.stack.running().url());
+        let request = self.http.post(url).header("Idempotency-Key", now.timestamp().to_string()).json(&json!({}));
+        let answer = request.send().await.expect("the stack answers");
+        assert!(answer.status().is_success(), "{} {:?}", answer.status(), answer.text().await);
+    }
+
+    async fn told(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
+        self.at(now).await;
+        let member_id = self.member_id(phone).await;
+        self.drained().await;
+        let request = json!({"TableName": "loyalty-messages"}).to_string();
+        let request = self.http.post(self.stack.running().dynamodb_url()).body(request);
+        let request = request.header("x-amz-target", "DynamoDB_20120810.Scan");
+        let request = request.header("content-type", "application/x-amz-json-1.0");
+        let answer: Value = request.send().await.expect("it answers").json().await.expect("JSON");
+        assert_eq!(answer["LastEvaluatedKey"], Value::Null, "a scenario fits one page");
+        let of_member = |row: &&Value| row["member_id"]["S"] == *member_id;
+        let rows = answer["Items"].as_array().expect("rows").iter().filter(of_member);
+        rows.map(|row| row["template"]["S"].as_str().expect("a template").to_owned()).collect()
     }
 
     async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
@@ -165,6 +220,5 @@ impl Player for ThroughTheStack {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_holds_through_the_stack() {
     let _turn = crate::TURN.lock().await;
-    let played = play_all::<ThroughTheStack>().await;
-    assert!(played.len() > 30, "scenarios went missing: {played:#?}");
+    play_all::<ThroughTheStack>().await;
 }

@@ -187,11 +187,21 @@ pub struct Expiry {
     pub months: u32,
     pub round_to: RoundTo,
     pub quarters_to_live: u32,
+    /// X38: of what a quarter brought, the part that goes at the end of each quarter after the next. Hashed only where it is
+    /// said, so that no programme that was there before it is another version now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u32>,
 }
 
 impl Default for Expiry {
     fn default() -> Self {
-        Self { model: ExpiryModel::default(), months: 12, round_to: RoundTo::default(), quarters_to_live: 1 }
+        Self {
+            model: ExpiryModel::default(),
+            months: 12,
+            round_to: RoundTo::default(),
+            quarters_to_live: 1,
+            percent: None,
+        }
     }
 }
 

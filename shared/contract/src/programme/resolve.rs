@@ -23,6 +23,8 @@ use crate::webhook::settings::SourceSettings;
 const MONTHS_MAX: u32 = 120;
 const DAYS_MAX: u32 = 3660;
 const QUARTERS_MAX: u32 = 4;
+/// Points in smaller parts would lie in more lots than a member's row is meant for.
+const PERCENT_MIN: u32 = 10;
 const SETTLE_SECONDS_MAX: u32 = 900;
 const TIERS_MAX: usize = 20;
 const THRESHOLD_MAX: i64 = 1_000_000_000_000;
@@ -263,10 +265,18 @@ fn welcome(section: &file::Welcome, found: &mut Problems) -> Option<domain::Welc
 fn expiry(section: &file::Expiry, found: &mut Problems) -> domain::ExpiryRule {
     found.require((1..=MONTHS_MAX).contains(&section.months), "expiry.months", "1 to 120");
     found.require((1..=QUARTERS_MAX).contains(&section.quarters_to_live), "expiry.quarters_to_live", "1 to 4 (X38)");
+    if let Some(percent) = section.percent {
+        found.require((PERCENT_MIN..=100).contains(&percent), "expiry.percent", "10 to 100 (X38)");
+        let fits = section.model == ExpiryModel::Quarters && section.quarters_to_live == 1;
+        found.require(fits, "expiry.percent", "only with model = \"quarters\", and instead of quarters_to_live (X38)");
+    }
     match section.model {
         ExpiryModel::Never => domain::ExpiryRule::Never,
         ExpiryModel::Months => domain::ExpiryRule::Months { months: section.months, round_to: section.round_to.into() },
-        ExpiryModel::Quarters => domain::ExpiryRule::Quarters { quarters: section.quarters_to_live },
+        ExpiryModel::Quarters => match section.percent {
+            Some(percent) => domain::ExpiryRule::QuarterParts { percent },
+            None => domain::ExpiryRule::Quarters { quarters: section.quarters_to_live },
+        },
     }
 }
 

@@ -84,6 +84,9 @@ struct Item {
     category: Field,
     #[serde(default)]
     amount: Field,
+    /// What came back of the line, at its price (X24).
+    #[serde(default)]
+    returned: Field,
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Person>>, D::Error> {
@@ -118,7 +121,7 @@ fn order(context: &Context<'_>, order: Order) -> Result<CanonicalOrder, ParseErr
         due_minor: context.positive_amount("amount_due", &order.amount_due, currency)?,
         shipping_minor: context.positive_amount("shipping_fee", &order.shipping_fee, currency)?,
         refunded_minor: context.positive_amount("refunded", &order.refunded, currency)?,
-        refunded_lines_minor: None,
+        refunded_lines_minor: returned_minor(context, &order.items, currency)?,
         items_minor: items_minor(context, &order.items, currency)?,
         items: lines(context, &order.items, currency)?,
         paid_with_points_minor: optional("paid_with_points", &order.paid_with_points)?,
@@ -131,6 +134,25 @@ fn order(context: &Context<'_>, order: Order) -> Result<CanonicalOrder, ParseErr
         discount_codes: codes(&order.discount_codes),
         store: order.store.short_text(64),
     })
+}
+
+/// The price of what came back, when any line says that something did (X24).
+fn returned_minor(
+    context: &Context<'_>,
+    items: &[Item],
+    currency: loyalty_domain::money::Currency,
+) -> Result<Option<i64>, ParseError> {
+    let mut total = None;
+    for item in bounded(items)? {
+        let Some(returned) = context.optional_amount("items[].returned", &item.returned, currency)? else { continue };
+        let returned = not_negative("items[].returned", returned)?;
+        let amount = context.optional_amount("items[].amount", &item.amount, currency)?;
+        if amount.is_none_or(|amount| returned > amount) {
+            return Err(ParseError::Invalid { field: "items[].returned", why: "is more than the amount of the line" });
+        }
+        total = Some(returned.saturating_add(total.unwrap_or(0)));
+    }
+    Ok(total.filter(|returned| *returned > 0))
 }
 
 /// The sum of the lines, when every line names its amount.

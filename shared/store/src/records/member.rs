@@ -40,6 +40,8 @@ struct MemberRecord {
     orders_count: i64,
     tier: Text<TierId>,
     tier_since: Text<Instant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    month_tier: Option<Text<TierId>>,
     tier_floor: Text<TierId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lost_tier: Option<Text<TierId>>,
@@ -113,6 +115,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         orders_count,
         tier,
         tier_since,
+        month_tier,
         tier_floor,
         lost_tier,
         tier_told_at,
@@ -145,6 +148,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         orders_count: *orders_count,
         tier: Text(tier.clone()),
         tier_since: Text(*tier_since),
+        month_tier: month_tier.clone().map(Text),
         tier_floor: Text(tier_floor.clone()),
         lost_tier: lost_tier.clone().map(Text),
         tier_told_at: tier_told_at.map(Text),
@@ -186,6 +190,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         orders_count: record.orders_count,
         tier: record.tier.0,
         tier_since: record.tier_since.0,
+        month_tier: record.month_tier.map(|text| text.0),
         tier_floor: record.tier_floor.0,
         lost_tier: record.lost_tier.map(|text| text.0),
         tier_told_at: record.tier_told_at.map(|text| text.0),

@@ -21,6 +21,8 @@ struct ParticipationRecord {
     state: Text<ParticipationState>,
     enrolled_at: Text<Instant>,
     orders: Vec<Text<OrderId>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Text<OrderId>>,
     #[serde(default, skip_serializing_if = "is_default")]
     reserved_points: i64,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -28,7 +30,7 @@ struct ParticipationRecord {
 }
 
 pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
-    let Participation { campaign, member_id, granted, state, enrolled_at, orders, reserved_points, messages } =
+    let Participation { campaign, member_id, granted, state, enrolled_at, orders, waiting, reserved_points, messages } =
         participation;
     sealed(&ParticipationRecord {
         campaign: Text(campaign.clone()),
@@ -40,6 +42,7 @@ pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
         state: Text(*state),
         enrolled_at: Text(*enrolled_at),
         orders: orders.iter().cloned().map(Text).collect(),
+        waiting: waiting.iter().cloned().map(Text).collect(),
         reserved_points: *reserved_points,
         messages: *messages,
     })
@@ -54,6 +57,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Participation>, Unreadable> {
         state: record.state.0,
         enrolled_at: record.enrolled_at.0,
         orders: record.orders.into_iter().map(|text| text.0).collect(),
+        waiting: record.waiting.into_iter().map(|text| text.0).collect(),
         reserved_points: record.reserved_points,
         messages: record.messages,
     };

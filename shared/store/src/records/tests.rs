@@ -144,6 +144,7 @@ fn member() -> Member {
         orders_count: 123_456,
         tier: "diamond".into(),
         tier_since: at("2026-12-23T01:15:27.250Z"),
+        month_tier: Some("gold".into()),
         tier_floor: "diamond".into(),
         lost_tier: None,
         tier_told_at: None,

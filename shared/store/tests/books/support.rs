@@ -53,6 +53,7 @@ pub fn order(id: &str) -> OrderSnapshot {
         member_id: Some(AN.into()),
         items: Vec::new(),
         vouchers: Vec::new(),
+        again: false,
         profile: Profile {
             name: Some("Nguyễn Văn An".to_owned()),
             phone: Some("84901234567".to_owned()),

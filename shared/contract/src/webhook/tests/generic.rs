@@ -42,6 +42,25 @@ fn a_whole_order_is_read() {
     assert_eq!((order.discount_codes.as_slice(), order.store.as_deref()), (&["SILVER-8K2".into()][..], Some("HN-01")));
 }
 
+/// X24: what came back is named line by line, at the line's price.
+#[test]
+fn returned_lines_are_summed_and_no_line_returns_more_than_it_is() {
+    let lines = |lines: Value| with(&body(), &[("data.items", lines)]);
+    let read = |body: &Value| order(Source::Standard, body).refunded_lines_minor;
+    assert_eq!(read(&body()), None);
+    let two = json!([{"sku": "A1", "amount": "300000", "returned": "100000"}, {"sku": "A2", "amount": "200000",
+        "returned": "200000"}, {"sku": "A3", "amount": "50000", "returned": "0"}]);
+    assert_eq!(read(&lines(two)), Some(300_000));
+    assert_eq!(read(&lines(json!([{"sku": "A1", "amount": "300000", "returned": 0}]))), None);
+    for wrong in [json!({"amount": "300000", "returned": "300001"}), json!({"returned": "1"})] {
+        assert!(matches!(refused(&lines(json!([wrong]))), ParseError::Invalid { field: "items[].returned", .. }));
+    }
+    assert!(matches!(
+        refused(&lines(json!([{"amount": "1", "returned": "-1"}]))),
+        ParseError::Invalid { field: "items[].returned", .. }
+    ));
+}
+
 #[test]
 fn everything_after_the_currency_but_the_customer_is_optional() {
     let mut least = body();
