@@ -69,7 +69,7 @@ impl Histories {
         let mut wrong = Vec::new();
         history.play(&entry, &mut wrong);
         if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
-            orders.pay(order_id, wallet.moved_minor);
+            orders.pay(order_id, entry.member_id, wallet.moved_minor);
         }
         let used = match &entry.explained {
             Some(explained) => prove_order_entry(&entry, explained, orders, history, &mut wrong),
