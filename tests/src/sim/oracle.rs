@@ -19,13 +19,14 @@ use loyalty_domain::programme::{
 };
 use loyalty_domain::time::Instant;
 
-use super::scenario::{Scenario, What, phone};
+use super::scenario::{Scenario, What, holder, phone};
 use super::store::Store;
 use crate::rows;
 
 mod campaigns;
 mod commands;
 mod late;
+mod paying;
 mod reviews;
 
 /// Hồ Chí Minh City is seven hours ahead of UTC, all year round.
@@ -42,7 +43,7 @@ fn claim(holds: bool, what: impl FnOnce() -> String) -> Judgement {
 /// # Errors
 /// The first thing that is wrong.
 pub fn judge(scenario: &Scenario, store: &Store) -> Judgement {
-    audit(store)?;
+    audit(scenario, store)?;
     let seen = seen(scenario);
     for (order_id, snapshots) in &seen {
         Case { scenario, store, order_id, snapshots }.judge()?;
@@ -52,10 +53,11 @@ pub fn judge(scenario: &Scenario, store: &Store) -> Judgement {
         judge_member(scenario, store, &seen, member)?;
     }
     campaigns::judge(scenario, store, &seen)?;
+    paying::judge(scenario, store, &seen)?;
     commands::judge(scenario, store)
 }
 
-fn audit(store: &Store) -> Judgement {
+fn audit(scenario: &Scenario, store: &Store) -> Judgement {
     let mut audit = Audit::new();
     for (order, revision) in store.orders() {
         audit.row(Table::Orders, &rows::order(order, revision as u64));
@@ -74,6 +76,14 @@ fn audit(store: &Store) -> Judgement {
     }
     for (request, revision) in store.requests() {
         audit.row(Table::Requests, &rows::request(request, revision as u64));
+    }
+    for (voucher, revision) in store.vouchers() {
+        audit.row(Table::Vouchers, &rows::voucher(voucher, revision as u64));
+    }
+    // Whoever was given the vouchers has done nothing else.
+    let holder = Member::registered(&scenario.programmes[0].1, holder(), scenario.programmes[0].0);
+    if let (Some(holder), false) = (holder, scenario.vouchers.is_empty()) {
+        audit.row(Table::Members, &rows::member(&holder, 1));
     }
     let report = audit.finish();
     claim(report.clean(), || format!("the verifier finds {}", report.findings[0]))
@@ -138,17 +148,24 @@ impl Case<'_> {
         self.snapshots.iter().any(|seen| undone(&seen.snapshot.facts))
     }
 
-    /// Nobody until named; the newest name, at the same instant the greater one, until credited; then for good one of
-    /// those named (X43, F23).
+    /// Nobody until named; the newest name, at the same instant the greater one, until credited or paid from a wallet;
+    /// then one of those named (X43, F23).
     fn judge_owner(&self, order: &Order) -> Judgement {
         let named = self.snapshots.iter().map(|seen| seen.snapshot);
         let named = named.filter_map(|snapshot| Some((snapshot.facts.updated_at, snapshot.member_id.as_ref()?)));
         let owner = order.owner.as_ref().map(|owner| &owner.member_id);
+        let bound = !order.credits.is_empty() || self.paid_with_wallet();
         let right = match owner {
-            Some(owner) if !order.credits.is_empty() => named.clone().any(|(_, name)| name == owner),
+            Some(owner) if bound => named.clone().any(|(_, name)| name == owner),
             _ => named.max().map(|(_, name)| name) == owner,
         };
         claim(right, || self.wrong(format!("belongs to {owner:?}")))
+    }
+
+    /// Whether the order has ever moved a wallet.
+    fn paid_with_wallet(&self) -> bool {
+        let own = |entry: &Entry| entry.kind == EntryKind::Payment && entry.order_id.as_ref() == Some(self.order_id);
+        self.store.histories().flatten().any(own)
     }
 
     fn judge_base(&self, order: &Order) -> Judgement {
@@ -434,5 +451,6 @@ fn precedence(facts: &OrderFacts) -> impl Ord + use<> {
         PaymentStatus::Voided => 5,
     };
     let money = (facts.refunded_minor, facts.refunded_lines_minor, facts.due_minor, facts.shipping_minor);
-    (facts.updated_at, status, payment, money, facts.items_minor, facts.currency.code(), facts.placed_at)
+    let placed = (facts.placed_at, facts.wallet_minor);
+    (facts.updated_at, status, payment, money, facts.items_minor, facts.currency.code(), placed)
 }

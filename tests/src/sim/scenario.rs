@@ -12,18 +12,22 @@ use loyalty_domain::programme::{
     TierMultiplier, Welcome, WelcomeWhen,
 };
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::Voucher;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::build::{ladder, programme, ratio};
 
 mod living;
+mod paying;
 
 /// A run of the world.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Versions of the programme and the instants they take effect at; the first holds from the beginning.
     pub programmes: Vec<(Instant, Programme)>,
+    /// Given before anything else happens.
+    pub vouchers: Vec<Voucher>,
     pub snapshots: Vec<OrderSnapshot>,
     pub events: Vec<Event>,
 }
@@ -85,6 +89,11 @@ pub fn member(number: u8) -> MemberId {
     MemberId::new(format!("m_{number}"))
 }
 
+/// Who was given the scenario's vouchers; any customer may show a code.
+pub fn holder() -> MemberId {
+    MemberId::new("m_holder")
+}
+
 /// The phone of a member; a profile must only ever hold its own member's (F23).
 pub fn phone(member_id: &MemberId) -> String {
     format!("84{member_id}")
@@ -109,8 +118,11 @@ impl Scenario {
         for order in 0..draw.0.random_range(1..=ORDERS_MAX) {
             draw.order(order, members, &mut snapshots);
         }
+        draw.ways_to_pay(&mut programmes);
+        draw.pay(&mut snapshots);
+        let vouchers = draw.vouchers(&programmes[0].1);
         let events = draw.events(&snapshots, members, &programmes);
-        Self { programmes, snapshots, events }
+        Self { programmes, vouchers, snapshots, events }
     }
 
     /// So many deliveries of orders, some with hostile amounts, and nothing else: what one function meets.
@@ -133,7 +145,7 @@ impl Scenario {
         }
         events.truncate(deliveries);
         let events = draw.overtaken(events);
-        Self { programmes, snapshots, events }
+        Self { programmes, vouchers: Vec::new(), snapshots, events }
     }
 
     /// The version in force at an instant.

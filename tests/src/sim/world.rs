@@ -19,7 +19,7 @@ mod commands;
 /// How often one delivery may decide again after a lost race before the queue takes it back.
 const ATTEMPTS_MAX: usize = 3;
 /// How often a verdict may ask for more rows.
-const QUESTIONS_MAX: usize = 4;
+const QUESTIONS_MAX: usize = 5;
 /// How often the queue delivers one message.
 const DELIVERIES_MAX: u8 = 20;
 
@@ -49,7 +49,7 @@ struct World<'a> {
 /// # Errors
 /// When an event is never done.
 pub fn run(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Store, String> {
-    let mut store = Store::default();
+    let mut store = Store::with(&scenario.vouchers);
     if let Some(mutant) = mutant {
         mutant.conditions(&mut store.conditions);
     }
@@ -158,7 +158,7 @@ impl World<'_> {
             _ => (self.decide_command(programme, event)?, None),
         };
         Ok(write.map(|write| match self.mutant {
-            Some(mutant) => mutant.decision(programme, &self.store, snapshot, write),
+            Some(mutant) => mutant.decision(programme, &self.store, &self.scenario.vouchers, snapshot, write),
             None => write,
         }))
     }
@@ -209,6 +209,7 @@ impl World<'_> {
         let mut order = self.store.order(&snapshot.order_id, order_lag);
         if let Some(mutant) = self.mutant {
             mutant.snapshot(programme, &mut snapshot, &mut order);
+            mutant.paying_snapshot(&mut snapshot, &mut order);
         }
         let member_id = member_of(order.row.as_ref(), &snapshot).cloned();
         let mut member = member_id.as_ref().map(|id| self.store.member(id, member_lag)).unwrap_or_default();
@@ -218,6 +219,8 @@ impl World<'_> {
         let mut left = Read::default();
         let mut history = None;
         let mut active = None;
+        let mut vouchers = None;
+        let mut voucher_revisions = Vec::new();
         for _ in 0..QUESTIONS_MAX {
             let rows = OrderRows {
                 order: order.row.clone(),
@@ -225,7 +228,7 @@ impl World<'_> {
                 left_member: left.row.clone(),
                 history,
                 participations: active.as_ref().map(|active: &Active| active.rows.clone()),
-                vouchers: None,
+                vouchers: vouchers.clone(),
             };
             let verdict = reconcile_order(programme, rows, snapshot.clone(), event.now);
             match verdict {
@@ -238,11 +241,24 @@ impl World<'_> {
                         member_revision: member.revision,
                         left_revision: left.revision,
                         participation_revisions: active.unwrap_or_default().revisions,
+                        voucher_revisions,
                         ..Write::new(decision)
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
-                Ok(Verdict::NeedsVouchers(_)) => unreachable!("no order of the simulation names a code"),
+                Ok(Verdict::NeedsVouchers(ids)) => {
+                    // A code is used once: each is read as it really is.
+                    let mut found = Vec::new();
+                    for voucher_id in ids {
+                        let mut read = self.store.voucher(&voucher_id);
+                        if let Some(mutant) = self.mutant {
+                            mutant.voucher(&snapshot, &mut read);
+                        }
+                        voucher_revisions.push((voucher_id, read.revision));
+                        found.extend(read.row);
+                    }
+                    vouchers = Some(found);
+                }
                 Ok(Verdict::NeedsParticipations(_, campaigns)) => {
                     let Some(row) = &member.row else { return Err(ReadAgain) };
                     active = Some(self.part(row, order.row.as_ref(), &campaigns, left_lag)?);
