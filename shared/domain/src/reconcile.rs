@@ -117,7 +117,10 @@ pub fn reconcile_order(
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
     pay_with_wallet(programme, &mut order, &mut member, &mut entries)?;
-    let undone = count(programme, &mut order, &mut member, counted_before)?;
+    let counts_less = count(programme, &mut order, &mut member, counted_before)?;
+    // A rule about points hears of those that are taken, whatever was spent (R5).
+    let takes = |entry: &Entry| entry.kind == EntryKind::Reversal && entry.legs.qualifying.0 < 0;
+    let undone = counts_less || entries.iter().any(takes);
     follow_rules(programme, &order, &mut member, &mut entries, undone)?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
@@ -369,20 +372,25 @@ fn post_dues(
     for at in 0..order.credits.len() {
         let Some(mut credit) = order.credits.get(at).cloned() else { continue };
         let delta = due(order, &credit)?.minus(credit.settled()?)?;
-        if delta.is_zero() {
-            continue;
-        }
-        let takes = delta.redeemable.0 < 0 || delta.qualifying.0 < 0;
-        if !takes {
-            date(programme, &mut credit, member)?;
-        }
-        let explained = explain(order, &credit, takes, member.cycle_start)?;
-        let mut ledger = Ledger::new(programme, member, entries);
-        if takes {
-            let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
-            reverse(&mut ledger, explained, &mut credit, delta, expired)?;
-        } else {
-            grant(&mut ledger, explained, &mut credit, delta)?;
+        // Another rule about its items may hold for another amount, and move the two kinds against each other: what is
+        // taken goes first, and what is given is an entry of its own.
+        let part = |of: fn(i64, i64) -> i64| Legs::new(of(delta.redeemable.0, 0), of(delta.qualifying.0, 0));
+        for delta in [part(i64::min), part(i64::max)] {
+            if delta.is_zero() {
+                continue;
+            }
+            let takes = delta.redeemable.0 < 0 || delta.qualifying.0 < 0;
+            if !takes {
+                date(programme, &mut credit, member)?;
+            }
+            let explained = explain(order, &credit, takes, member.cycle_start)?;
+            let mut ledger = Ledger::new(programme, member, entries);
+            if takes {
+                let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
+                reverse(&mut ledger, explained, &mut credit, delta, expired)?;
+            } else {
+                grant(&mut ledger, explained, &mut credit, delta)?;
+            }
         }
         if let Some(place) = order.credits.get_mut(at) {
             *place = credit;

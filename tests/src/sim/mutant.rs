@@ -181,10 +181,47 @@ mutants! {
     NeverReopensTheCampaign,
     /// A campaign goes on after every demotion by an order, though it should not (X19).
     AlwaysReopensTheCampaign,
+    /// Items that a rule excludes earn.
+    EarnsOnExcludedItems,
+    /// A rule holds for orders that are too small for it.
+    ForgetsTheSmallestOrder,
+    /// A rule for first orders holds for all (X26).
+    TakesEveryOrderForTheFirst,
+    /// A rule holds at any time and on any day.
+    ForgetsTheWindow,
+    /// Of several rules all count, where the best or the first should.
+    AppliesAllRules,
+    /// Of several rules the first counts, where others should too.
+    AppliesTheFirstRule,
+    /// The factor of a rule reaches qualifying points (X2).
+    RulesReachQualifying,
+    /// A rule by category holds for nothing.
+    ForgetsCategories,
+    /// An order is corrected by today's rules about items (I9).
+    RepricesItemsByTodaysRules,
+    /// An order is corrected by the lines it had first.
+    KeepsTheFirstLines,
+    /// What was spent in a cycle counts in the next (T12).
+    CarriesSpendingOver,
+    /// A tier is kept by the rule that reaches it (T17).
+    KeepsByTheRuleOfEntering,
+    /// A tier is reached by the rule that keeps it (T17).
+    EntersByTheRuleOfKeeping,
+    /// Who comes back to a tier is asked for what they were at first (T17).
+    ReentersByTheRuleOfEntering,
+    /// A review takes a tier and does not remember that it did (T17).
+    ForgetsTheLostTier,
+    /// Of several conditions one is enough where all are asked for (T17).
+    TakesAnyForAll,
+    /// A behaviour counts twice for a tier (T17).
+    CountsBehavioursTwice,
+    /// An order that is undone goes on counting for a tier by rules (R5).
+    CountsUndoneOrders,
 }
 
 mod living;
 mod paying;
+mod rules;
 
 impl Mutant {
     /// What the store no longer checks.
@@ -209,6 +246,7 @@ impl Mutant {
         let mut changed = programme.clone();
         self.living_programme(&mut changed, what);
         self.paying_programme(&mut changed, what);
+        self.rules_programme(&mut changed);
         match self {
             Self::MultipliesQualifying => changed.earning.tier_multiplier = TierMultiplier::Both,
             Self::UtcMidnight => changed.zone = chrono_tz::UTC,
@@ -243,6 +281,7 @@ impl Mutant {
     pub fn rows(self, programme: &Programme, order: &mut Read<Order>, member: &mut Read<Member>, now: Instant) {
         let Some(row) = &mut member.row else { return };
         self.living_rows(order, row);
+        self.rules_rows(programme, order, row);
         match self {
             Self::WelcomesTwice if order.row.is_none() => row.first_order = None,
             Self::ForgetsDebt => row.balance.redeemable = row.balance.redeemable.max(RedeemablePoints::ZERO),
@@ -273,6 +312,7 @@ impl Mutant {
     ) -> Write {
         self.living_decision(store, &mut write);
         self.paying_decision(given, &mut write);
+        self.rules_decision(store, &mut write);
         let decision = &mut write.decision;
         match self {
             Self::ResetsGeneration => {

@@ -20,6 +20,7 @@ use crate::build::{ladder, programme, ratio};
 
 mod living;
 mod paying;
+mod rules;
 
 /// A run of the world.
 #[derive(Clone, Debug)]
@@ -119,6 +120,8 @@ impl Scenario {
             draw.order(order, members, &mut snapshots);
         }
         draw.ways_to_pay(&mut programmes);
+        draw.item_rules(&mut programmes);
+        draw.tiers(&mut programmes);
         draw.pay(&mut snapshots);
         let vouchers = draw.vouchers(&programmes[0].1);
         let events = draw.events(&snapshots, members, &programmes);

@@ -26,6 +26,8 @@ pub struct Store {
     participations: BTreeMap<(RuleId, MemberId), Versions<Participation>>,
     requests: BTreeMap<RequestId, Versions<Request>>,
     vouchers: BTreeMap<VoucherId, Versions<Voucher>>,
+    /// Whether it remembers its transactions one by one.
+    pub keeps_log: bool,
     log: Vec<Commit>,
     /// Which conditions hold; all but in a seeded bug.
     pub conditions: Conditions,
@@ -125,10 +127,10 @@ fn last<'a, K: 'a, T>(rows: &'a BTreeMap<K, Versions<T>>) -> impl Iterator<Item 
 }
 
 impl Store {
-    /// Books in which vouchers have been given.
+    /// Books in which vouchers have been given, and which remember how they came about.
     pub fn with(vouchers: &[Voucher]) -> Self {
         let row = |voucher: &Voucher| (voucher.voucher_id.clone(), vec![voucher.clone()]);
-        Self { vouchers: vouchers.iter().map(row).collect(), ..Self::default() }
+        Self { vouchers: vouchers.iter().map(row).collect(), keeps_log: true, ..Self::default() }
     }
 
     pub fn voucher(&self, voucher_id: &VoucherId) -> Read<Voucher> {
@@ -142,6 +144,14 @@ impl Store {
     /// What was written, transaction after transaction.
     pub fn log(&self) -> &[Commit] {
         &self.log
+    }
+
+    /// `seq` of the first entry of the decision that posted an entry; 1 in books without a log.
+    pub fn decided_from(&self, entry: &Entry) -> u64 {
+        let place = usize::try_from(entry.seq).unwrap_or(usize::MAX).saturating_sub(1);
+        let own = |commit: &&Commit| commit.member.as_ref().is_some_and(|(member_id, _)| *member_id == entry.member_id);
+        let commit = self.log.iter().filter(own).find(|commit| commit.entries.contains(&place));
+        commit.map_or(1, |commit| commit.entries.start as u64 + 1)
     }
 
     /// A member's row as a transaction left it.
@@ -228,6 +238,9 @@ impl Store {
                 Some(known) => *known = entry,
                 None => history.push(entry),
             }
+        }
+        if !self.keeps_log {
+            return Ok(());
         }
         let entries = first..written.as_ref().map_or(0, |member_id| self.history(member_id, 0).len());
         let member = written.map(|member_id| (self.member(&member_id, 0).revision, member_id));

@@ -25,6 +25,7 @@ impl Mutant {
         let owner = known.owner.as_ref().map(|owner| &owner.member_id);
         let moves = snapshot.member_id.is_some() && owner != snapshot.member_id.as_ref() && known.credits.is_empty();
         match self {
+            Self::KeepsTheFirstLines => snapshot.items.clone_from(&known.items),
             Self::LetsAPaidOrderMove if moves => known.wallet_minor = 0,
             Self::KeepsTheMoneyOfUndoneOrders if undone => known.wallet_minor = 0,
             Self::TakesFromTheWalletAgain if !undone => known.wallet_minor = 0,

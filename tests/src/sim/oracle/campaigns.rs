@@ -92,7 +92,8 @@ impl Case<'_> {
         let own = |entry: &&Entry| entry.order_id.as_ref() == Some(&order.order_id);
         let first = self.history.iter().find(|entry| own(entry) && entry.rule == self.participation.campaign);
         let Some(first) = first else { return Ok(()) };
-        let together = |entry: &&Entry| own(entry) && entry.recorded_at == first.recorded_at;
+        let from = self.store.decided_from(first);
+        let together = |entry: &&Entry| entry.seq >= from && own(entry) && entry.recorded_at == first.recorded_at;
         let judged_by = match campaign.tier_snapshot {
             TierSnapshot::Before => self.history.iter().find(together).unwrap_or(first),
             TierSnapshot::After => first,
