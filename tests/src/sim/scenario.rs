@@ -119,6 +119,9 @@ impl Scenario {
         for order in 0..draw.0.random_range(1..=ORDERS_MAX) {
             draw.order(order, members, &mut snapshots);
         }
+        if draw.one_in(4) {
+            draw.late_returns(&mut programmes, &mut snapshots);
+        }
         draw.ways_to_pay(&mut programmes);
         draw.item_rules(&mut programmes);
         draw.tiers(&mut programmes);
@@ -298,6 +301,21 @@ impl Draw {
             _ => {
                 facts.status = self.pick(&[OrderStatus::Shipping, OrderStatus::Pending]);
                 facts.payment = self.pick(&[PaymentStatus::Refunded, PaymentStatus::Voided, PaymentStatus::Unpaid]);
+            }
+        }
+    }
+
+    /// Points that do not live long, and orders that come back when they are gone (X23).
+    fn late_returns(&mut self, programmes: &mut [(Instant, Programme)], snapshots: &mut [OrderSnapshot]) {
+        for (_, programme) in programmes {
+            programme.expiry = ExpiryRule::Months { months: 1, round_to: RoundTo::Day };
+        }
+        for at in 1..snapshots.len() {
+            let (before, rest) = snapshots.split_at_mut(at);
+            let last_of_order = rest.get(1).is_none_or(|next| next.order_id != rest[0].order_id);
+            if last_of_order && before[at - 1].order_id == rest[0].order_id && self.one_in(2) {
+                rest[0].facts.updated_at += Duration::days(self.pick(&[35, 70, 120]));
+                rest[0].facts.status = OrderStatus::Returned;
             }
         }
     }
