@@ -184,7 +184,7 @@ impl Case<'_> {
         let programme = &self.scenario.programmes[0].1;
         let Some(campaign) = programme.campaigns.first().filter(|campaign| !campaign.paused) else { return Ok(()) };
         let counts = |order: &&Order| {
-            let base = order.credit(&"base".into()).is_some_and(|base| !base.posted.is_zero());
+            let base = order.credit(&"base".into()).is_some_and(|base| settled(base) != (0, 0));
             let reached = match campaign.bonus_when {
                 BonusWhen::Placed => true,
                 BonusWhen::Earned => base && earns(&order.facts, programme.earning.earn_when),
