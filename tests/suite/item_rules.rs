@@ -1,7 +1,8 @@
 //! Rules about what is in an order: multiplied, excluded and added to; above an amount, first orders, hours of the day.
 
 use chrono::Duration;
-use loyalty_domain::item_rules::{Item, gathered};
+use loyalty_domain::item_rules::{Item, Several, gathered};
+use loyalty_domain::ledger::EntryKind;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus};
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
@@ -146,4 +147,34 @@ fn rules_are_pinned_with_the_order() {
     let mut returned = order("o", &raised, later + Duration::hours(1));
     returned.facts.refunded_minor = 300_000;
     assert_eq!(posted(&mut book, &none, &returned), (50, 30));
+}
+
+/// Another rule may be the best for another amount, and bring more of one kind of points and less of the other: both are
+/// posted, each way as its own entry.
+#[test]
+fn another_best_rule_moves_both_kinds_of_points() {
+    let rules = rule("double", "multiply = 2") + &rule("thirty", "add_points = 30\nadd_qualifying_points = 30");
+    let programme = Programme { several_rules: Several::Best, ..programme(&rules) };
+    let mut book = Book::default();
+    let of = |minor: i64, hours: i64| order("o", &[("A1", "shirts", minor)], monday() + Duration::hours(hours));
+    assert_eq!(posted(&mut book, &programme, &of(200_000, 0)), (50, 50), "20 + 30 rather than 20 × 2");
+    assert_eq!(posted(&mut book, &programme, &of(350_000, 1)), (70, 35), "35 × 2 rather than 35 + 30");
+    assert_eq!(posted(&mut book, &programme, &of(200_000, 2)), (50, 50));
+    let entries = &book.histories[&"m_test".into()];
+    let told: Vec<_> = entries.iter().map(|entry| (entry.kind, entry.legs)).collect();
+    let (taken, given) = (EntryKind::Reversal, EntryKind::Accrual);
+    let legs = Legs::new;
+    assert_eq!(
+        told,
+        [
+            (given, legs(50, 50)),
+            (taken, legs(0, -15)),
+            (given, legs(20, 0)),
+            (taken, legs(-20, 0)),
+            (given, legs(0, 15))
+        ]
+    );
+    let mut cancelled = of(200_000, 3);
+    cancelled.facts.status = OrderStatus::Cancelled;
+    assert_eq!(posted(&mut book, &programme, &cancelled), (0, 0));
 }

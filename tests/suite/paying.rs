@@ -151,10 +151,7 @@ fn a_voucher_of_an_order_that_waits_for_its_customer_is_used_all_the_same() {
 #[test]
 fn an_order_takes_from_the_wallet_what_it_was_paid_with() {
     let programme = preset("cnv-retail", "");
-    let mut book = Book::of(member_in(&programme, "member", hour(-1)));
-    let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
-    let (_, decision) = top_up(&programme, book.member().clone(), None, asked, 1_000_000, hour(0)).unwrap();
-    book.apply(&decision);
+    let mut book = topped_up(&programme);
     assert_eq!(book.member().wallet_minor, 1_030_000);
     let mut order = delivered("A", 500_000, hour(1));
     order.facts.wallet_minor = 300_000;
@@ -169,6 +166,69 @@ fn an_order_takes_from_the_wallet_what_it_was_paid_with() {
     let entries = &book.histories[&"m_test".into()];
     let told: Vec<_> = entries.iter().filter(|entry| entry.kind == EntryKind::Payment).map(|it| it.reason).collect();
     assert_eq!(told, [Reason::WalletSpent, Reason::WalletReturned]);
+}
+
+/// A book whose member has 1.030.000đ in their wallet.
+fn topped_up(programme: &Programme) -> Book {
+    let mut book = Book::of(member_in(programme, "member", hour(-1)));
+    let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
+    let (_, decision) = top_up(programme, book.member().clone(), None, asked, 1_000_000, hour(0)).unwrap();
+    book.apply(&decision);
+    book
+}
+
+fn paid_with_wallet(id: &str, wallet_minor: i64, now: Instant) -> OrderSnapshot {
+    let mut order = delivered(id, 500_000, now);
+    (order.facts.wallet_minor, order.facts.status) = (wallet_minor, OrderStatus::Pending);
+    order
+}
+
+/// F23: an order that was paid from a wallet and has earned nothing yet stays with whose wallet it was, so that what a
+/// cancelled order gives back goes where it came from.
+#[test]
+fn an_order_paid_with_a_wallet_stays_with_whose_wallet_it_was() {
+    let programme = preset("cnv-retail", "");
+    let mut book = topped_up(&programme);
+    say(&mut book, &programme, &paid_with_wallet("A", 300_000, hour(1)));
+    assert!(book.orders[&"A".into()].credits.is_empty(), "it has not earned yet");
+    let mut others = paid_with_wallet("A", 300_000, hour(2));
+    others.member_id = Some("m_other".into());
+    say(&mut book, &programme, &others);
+    let owner = book.orders[&"A".into()].owner.as_ref().map(|owner| owner.member_id.as_str());
+    assert_eq!((owner, book.members.len()), (Some("m_test"), 1));
+    let mut nobodys = paid_with_wallet("A", 300_000, hour(3));
+    (nobodys.member_id, nobodys.facts.status) = (None, OrderStatus::Cancelled);
+    say(&mut book, &programme, &nobodys);
+    assert_eq!((book.member().wallet_minor, book.member().orders_count), (1_030_000, 0));
+}
+
+/// I9: what an order took is given back when the order says so, and not because top-ups have ended.
+#[test]
+fn a_shop_that_ends_its_topups_gives_no_order_its_money_back() {
+    let programme = preset("cnv-retail", "");
+    let mut book = topped_up(&programme);
+    say(&mut book, &programme, &paid_with_wallet("A", 300_000, hour(1)));
+    let ended = Programme { topups: Vec::new(), ..programme };
+    let mut delivered = paid_with_wallet("A", 300_000, hour(2));
+    delivered.facts.status = OrderStatus::Delivered;
+    say(&mut book, &ended, &delivered);
+    assert_eq!((book.member().wallet_minor, book.posted("A")), (730_000, Legs::new(50, 50)));
+    delivered.facts.updated_at = hour(3);
+    delivered.facts.status = OrderStatus::Cancelled;
+    say(&mut book, &ended, &delivered);
+    assert_eq!((book.member().wallet_minor, book.posted("A")), (1_030_000, Legs::ZERO));
+}
+
+/// I5: a cancel that overtakes its order leaves the code as used as one that comes behind it.
+#[test]
+fn a_programme_that_keeps_vouchers_used_does_so_for_a_cancel_that_comes_first() {
+    let programme = Programme { vouchers_return: false, ..preset("cnv-retail", "") };
+    let mut book = book(&programme);
+    let mut cancelled = naming("A", hour(1), &["v_1"]);
+    cancelled.facts.status = OrderStatus::Cancelled;
+    say(&mut book, &programme, &cancelled);
+    say(&mut book, &programme, &naming("A", hour(0), &["v_1"]));
+    assert_eq!(voucher(&book), (VoucherState::Used, Some("A")));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use loyalty_domain::ledger::{Entry, EntryKind, Note, Reason};
 use loyalty_domain::order::{OrderSnapshot, OrderStatus};
 use loyalty_domain::outside::{Told, follow};
 use loyalty_domain::points::Legs;
-use loyalty_domain::programme::{Programme, TierAuthority};
+use loyalty_domain::programme::{Programme, RefundRule, ReversalDemotes, TierAuthority};
 use loyalty_domain::request::Asked;
 use loyalty_domain::standing::next_of_member;
 use loyalty_domain::time::Instant;
@@ -253,4 +253,40 @@ fn points_may_be_one_of_the_rules() {
     shop.book.apply(&decision);
     shop.prove();
     assert_eq!((shop.tier(), request.seq), ("silver", 2));
+}
+
+/// R5: a tier that points had reached is lost with them, also where what was spent stays as it was.
+#[test]
+fn points_that_are_taken_cost_the_tier_that_they_had_reached() {
+    let tiers = "[[tiers]]\nid = \"member\"\nname = \"Member\"\n[[tiers]]\nid = \"silver\"\nname = \"Silver\"\n\
+                 enter = { points = 50 }\n";
+    let mut shop = Shop::panda();
+    shop.programme = preset("panda-rules", tiers);
+    shop.programme.reversal.refund = RefundRule::LineExact;
+    shop.deliver("A", 600_000, hour(0));
+    assert_eq!(shop.tier(), "silver");
+    let mut returned = delivered("A", 600_000, hour(1));
+    returned.facts.refunded_lines_minor = Some(200_000);
+    let posted = shop.say(&returned);
+    assert_eq!(posted.last(), Some(&(EntryKind::Tier, Reason::TierUndone)), "the money is not given back yet");
+    assert_eq!((shop.tier(), shop.book.member().spent_minor), ("member", 600_000));
+}
+
+/// P1: points to spend are no part of a tier, so an operator who takes some takes no tier with them.
+#[test]
+fn taking_points_to_spend_costs_no_tier_that_was_carried_in() {
+    let mut shop = Shop::panda();
+    shop.programme.reversal_demotes = ReversalDemotes::ByBalance;
+    shop.deliver("A", 2_500_000, hour(0));
+    shop.deliver("B", 2_500_000, at("2027-11-20T10:00:00+07:00"));
+    shop.day(at("2027-11-24T00:05:00+07:00"));
+    assert_eq!((shop.tier(), shop.book.member().cycle.spent_minor), ("silver", 0), "carried into a new cycle");
+    let note = Note { operator: "lan".to_owned(), text: "trừ điểm".to_owned() };
+    let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
+    let adjustment = Adjustment { asked, legs: Legs::new(-15, 0), note };
+    let now = at("2027-11-24T10:00:00+07:00");
+    let (_, decision) = adjust(&shop.programme, shop.book.member().clone(), None, Vec::new(), adjustment, now).unwrap();
+    shop.book.apply(&decision);
+    shop.prove();
+    assert_eq!(shop.tier(), "silver");
 }

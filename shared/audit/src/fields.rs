@@ -28,6 +28,11 @@ impl Legs {
         Self { redeemable: self.redeemable - other.redeemable, qualifying: self.qualifying - other.qualifying }
     }
 
+    /// The lesser of two of each kind.
+    pub fn lesser(self, other: Self) -> Self {
+        Self { redeemable: self.redeemable.min(other.redeemable), qualifying: self.qualifying.min(other.qualifying) }
+    }
+
     pub fn any_below_zero(self) -> bool {
         self.redeemable < 0 || self.qualifying < 0
     }

@@ -69,7 +69,7 @@ impl Histories {
         let mut wrong = Vec::new();
         history.play(&entry, &mut wrong);
         if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
-            orders.pay(order_id, wallet.moved_minor);
+            orders.pay(order_id, entry.member_id, wallet.moved_minor);
         }
         let used = match &entry.explained {
             Some(explained) => prove_order_entry(&entry, explained, orders, history, &mut wrong),
@@ -348,11 +348,13 @@ fn prove_order_entry(
     };
     let settled = orders.post(&posting, wrong);
     let Settled { before, after, participation, .. } = settled;
-    if after != *deserves {
-        wrong.push(format!("leaves the order settled at {after}, but it deserves {deserves}"));
+    // Where one kind of points rises while the other falls, the reversal takes what falls and the next entry gives.
+    let due = if entry.kind == Kind::Reversal { before.lesser(*deserves) } else { *deserves };
+    if after != due {
+        wrong.push(format!("leaves the order settled at {after}, but it deserves {due}"));
     }
     if entry.kind == Kind::Reversal {
-        prove_written_off(entry, terms, before.minus(*deserves), &settled, history, wrong);
+        prove_written_off(entry, terms, before.minus(due), &settled, history, wrong);
     }
     participation
 }

@@ -157,8 +157,8 @@ struct OrderRow {
 struct OrderBooks {
     row: Option<OrderRow>,
     sums: Vec<CreditSum>,
-    /// What its entries moved the wallet by, minor units.
-    paid_minor: i128,
+    /// What its entries moved wallets by, minor units, member by member.
+    paid: Vec<(CompactString, i128)>,
 }
 
 /// All orders: their rows, and what the histories say of them.
@@ -199,9 +199,13 @@ impl Orders {
         sums[at].post(posting, pinned, wrong)
     }
 
-    /// Counts what an order's entry moved the wallet by.
-    pub fn pay(&mut self, order_id: &str, moved_minor: i128) {
-        self.by_id.entry(order_id.into()).or_default().paid_minor += moved_minor;
+    /// Counts what an order's entry moved its member's wallet by.
+    pub fn pay(&mut self, order_id: &str, member_id: &str, moved_minor: i128) {
+        let paid = &mut self.by_id.entry(order_id.into()).or_default().paid;
+        match paid.iter_mut().find(|(known, _)| known == member_id) {
+            Some((_, sum)) => *sum += moved_minor,
+            None => paid.push((member_id.into(), moved_minor)),
+        }
     }
 
     /// The vouchers that an order says it used.
@@ -243,10 +247,7 @@ impl Orders {
                 Some(row) => {
                     row.prove(&books.sums, members, &mut wrong);
                     row.add_to(&mut sums);
-                    if row.wallet_minor != -books.paid_minor {
-                        let (stated, found) = (row.wallet_minor, -books.paid_minor);
-                        wrong.push(format!("took {stated} from the wallet, but its entries took {found}"));
-                    }
+                    row.prove_paid(&books.paid, &mut wrong);
                 }
                 None => wrong.push("has entries but no row".to_owned()),
             }
@@ -432,6 +433,19 @@ impl OrderRow {
             wrong.push(format!("spent_minor is {}, but its facts say {spent}", order.spent_minor));
         }
         Ok(order)
+    }
+
+    /// What it says it took left the wallet of its member, and nobody else's (B2, F23).
+    fn prove_paid(&self, paid: &[(CompactString, i128)], wrong: &mut Vec<String>) {
+        let of_member = |paid: &&(CompactString, i128)| Some(&paid.0) == self.member_id.as_ref();
+        let found = paid.iter().find(of_member).map_or(0, |(_, moved)| -moved);
+        if self.wallet_minor != found {
+            let stated = self.wallet_minor;
+            wrong.push(format!("took {stated} from the wallet, but its entries took {found}"));
+        }
+        for (member_id, moved) in paid.iter().filter(|paid| !of_member(paid) && paid.1 != 0) {
+            wrong.push(format!("moved the wallet of {member_id} by {moved}, whose order it is not"));
+        }
     }
 
     fn prove(&self, sums: &[CreditSum], members: &Members, wrong: &mut Vec<String>) {

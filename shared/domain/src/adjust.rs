@@ -62,7 +62,9 @@ pub fn adjust(
         Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
     }
     let request = Request { points: legs.redeemable.0, ..asked.accepted(RequestKind::Adjustment, rule, &member) };
-    Ledger::new(programme, &mut member, &mut entries).follow_rules(takes, &TierCause::at(now))?;
+    // Points to spend are no part of a tier: taking them costs none (P1).
+    let undone = legs.qualifying.0 < 0;
+    Ledger::new(programme, &mut member, &mut entries).follow_rules(undone, &TierCause::at(now))?;
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))

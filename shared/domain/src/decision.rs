@@ -16,7 +16,7 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The member's next state; `None` leaves the row alone.
     pub member: Option<Member>,
-    /// The next state of the member an uncredited order has left (F23).
+    /// The next state of the member whom an order has left that was not bound to them (F23).
     pub left_member: Option<Member>,
     /// The order's next state; `None` leaves the row alone.
     pub order: Option<Order>,

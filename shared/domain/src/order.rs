@@ -164,8 +164,8 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub member_id: MemberId,
-    /// The version of the newest snapshot that named this member: a newer one may name another until the order is
-    /// credited, and then none may (F23). At the same instant the greater member id counts, so that arrival does not.
+    /// The version of the newest snapshot that named this member: a newer one may name another until the order is bound
+    /// ([`Order::bound`]), and then none may (F23). At the same instant the greater member id counts, so that arrival does not.
     pub named_at: Instant,
 }
 
@@ -192,6 +192,12 @@ impl Order {
             wallet_minor: 0,
             vouchers: Vec::new(),
         }
+    }
+
+    /// Whether it holds anything of its member's, points or money of their wallet: then it stays theirs, whomever a newer
+    /// snapshot names (F23).
+    pub fn bound(&self) -> bool {
+        !self.credits.is_empty() || self.wallet_minor != 0
     }
 
     pub fn credit(&self, rule: &RuleId) -> Option<&Credit> {

@@ -20,8 +20,9 @@ pub(crate) enum Used {
 }
 
 /// Uses the vouchers whose codes the newest snapshot names, and gives back those it names no more; all of them when the
-/// order is undone, those too that a till used for it, unless the programme keeps them used. A voucher that something
-/// else has used stays as it is. `was_undone` says how the order stood before.
+/// order is undone, those too that a till used for it. Where the programme keeps them used, an undone order keeps what it
+/// has and uses what it names, so that it comes to the same whether or not it was seen before (I5). A voucher that
+/// something else has used stays as it is. `was_undone` says how the order stood before.
 pub(crate) fn use_vouchers(
     programme: &Programme,
     order: &mut Order,
@@ -31,10 +32,14 @@ pub(crate) fn use_vouchers(
     now: Instant,
 ) -> Used {
     let give_back = order.facts.undone() && programme.vouchers_return;
-    let mut wanted = if order.facts.undone() { Vec::new() } else { snapshot.vouchers.clone() };
-    if order.facts.undone() && !programme.vouchers_return {
-        wanted.clone_from(&order.vouchers);
-    }
+    let wanted = match (order.facts.undone(), programme.vouchers_return) {
+        (false, _) => snapshot.vouchers.clone(),
+        (true, true) => Vec::new(),
+        (true, false) => {
+            let named = snapshot.vouchers.iter().filter(|voucher| !order.vouchers.contains(voucher));
+            order.vouchers.iter().chain(named).cloned().collect()
+        }
+    };
     let used_for = (give_back && !was_undone).then(|| order.order_id.clone());
     if wanted == order.vouchers && used_for.is_none() {
         return Used::Is(Vec::new());
@@ -61,9 +66,11 @@ pub(crate) fn use_vouchers(
     Used::Is(changed)
 }
 
-/// What the order takes from its member's wallet; nothing where the programme has none (B2).
+/// What the order takes from its member's wallet; nothing where the programme has none (B2). An order that has taken from
+/// it goes on to, though the shop has ended its top-ups meanwhile (I9).
 pub(crate) fn wallet_due(programme: &Programme, order: &Order) -> i64 {
-    let kept = programme.topups.is_empty() || order.facts.undone() || order.facts.currency != programme.currency;
+    let not_ours = programme.topups.is_empty() && order.wallet_minor == 0;
+    let kept = not_ours || order.facts.undone() || order.facts.currency != programme.currency;
     if kept { 0 } else { order.facts.wallet_minor.max(0) }
 }
 

@@ -29,7 +29,7 @@ pub struct OrderRows<'a> {
     pub order: Option<Order>,
     /// The member the decision will write: [`member_of`] says which.
     pub member: Option<Member>,
-    /// The member an uncredited order belongs to now, when a newer snapshot names another.
+    /// The member an order that is not bound belongs to now, when a newer snapshot names another.
     pub left_member: Option<Member>,
     /// The member's whole history by rising `seq`; only when a verdict asked for it.
     pub history: Option<&'a [Entry]>,
@@ -39,14 +39,14 @@ pub struct OrderRows<'a> {
     pub vouchers: Option<Vec<Voucher>>,
 }
 
-/// The member whose row decides about a snapshot: the order's own once it is credited, else whom the newest snapshot
+/// The member whose row decides about a snapshot: the order's own once it is bound to them, else whom the newest snapshot
 /// that names anybody names (X43, F23). `None` while nobody is known.
 pub fn member_of<'a>(order: Option<&'a Order>, snapshot: &'a OrderSnapshot) -> Option<&'a MemberId> {
     let Some((order, owner)) = order.and_then(|order| Some((order, order.owner.as_ref()?))) else {
         return snapshot.member_id.as_ref();
     };
     match &snapshot.member_id {
-        Some(named) if order.credits.is_empty() && owner.yields_to(named, snapshot.facts.updated_at) => Some(named),
+        Some(named) if !order.bound() && owner.yields_to(named, snapshot.facts.updated_at) => Some(named),
         _ => Some(&owner.member_id),
     }
 }
@@ -118,7 +118,10 @@ pub fn reconcile_order(
         return Ok(Verdict::NeedsHistory(member.member_id));
     }
     pay_with_wallet(programme, &mut order, &mut member, &mut entries)?;
-    let undone = count(programme, &mut order, &mut member, counted_before)?;
+    let counts_less = count(programme, &mut order, &mut member, counted_before)?;
+    // A rule about points hears of those that are taken, whatever was spent (R5).
+    let takes = |entry: &Entry| entry.kind == EntryKind::Reversal && entry.legs.qualifying.0 < 0;
+    let undone = counts_less || entries.iter().any(takes);
     follow_rules(programme, &order, &mut member, &mut entries, undone)?;
     let campaigns = programme.campaigns.iter().filter(|campaign| may_join(programme, campaign, &order, &member));
     let joinable: Vec<_> = campaigns.collect();
@@ -230,14 +233,15 @@ fn merge(
     Merged::Changed { order, left }
 }
 
-/// Gives the order the member its newest naming snapshot names, until it is credited. Returns the member it leaves.
+/// Gives the order the member its newest naming snapshot names, until it is bound to one. Returns the member it leaves.
 fn rename(order: &mut Order, snapshot: &OrderSnapshot, member_id: Option<&MemberId>) -> Option<MemberId> {
     let named = snapshot.member_id.as_ref()?;
     let named_at = snapshot.facts.updated_at;
     let owner = || Owner { member_id: named.clone(), named_at };
+    let bound = order.bound();
     match &mut order.owner {
         None => order.owner = Some(owner()),
-        Some(known) if Some(named) == member_id && order.credits.is_empty() && known.yields_to(named, named_at) => {
+        Some(known) if Some(named) == member_id && !bound && known.yields_to(named, named_at) => {
             let before = std::mem::replace(known, owner());
             return (before.member_id != *named).then_some(before.member_id);
         }
@@ -255,7 +259,7 @@ fn stale_undo_matters(programme: &Programme, order: &Order) -> bool {
         || (order.credits.is_empty() && programme.welcome.is_some())
 }
 
-/// The member is no longer the order's: what it added to them goes with it. It was never credited, so no points move.
+/// The member is no longer the order's: what it added to them goes with it. It was not bound, so no points or money move.
 fn leave(member: &mut Member, order: &mut Order) {
     if std::mem::take(&mut order.counted) {
         member.orders_count = member.orders_count.saturating_sub(1);
@@ -385,20 +389,25 @@ fn post_dues(
     for at in 0..order.credits.len() {
         let Some(mut credit) = order.credits.get(at).cloned() else { continue };
         let delta = due(order, &credit)?.minus(credit.settled()?)?;
-        if delta.is_zero() {
-            continue;
-        }
-        let takes = delta.redeemable.0 < 0 || delta.qualifying.0 < 0;
-        if !takes {
-            date(programme, &mut credit, member)?;
-        }
-        let explained = explain(order, &credit, takes, member.cycle_start)?;
-        let mut ledger = Ledger::new(programme, member, entries);
-        if takes {
-            let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
-            reverse(&mut ledger, explained, &mut credit, delta, expired)?;
-        } else {
-            grant(&mut ledger, explained, &mut credit, delta)?;
+        // Another rule about its items may hold for another amount, and move the two kinds against each other: what is
+        // taken goes first, and what is given is an entry of its own.
+        let part = |of: fn(i64, i64) -> i64| Legs::new(of(delta.redeemable.0, 0), of(delta.qualifying.0, 0));
+        for delta in [part(i64::min), part(i64::max)] {
+            if delta.is_zero() {
+                continue;
+            }
+            let takes = delta.redeemable.0 < 0 || delta.qualifying.0 < 0;
+            if !takes {
+                date(programme, &mut credit, member)?;
+            }
+            let explained = explain(order, &credit, takes, member.cycle_start)?;
+            let mut ledger = Ledger::new(programme, member, entries);
+            if takes {
+                let Some(expired) = expired(&credit, &ledger, history, order) else { return Ok(Posted::NeedsHistory) };
+                reverse(&mut ledger, explained, &mut credit, delta, expired)?;
+            } else {
+                grant(&mut ledger, explained, &mut credit, delta)?;
+            }
         }
         if let Some(place) = order.credits.get_mut(at) {
             *place = credit;

@@ -5,7 +5,8 @@
 //! is a pure function, so a failing scenario is made smaller by leaving events out until every one of them matters.
 //!
 //! What a run must end with is judged twice: by the verifier over rows, and by an oracle that is told nothing but the
-//! scenario and works out from the requirements what every order and member must have come to.
+//! scenario and works out from the requirements what every order and member must have come to. For tiers by rules it also
+//! walks through what was written, transaction after transaction.
 
 pub mod mutant;
 pub mod oracle;

@@ -11,6 +11,7 @@ use loyalty_domain::order::{Order, OrderSnapshot, TermsAmount};
 use loyalty_domain::points::{Legs, RedeemablePoints, Rounding};
 use loyalty_domain::programme::{Programme, ReversalDemotes, TierMultiplier};
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::Voucher;
 
 use super::scenario::{Fault, What};
 use super::store::{Conditions, Read, Store, Write};
@@ -144,9 +145,83 @@ mutants! {
     TakesTheKeyForAnything,
     /// A behaviour is rewarded as often as it is told (P17).
     RewardsWithoutLimit,
+    /// An order that a wallet has paid moves to another member, who pays again (F23).
+    LetsAPaidOrderMove,
+    /// What an undone order took from the wallet stays taken (B2).
+    KeepsTheMoneyOfUndoneOrders,
+    /// Every newer snapshot takes from the wallet again (X15).
+    TakesFromTheWalletAgain,
+    /// An order that takes less after all gives nothing back (B2).
+    ReturnsNoPartOfTheMoney,
+    /// The wallet is not asked for what an order was paid with (B2).
+    PaysNothingByWallet,
+    /// Two orders at once use the same voucher (F7).
+    DropsTheVoucherCondition,
+    /// Vouchers of undone orders stay used where the programme gives them back.
+    KeepsVouchersOfUndoneOrders,
+    /// Vouchers of undone orders come back where the programme keeps them used.
+    ReturnsVouchersAgainstTheProgramme,
+    /// A code that the shop has taken off an order stays used for it.
+    KeepsCodesTakenOff,
+    /// Codes that an order names later are not used.
+    UsesVouchersOnlyAtFirstSight,
+    /// A code is used by every order that names it.
+    UsesAVoucherTwice,
+    /// A voucher is used by an order that was placed before it was good, or after.
+    UsesAVoucherThatIsOver,
+    /// An order gives its vouchers back on its own row alone (I3).
+    ForgetsToReturnVouchers,
+    /// An undone order keeps its participation where the campaign takes it back (X18).
+    NeverGivesAParticipationBack,
+    /// An undone order gives its participation back where the campaign keeps it used (X18).
+    AlwaysGivesTheParticipationBack,
+    /// An order gives its participation back on its own row alone (X18, I3).
+    GivesBackOnTheOrderAlone,
+    /// A campaign never goes on after a demotion, though it should (X19).
+    NeverReopensTheCampaign,
+    /// A campaign goes on after every demotion by an order, though it should not (X19).
+    AlwaysReopensTheCampaign,
+    /// Items that a rule excludes earn.
+    EarnsOnExcludedItems,
+    /// A rule holds for orders that are too small for it.
+    ForgetsTheSmallestOrder,
+    /// A rule for first orders holds for all (X26).
+    TakesEveryOrderForTheFirst,
+    /// A rule holds at any time and on any day.
+    ForgetsTheWindow,
+    /// Of several rules all count, where the best or the first should.
+    AppliesAllRules,
+    /// Of several rules the first counts, where others should too.
+    AppliesTheFirstRule,
+    /// The factor of a rule reaches qualifying points (X2).
+    RulesReachQualifying,
+    /// A rule by category holds for nothing.
+    ForgetsCategories,
+    /// An order is corrected by today's rules about items (I9).
+    RepricesItemsByTodaysRules,
+    /// An order is corrected by the lines it had first.
+    KeepsTheFirstLines,
+    /// What was spent in a cycle counts in the next (T12).
+    CarriesSpendingOver,
+    /// A tier is kept by the rule that reaches it (T17).
+    KeepsByTheRuleOfEntering,
+    /// A tier is reached by the rule that keeps it (T17).
+    EntersByTheRuleOfKeeping,
+    /// Who comes back to a tier is asked for what they were at first (T17).
+    ReentersByTheRuleOfEntering,
+    /// A review takes a tier and does not remember that it did (T17).
+    ForgetsTheLostTier,
+    /// Of several conditions one is enough where all are asked for (T17).
+    TakesAnyForAll,
+    /// A behaviour counts twice for a tier (T17).
+    CountsBehavioursTwice,
+    /// An order that is undone goes on counting for a tier by rules (R5).
+    CountsUndoneOrders,
 }
 
 mod living;
+mod paying;
+mod rules;
 
 impl Mutant {
     /// What the store no longer checks.
@@ -160,6 +235,7 @@ impl Mutant {
                 conditions.entry_absent = false;
             }
             Self::DropsTheParticipationCondition => conditions.participation_revision = false,
+            Self::DropsTheVoucherCondition => conditions.voucher_revision = false,
             Self::DropsTheRequestCondition => conditions.request_revision = false,
             _ => {}
         }
@@ -169,6 +245,8 @@ impl Mutant {
     pub fn programme(self, programme: &Programme, what: What) -> Programme {
         let mut changed = programme.clone();
         self.living_programme(&mut changed, what);
+        self.paying_programme(&mut changed, what);
+        self.rules_programme(&mut changed);
         match self {
             Self::MultipliesQualifying => changed.earning.tier_multiplier = TierMultiplier::Both,
             Self::UtcMidnight => changed.zone = chrono_tz::UTC,
@@ -203,6 +281,7 @@ impl Mutant {
     pub fn rows(self, programme: &Programme, order: &mut Read<Order>, member: &mut Read<Member>, now: Instant) {
         let Some(row) = &mut member.row else { return };
         self.living_rows(order, row);
+        self.rules_rows(programme, order, row);
         match self {
             Self::WelcomesTwice if order.row.is_none() => row.first_order = None,
             Self::ForgetsDebt => row.balance.redeemable = row.balance.redeemable.max(RedeemablePoints::ZERO),
@@ -227,10 +306,13 @@ impl Mutant {
         self,
         programme: &Programme,
         store: &Store,
+        given: &[Voucher],
         snapshot: Option<&OrderSnapshot>,
         mut write: Write,
     ) -> Write {
         self.living_decision(store, &mut write);
+        self.paying_decision(given, &mut write);
+        self.rules_decision(store, &mut write);
         let decision = &mut write.decision;
         match self {
             Self::ResetsGeneration => {

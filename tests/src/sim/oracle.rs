@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Days, FixedOffset, Months, NaiveDate};
 use loyalty_audit::{Audit, Table};
 use loyalty_domain::ids::{OrderId, RuleId};
+use loyalty_domain::item_rules::OfferedRule;
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
@@ -19,13 +20,16 @@ use loyalty_domain::programme::{
 };
 use loyalty_domain::time::Instant;
 
-use super::scenario::{Scenario, What, phone};
+use super::scenario::{Scenario, What, holder, phone};
 use super::store::Store;
 use crate::rows;
+use items::Basket;
 
 mod campaigns;
 mod commands;
+mod items;
 mod late;
+mod paying;
 mod reviews;
 
 /// Hồ Chí Minh City is seven hours ahead of UTC, all year round.
@@ -42,7 +46,7 @@ fn claim(holds: bool, what: impl FnOnce() -> String) -> Judgement {
 /// # Errors
 /// The first thing that is wrong.
 pub fn judge(scenario: &Scenario, store: &Store) -> Judgement {
-    audit(store)?;
+    audit(scenario, store)?;
     let seen = seen(scenario);
     for (order_id, snapshots) in &seen {
         Case { scenario, store, order_id, snapshots }.judge()?;
@@ -52,10 +56,11 @@ pub fn judge(scenario: &Scenario, store: &Store) -> Judgement {
         judge_member(scenario, store, &seen, member)?;
     }
     campaigns::judge(scenario, store, &seen)?;
+    paying::judge(scenario, store, &seen)?;
     commands::judge(scenario, store)
 }
 
-fn audit(store: &Store) -> Judgement {
+fn audit(scenario: &Scenario, store: &Store) -> Judgement {
     let mut audit = Audit::new();
     for (order, revision) in store.orders() {
         audit.row(Table::Orders, &rows::order(order, revision as u64));
@@ -74,6 +79,14 @@ fn audit(store: &Store) -> Judgement {
     }
     for (request, revision) in store.requests() {
         audit.row(Table::Requests, &rows::request(request, revision as u64));
+    }
+    for (voucher, revision) in store.vouchers() {
+        audit.row(Table::Vouchers, &rows::voucher(voucher, revision as u64));
+    }
+    // Whoever was given the vouchers has done nothing else.
+    let holder = Member::registered(&scenario.programmes[0].1, holder(), scenario.programmes[0].0);
+    if let (Some(holder), false) = (holder, scenario.vouchers.is_empty()) {
+        audit.row(Table::Members, &rows::member(&holder, 1));
     }
     let report = audit.finish();
     claim(report.clean(), || format!("the verifier finds {}", report.findings[0]))
@@ -138,17 +151,24 @@ impl Case<'_> {
         self.snapshots.iter().any(|seen| undone(&seen.snapshot.facts))
     }
 
-    /// Nobody until named; the newest name, at the same instant the greater one, until credited; then for good one of
-    /// those named (X43, F23).
+    /// Nobody until named; the newest name, at the same instant the greater one, until credited or paid from a wallet;
+    /// then one of those named (X43, F23).
     fn judge_owner(&self, order: &Order) -> Judgement {
         let named = self.snapshots.iter().map(|seen| seen.snapshot);
         let named = named.filter_map(|snapshot| Some((snapshot.facts.updated_at, snapshot.member_id.as_ref()?)));
         let owner = order.owner.as_ref().map(|owner| &owner.member_id);
+        let bound = !order.credits.is_empty() || self.paid_with_wallet();
         let right = match owner {
-            Some(owner) if !order.credits.is_empty() => named.clone().any(|(_, name)| name == owner),
+            Some(owner) if bound => named.clone().any(|(_, name)| name == owner),
             _ => named.max().map(|(_, name)| name) == owner,
         };
         claim(right, || self.wrong(format!("belongs to {owner:?}")))
+    }
+
+    /// Whether the order has ever moved a wallet.
+    fn paid_with_wallet(&self) -> bool {
+        let own = |entry: &Entry| entry.kind == EntryKind::Payment && entry.order_id.as_ref() == Some(self.order_id);
+        self.store.histories().flatten().any(own)
     }
 
     fn judge_base(&self, order: &Order) -> Judgement {
@@ -171,19 +191,53 @@ impl Case<'_> {
             return Ok(()); // The literal filter keeps whatever it had (X11).
         }
         let barred = programme.reversal.no_recredit_after_cancel && self.ever_undone();
+        let rules = self.rules(order, credit, programme)?;
+        let items = &order.items;
+        let basket = Basket { items, rules: &rules, several: programme.several_rules };
         let deserved = match barred || facts.currency != programme.currency {
             true => (0, 0),
-            false => own_points(facts, programme, programme.multiplier(&credit.terms.tier)),
+            false => own_points(facts, programme, programme.multiplier(&credit.terms.tier), basket),
         };
         claim(settled == deserved, || {
             self.wrong(format!("settled at {settled:?} and deserves {deserved:?} (redeemable, qualifying)"))
         })?;
         // Terms are pinned when the order first earns, though it be nothing yet.
-        let of_nothing = |seen: &Seen<'_>| own_points(&seen.snapshot.facts, programme, Ratio::ONE) == (0, 0);
+        let of_nothing = |seen: &Seen<'_>| {
+            let (facts, items) = (&seen.snapshot.facts, &seen.snapshot.items);
+            [basket, Basket { items, ..basket }]
+                .iter()
+                .any(|it| own_points(facts, programme, Ratio::ONE, *it) == (0, 0))
+        };
         let first = self.entries_of(&RuleId::base()).next().filter(|_| !self.snapshots.iter().any(of_nothing));
         claim(first.is_none_or(|(tier, _)| tier == credit.terms.tier.as_str()), || {
             self.wrong("was not credited by the tier held before it")
         })
+    }
+
+    /// The rules about items that the order earns by: of the version that credited it, those that held for it as the shop
+    /// told it at some time. What it keeps of its lines is what the shop says last.
+    fn rules<'p>(
+        &self,
+        order: &Order,
+        credit: &Credit,
+        programme: &'p Programme,
+    ) -> Result<Vec<&'p OfferedRule>, String> {
+        let owner = order.owner.as_ref().map(|owner| &owner.member_id);
+        let member = owner.and_then(|owner| self.store.member(owner, 0).row);
+        let first = member.is_some_and(|member| member.first_order.as_ref() == Some(self.order_id));
+        // Lines are kept where rules may concern them: a version without any did not.
+        let unkept = self.scenario.programmes.iter().any(|(_, version)| version.item_rules.is_empty());
+        let told = self.snapshots.iter().map(|seen| seen.snapshot.items.as_slice());
+        let mut told = told.chain(unkept.then_some(&[][..]));
+        let pinned: Vec<_> = credit.terms.rules.rules.iter().map(|rule| &rule.id).collect();
+        let held = told.find_map(|items| {
+            let rules = items::holding(programme, order, items, first);
+            (rules.iter().map(|offered| &offered.rule.id).collect::<Vec<_>>() == pinned).then_some(rules)
+        });
+        let held = held.ok_or_else(|| self.wrong(format!("earns by {pinned:?}, which never held for it")))?;
+        let kept = held.is_empty() || unkept || order.items == self.best().snapshot.items;
+        claim(kept, || self.wrong(format!("has the lines {:?}", order.items)))?;
+        Ok(held)
     }
 
     /// The order's entries of a rule, each with the tier held before anything of this order was posted with it.
@@ -191,7 +245,9 @@ impl Case<'_> {
         self.store.histories().flat_map(move |history| {
             let own = move |entry: &&Entry| entry.order_id.as_ref() == Some(self.order_id);
             history.iter().filter(own).filter(move |entry| entry.rule == *rule).map(move |entry| {
-                let together = |other: &&Entry| other.recorded_at == entry.recorded_at && own(other);
+                let from = self.store.decided_from(entry);
+                let together =
+                    |other: &&Entry| other.seq >= from && other.recorded_at == entry.recorded_at && own(other);
                 let first = history.iter().filter(|other| other.seq <= entry.seq).find(together).unwrap_or(entry);
                 (first.tier_before.as_str(), entry)
             })
@@ -245,7 +301,7 @@ fn judge_member(
     judge_welcome(scenario, store, seen, member)?;
     let history = store.history(&member.member_id, 0);
     judge_history(history)?;
-    reviews::judge(scenario, history, member)?;
+    reviews::judge(scenario, store, history, member)?;
     late::judge(history)
 }
 
@@ -342,7 +398,7 @@ fn earns(facts: &OrderFacts, when: EarnWhen) -> bool {
 }
 
 /// Redeemable and qualifying points by the programme as the shop wrote it (P2–P7, X1, X2, X24, X30, X31).
-fn own_points(facts: &OrderFacts, programme: &Programme, multiplier: Ratio) -> (i64, i64) {
+fn own_points(facts: &OrderFacts, programme: &Programme, multiplier: Ratio, basket: Basket<'_>) -> (i64, i64) {
     let earning = &programme.earning;
     if !earns(facts, earning.earn_when) {
         return (0, 0);
@@ -360,7 +416,7 @@ fn own_points(facts: &OrderFacts, programme: &Programme, multiplier: Ratio) -> (
     // Nobody is given points for a refund below zero (F26).
     let net = i128::from((gross - returned.max(0)).max(0));
     let part = |ratio: Ratio| (i128::from(ratio.numerator), i128::from(ratio.denominator.get()));
-    let points = |factor: Ratio| {
+    let points = |factor: Ratio, net: i128| {
         let ((rate, per), (factor, of)) = (part(earning.rate), part(factor));
         let exact = match earning.round_stage {
             RoundStage::End => rounded(net * rate * factor, per * of, earning.round),
@@ -372,7 +428,7 @@ fn own_points(facts: &OrderFacts, programme: &Programme, multiplier: Ratio) -> (
         TierMultiplier::RedeemableOnly => Ratio::ONE,
         TierMultiplier::Both => multiplier,
     };
-    (points(multiplier), points(qualifying))
+    basket.points(net, |redeemable, ranking| (points(multiplier, redeemable), points(qualifying, ranking)))
 }
 
 fn rounded(above: i128, below: i128, rounding: Rounding) -> i128 {
@@ -436,5 +492,6 @@ fn precedence(facts: &OrderFacts) -> impl Ord + use<> {
         PaymentStatus::Voided => 5,
     };
     let money = (facts.refunded_minor, facts.refunded_lines_minor, facts.due_minor, facts.shipping_minor);
-    (facts.updated_at, status, payment, money, facts.items_minor, facts.currency.code(), facts.placed_at)
+    let placed = (facts.placed_at, facts.wallet_minor);
+    (facts.updated_at, status, payment, money, facts.items_minor, facts.currency.code(), placed)
 }

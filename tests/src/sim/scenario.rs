@@ -12,18 +12,23 @@ use loyalty_domain::programme::{
     TierMultiplier, Welcome, WelcomeWhen,
 };
 use loyalty_domain::time::Instant;
+use loyalty_domain::voucher::Voucher;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::build::{ladder, programme, ratio};
 
 mod living;
+mod paying;
+mod rules;
 
 /// A run of the world.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Versions of the programme and the instants they take effect at; the first holds from the beginning.
     pub programmes: Vec<(Instant, Programme)>,
+    /// Given before anything else happens.
+    pub vouchers: Vec<Voucher>,
     pub snapshots: Vec<OrderSnapshot>,
     pub events: Vec<Event>,
 }
@@ -85,6 +90,11 @@ pub fn member(number: u8) -> MemberId {
     MemberId::new(format!("m_{number}"))
 }
 
+/// Who was given the scenario's vouchers; any customer may show a code.
+pub fn holder() -> MemberId {
+    MemberId::new("m_holder")
+}
+
 /// The phone of a member; a profile must only ever hold its own member's (F23).
 pub fn phone(member_id: &MemberId) -> String {
     format!("84{member_id}")
@@ -109,8 +119,16 @@ impl Scenario {
         for order in 0..draw.0.random_range(1..=ORDERS_MAX) {
             draw.order(order, members, &mut snapshots);
         }
+        if draw.one_in(4) {
+            draw.late_returns(&mut programmes, &mut snapshots);
+        }
+        draw.ways_to_pay(&mut programmes);
+        draw.item_rules(&mut programmes);
+        draw.tiers(&mut programmes);
+        draw.pay(&mut snapshots);
+        let vouchers = draw.vouchers(&programmes[0].1);
         let events = draw.events(&snapshots, members, &programmes);
-        Self { programmes, snapshots, events }
+        Self { programmes, vouchers, snapshots, events }
     }
 
     /// So many deliveries of orders, some with hostile amounts, and nothing else: what one function meets.
@@ -133,7 +151,7 @@ impl Scenario {
         }
         events.truncate(deliveries);
         let events = draw.overtaken(events);
-        Self { programmes, snapshots, events }
+        Self { programmes, vouchers: Vec::new(), snapshots, events }
     }
 
     /// The version in force at an instant.
@@ -284,6 +302,21 @@ impl Draw {
             _ => {
                 facts.status = self.pick(&[OrderStatus::Shipping, OrderStatus::Pending]);
                 facts.payment = self.pick(&[PaymentStatus::Refunded, PaymentStatus::Voided, PaymentStatus::Unpaid]);
+            }
+        }
+    }
+
+    /// Points that do not live long, and orders that come back when they are gone (X23).
+    fn late_returns(&mut self, programmes: &mut [(Instant, Programme)], snapshots: &mut [OrderSnapshot]) {
+        for (_, programme) in programmes {
+            programme.expiry = ExpiryRule::Months { months: 1, round_to: RoundTo::Day };
+        }
+        for at in 1..snapshots.len() {
+            let (before, rest) = snapshots.split_at_mut(at);
+            let last_of_order = rest.get(1).is_none_or(|next| next.order_id != rest[0].order_id);
+            if last_of_order && before[at - 1].order_id == rest[0].order_id && self.one_in(2) {
+                rest[0].facts.updated_at += Duration::days(self.pick(&[35, 70, 120]));
+                rest[0].facts.status = OrderStatus::Returned;
             }
         }
     }

@@ -3,14 +3,16 @@
 //! It keeps every version of every row, so that a read can be as stale as a fault wants it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use loyalty_domain::campaign::Participation;
 use loyalty_domain::decision::Decision;
-use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
+use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId, VoucherId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::order::Order;
 use loyalty_domain::request::Request;
+use loyalty_domain::voucher::Voucher;
 
 /// All versions of one row, oldest first; the revision of a row is its place.
 type Versions<T> = Vec<T>;
@@ -23,8 +25,21 @@ pub struct Store {
     histories: BTreeMap<MemberId, Vec<Entry>>,
     participations: BTreeMap<(RuleId, MemberId), Versions<Participation>>,
     requests: BTreeMap<RequestId, Versions<Request>>,
+    vouchers: BTreeMap<VoucherId, Versions<Voucher>>,
+    /// Whether it remembers its transactions one by one.
+    pub keeps_log: bool,
+    log: Vec<Commit>,
     /// Which conditions hold; all but in a seeded bug.
     pub conditions: Conditions,
+}
+
+/// One transaction as it was written: the rows it left, by their revisions.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    pub member: Option<(MemberId, usize)>,
+    pub order: Option<(OrderId, usize)>,
+    /// Where its entries stand in the member's history.
+    pub entries: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +48,7 @@ pub struct Conditions {
     pub member_revision: bool,
     pub entry_absent: bool,
     pub participation_revision: bool,
+    pub voucher_revision: bool,
     /// What a command wrote is remembered in the same transaction, so it is done once.
     pub request_revision: bool,
 }
@@ -44,6 +60,7 @@ impl Default for Conditions {
             member_revision: true,
             entry_absent: true,
             participation_revision: true,
+            voucher_revision: true,
             request_revision: true,
         }
     }
@@ -72,6 +89,7 @@ pub struct Write {
     pub request_revision: usize,
     /// Of campaigns; 0 for those that are not here.
     pub participation_revisions: Vec<(RuleId, usize)>,
+    pub voucher_revisions: Vec<(VoucherId, usize)>,
 }
 
 impl Write {
@@ -84,6 +102,7 @@ impl Write {
             left_revision: 0,
             request_revision: 0,
             participation_revisions: Vec::new(),
+            voucher_revisions: Vec::new(),
         }
     }
 
@@ -108,6 +127,43 @@ fn last<'a, K: 'a, T>(rows: &'a BTreeMap<K, Versions<T>>) -> impl Iterator<Item 
 }
 
 impl Store {
+    /// Books in which vouchers have been given, and which remember how they came about.
+    pub fn with(vouchers: &[Voucher]) -> Self {
+        let row = |voucher: &Voucher| (voucher.voucher_id.clone(), vec![voucher.clone()]);
+        Self { vouchers: vouchers.iter().map(row).collect(), keeps_log: true, ..Self::default() }
+    }
+
+    pub fn voucher(&self, voucher_id: &VoucherId) -> Read<Voucher> {
+        read(self.vouchers.get(voucher_id), 0)
+    }
+
+    pub fn vouchers(&self) -> impl Iterator<Item = (&Voucher, usize)> {
+        last(&self.vouchers)
+    }
+
+    /// What was written, transaction after transaction.
+    pub fn log(&self) -> &[Commit] {
+        &self.log
+    }
+
+    /// `seq` of the first entry of the decision that posted an entry; 1 in books without a log.
+    pub fn decided_from(&self, entry: &Entry) -> u64 {
+        let place = usize::try_from(entry.seq).unwrap_or(usize::MAX).saturating_sub(1);
+        let own = |commit: &&Commit| commit.member.as_ref().is_some_and(|(member_id, _)| *member_id == entry.member_id);
+        let commit = self.log.iter().filter(own).find(|commit| commit.entries.contains(&place));
+        commit.map_or(1, |commit| commit.entries.start as u64 + 1)
+    }
+
+    /// A member's row as a transaction left it.
+    pub fn member_at(&self, (member_id, revision): &(MemberId, usize)) -> Option<&Member> {
+        self.members.get(member_id)?.get(revision.checked_sub(1)?)
+    }
+
+    /// An order's row as a transaction left it.
+    pub fn order_at(&self, (order_id, revision): &(OrderId, usize)) -> Option<&Order> {
+        self.orders.get(order_id)?.get(revision.checked_sub(1)?)
+    }
+
     pub fn order(&self, order_id: &OrderId, behind: u8) -> Read<Order> {
         read(self.orders.get(order_id), behind)
     }
@@ -155,7 +211,10 @@ impl Store {
     /// [`Conflict`] when a row is not as it was read.
     pub fn commit(&mut self, write: Write) -> Result<(), Conflict> {
         self.check(&write)?;
-        let Decision { member, left_member, order, entries, participations, request, .. } = write.decision;
+        let Decision { member, left_member, order, entries, participations, request, vouchers, .. } = write.decision;
+        let written = member.as_ref().map(|member| member.member_id.clone());
+        let ordered = order.as_ref().map(|order| order.order_id.clone());
+        let first = written.as_ref().map_or(0, |member_id| self.history(member_id, 0).len());
         for member in member.into_iter().chain(left_member) {
             self.members.entry(member.member_id.clone()).or_default().push(member);
         }
@@ -169,6 +228,9 @@ impl Store {
         if let Some(request) = request {
             self.requests.entry(request.request_id.clone()).or_default().push(request);
         }
+        for voucher in vouchers {
+            self.vouchers.entry(voucher.voucher_id.clone()).or_default().push(voucher);
+        }
         for entry in entries {
             let history = self.histories.entry(entry.member_id.clone()).or_default();
             match history.iter_mut().find(|known| known.seq == entry.seq) {
@@ -177,6 +239,17 @@ impl Store {
                 None => history.push(entry),
             }
         }
+        if !self.keeps_log {
+            return Ok(());
+        }
+        let entries = first..written.as_ref().map_or(0, |member_id| self.history(member_id, 0).len());
+        let member = written.map(|member_id| (self.member(&member_id, 0).revision, member_id));
+        let order = ordered.map(|order_id| (self.order(&order_id, 0).revision, order_id));
+        self.log.push(Commit {
+            member: member.map(|(revision, member_id)| (member_id, revision)),
+            order: order.map(|(revision, order_id)| (order_id, revision)),
+            entries,
+        });
         Ok(())
     }
 
@@ -196,6 +269,10 @@ impl Store {
         for row in decision.participations.iter().filter(|_| conditions.participation_revision) {
             let found = self.participation(&row.campaign, &row.member_id, 0).revision;
             as_read(found, write.participation_revision(&row.campaign))?;
+        }
+        for row in decision.vouchers.iter().filter(|_| conditions.voucher_revision) {
+            let read = write.voucher_revisions.iter().find(|(known, _)| *known == row.voucher_id);
+            as_read(self.voucher(&row.voucher_id).revision, read.map_or(0, |(_, revision)| *revision))?;
         }
         if let Some(request) = decision.request.as_ref().filter(|_| conditions.request_revision) {
             as_read(self.request(&request.request_id, 0).revision, *request_revision)?;

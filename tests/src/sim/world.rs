@@ -9,6 +9,7 @@ use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
+use loyalty_domain::voucher::Voucher;
 
 use super::mutant::Mutant;
 use super::scenario::{Event, Fault, Scenario, What};
@@ -19,7 +20,7 @@ mod commands;
 /// How often one delivery may decide again after a lost race before the queue takes it back.
 const ATTEMPTS_MAX: usize = 3;
 /// How often a verdict may ask for more rows.
-const QUESTIONS_MAX: usize = 4;
+const QUESTIONS_MAX: usize = 5;
 /// How often the queue delivers one message.
 const DELIVERIES_MAX: u8 = 20;
 
@@ -49,7 +50,7 @@ struct World<'a> {
 /// # Errors
 /// When an event is never done.
 pub fn run(scenario: &Scenario, mutant: Option<Mutant>) -> Result<Store, String> {
-    let mut store = Store::default();
+    let mut store = Store::with(&scenario.vouchers);
     if let Some(mutant) = mutant {
         mutant.conditions(&mut store.conditions);
     }
@@ -158,7 +159,7 @@ impl World<'_> {
             _ => (self.decide_command(programme, event)?, None),
         };
         Ok(write.map(|write| match self.mutant {
-            Some(mutant) => mutant.decision(programme, &self.store, snapshot, write),
+            Some(mutant) => mutant.decision(programme, &self.store, &self.scenario.vouchers, snapshot, write),
             None => write,
         }))
     }
@@ -209,6 +210,7 @@ impl World<'_> {
         let mut order = self.store.order(&snapshot.order_id, order_lag);
         if let Some(mutant) = self.mutant {
             mutant.snapshot(programme, &mut snapshot, &mut order);
+            mutant.paying_snapshot(&mut snapshot, &mut order);
         }
         let member_id = member_of(order.row.as_ref(), &snapshot).cloned();
         let mut member = member_id.as_ref().map(|id| self.store.member(id, member_lag)).unwrap_or_default();
@@ -219,6 +221,7 @@ impl World<'_> {
         let mut history = None;
         let mut active = None;
         let mut vouchers = None;
+        let mut voucher_revisions = Vec::new();
         for _ in 0..QUESTIONS_MAX {
             let rows = OrderRows {
                 order: order.row.clone(),
@@ -239,13 +242,27 @@ impl World<'_> {
                         member_revision: member.revision,
                         left_revision: left.revision,
                         participation_revisions: active.unwrap_or_default().revisions,
+                        voucher_revisions,
                         ..Write::new(decision)
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
-                Ok(Verdict::NeedsVouchers { named, .. }) => {
-                    assert_eq!(named, [], "no order of the simulation names a code");
-                    vouchers = Some(Vec::new());
+                Ok(Verdict::NeedsVouchers { mut named, used_for }) => {
+                    // A code is used once: each is read as it really is.
+                    let used = |(voucher, _): &(&Voucher, usize)| used_for.is_some() && voucher.used_for == used_for;
+                    let more = self.store.vouchers().filter(used).map(|(voucher, _)| voucher.voucher_id.clone());
+                    let more: Vec<_> = more.filter(|id| !named.contains(id)).collect();
+                    named.extend(more);
+                    let mut found = Vec::new();
+                    for voucher_id in named {
+                        let mut read = self.store.voucher(&voucher_id);
+                        if let Some(mutant) = self.mutant {
+                            mutant.voucher(&snapshot, &mut read);
+                        }
+                        voucher_revisions.push((voucher_id, read.revision));
+                        found.extend(read.row);
+                    }
+                    vouchers = Some(found);
                 }
                 Ok(Verdict::NeedsParticipations(_, campaigns)) => {
                     let Some(row) = &member.row else { return Err(ReadAgain) };

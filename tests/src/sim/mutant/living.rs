@@ -30,6 +30,18 @@ impl Mutant {
                 changed.campaigns.iter_mut().for_each(|campaign| campaign.audience.tiers.clone_from(&all_tiers));
             }
             Self::PaysWhilePaused => changed.campaigns.iter_mut().for_each(|campaign| campaign.paused = false),
+            Self::NeverGivesAParticipationBack => {
+                changed.campaigns.iter_mut().for_each(|campaign| campaign.restores_on_reversal = false);
+            }
+            Self::AlwaysGivesTheParticipationBack => {
+                changed.campaigns.iter_mut().for_each(|campaign| campaign.restores_on_reversal = true);
+            }
+            Self::NeverReopensTheCampaign => {
+                changed.campaigns.iter_mut().for_each(|campaign| campaign.reopens_on_demotion = false);
+            }
+            Self::AlwaysReopensTheCampaign => {
+                changed.campaigns.iter_mut().for_each(|campaign| campaign.reopens_on_demotion = true);
+            }
             Self::LosesAllLevels if changed.review.downgrade == Downgrade::OneLevel => {
                 changed.review.downgrade = Downgrade::ToBase;
             }
@@ -95,6 +107,10 @@ impl Mutant {
         let lapses = write.decision.entries.iter().any(|entry| entry.reason == Reason::HoldLapsed);
         match (self, &mut write.decision.member, known) {
             (Self::UsesNothingUp, _, _) => write.decision.participations.retain(|row| row.orders.is_empty()),
+            (Self::GivesBackOnTheOrderAlone, _, _) => write.decision.participations.retain(|row| {
+                let known = store.participation(&row.campaign, &row.member_id, 0).row;
+                known.is_none_or(|known| known.orders.len() <= row.orders.len())
+            }),
             (Self::HoldsForEver, Some(member), _) => {
                 for hold in &mut member.holds {
                     let request = store.request(&hold.request_id, 0).row.and_then(|request| request.hold_until);

@@ -41,6 +41,9 @@ impl Case<'_> {
             let order = self.store.order(order_id, 0).row.ok_or("was used by an order that does not exist")?;
             self.judge_bonus(&order).map_err(|what| format!("order {order_id}: {what}"))?;
         }
+        for (order, _) in self.store.orders().filter(|(order, _)| self.is_own(order)) {
+            self.judge_return(order).map_err(|what| format!("order {}: {what}", order.order_id))?;
+        }
         let one_version = self.scenario.programmes.len() == 1;
         if one_version { self.judge_end() } else { Ok(()) }
     }
@@ -89,13 +92,44 @@ impl Case<'_> {
         let own = |entry: &&Entry| entry.order_id.as_ref() == Some(&order.order_id);
         let first = self.history.iter().find(|entry| own(entry) && entry.rule == self.participation.campaign);
         let Some(first) = first else { return Ok(()) };
-        let together = |entry: &&Entry| own(entry) && entry.recorded_at == first.recorded_at;
+        let from = self.store.decided_from(first);
+        let together = |entry: &&Entry| entry.seq >= from && own(entry) && entry.recorded_at == first.recorded_at;
         let judged_by = match campaign.tier_snapshot {
             TierSnapshot::Before => self.history.iter().find(together).unwrap_or(first),
             TierSnapshot::After => first,
         };
         let tier = judged_by.tier_before.as_str();
         claim(tier == "member", || format!("was paid a bonus as {tier}"))
+    }
+
+    fn is_own(&self, order: &Order) -> bool {
+        order.owner.as_ref().is_some_and(|owner| owner.member_id == self.participation.member_id)
+    }
+
+    /// An order that used a participation holds it, unless the campaign takes it back from who is undone and nothing of
+    /// the bonus is left with the member (X18).
+    fn judge_return(&self, order: &Order) -> Judgement {
+        let Some(credit) = order.credit(&self.participation.campaign) else { return Ok(()) };
+        let programme = self.scenario.programme(&credit.terms.programme_version).ok_or("an unknown programme")?;
+        let campaign = programme.campaigns.first().ok_or("a programme without a campaign")?;
+        let holds = self.participation.orders.contains(&order.order_id);
+        let own = |entry: &&Entry| {
+            entry.order_id.as_ref() == Some(&order.order_id) && entry.rule == self.participation.campaign
+        };
+        let (mut kept, mut settled) = (0, (0, 0));
+        for Entry { legs, written_off, .. } in self.history.iter().filter(own) {
+            kept += legs.redeemable.0;
+            settled.0 += legs.redeemable.0 - written_off.redeemable.0;
+            settled.1 += legs.qualifying.0 - written_off.qualifying.0;
+        }
+        let nothing_left = kept == 0 && settled == (0, 0);
+        if !campaign.restores_on_reversal {
+            return claim(holds, || "gave back what it had used up for good".to_owned());
+        }
+        let gives_back = undone(&order.facts) && nothing_left;
+        claim(!gives_back || !holds, || "is undone and keeps its participation".to_owned())?;
+        claim(holds || settled == (0, 0), || "has a bonus and uses no participation".to_owned())?;
+        claim(holds || nothing_left, || "gave back what it had used up".to_owned())
     }
 
     fn stands(&self, programme: &Programme, campaign: &Campaign, order: &Order) -> bool {
@@ -111,44 +145,58 @@ impl Case<'_> {
         self.seen.get(&order.order_id).is_some_and(|list| list.iter().any(|it| undone(&it.snapshot.facts)))
     }
 
-    /// Promotion completes it, the last order exhausts it, and until then no order that counts goes without (C3, C4).
+    /// Promotion completes it, the last order exhausts it, and until then no order that counts goes without (C3, C4). It
+    /// goes on where the campaign says so: with what an undone order gives back (X18), and when an order drops the member
+    /// back (X19).
     fn judge_end(&self) -> Judgement {
         let Participation { state, granted, enrolled_at, .. } = *self.participation;
+        let used = self.participation.orders.len();
         let above = |entry: &&Entry| entry.tier_after.as_str() != "member";
-        let promoted = self.history.iter().filter(|entry| entry.recorded_at > enrolled_at).any(|it| above(&it));
         let chosen =
             |chooses: fn(&Campaign) -> bool| self.scenario.programmes[0].1.campaigns.first().is_some_and(chooses);
-        let (restores, reopens) = (chosen(|it| it.restores_on_reversal), chosen(|it| it.reopens_on_demotion));
+        let reopens = chosen(|it| it.reopens_on_demotion);
         let at_once = self.history.iter().filter(|entry| entry.recorded_at >= enrolled_at).any(|it| above(&it));
+        let holds_more = self.history.last().is_some_and(|entry| above(&entry));
+        let drop = |entry: &&Entry| entry.tier_before.as_str() != "member" && entry.tier_after.as_str() == "member";
+        let dropped_by_order = self.history.iter().rfind(drop).is_some_and(|entry| entry.order_id.is_some());
+        let told = self.history.iter().flat_map(|entry| &entry.participations);
+        let mut told = told.filter(|note| note.campaign == self.participation.campaign);
         match state {
-            // Who was exhausted, then promoted, then lost both with an order may be active again (X18, X48).
-            ParticipationState::Active if restores || reopens => {}
-            ParticipationState::Active => claim(!promoted, || "goes on after a promotion".to_owned())?,
-            ParticipationState::Completed => return claim(at_once, || "is completed without one".to_owned()),
-            ParticipationState::Exhausted => {
-                return claim(self.participation.orders.len() == granted as usize, || "is exhausted early".to_owned());
+            ParticipationState::Active => {
+                claim(!holds_more, || "goes on after a promotion".to_owned())?;
+                claim(used < granted as usize, || "goes on with nothing left".to_owned())?;
+                let completed = told.clone().any(|note| note.state == ParticipationState::Completed);
+                claim(!completed || reopens, || "was completed and goes on".to_owned())?;
             }
+            ParticipationState::Completed => {
+                claim(at_once, || "is completed without a promotion".to_owned())?;
+                let goes_on = reopens && used < granted as usize && !holds_more && dropped_by_order;
+                return claim(!goes_on, || "stays completed though an order dropped them back".to_owned());
+            }
+            ParticipationState::Exhausted => {
+                return claim(used == granted as usize, || "is exhausted early".to_owned());
+            }
+        }
+        // Orders that came while it was over go without, also when it goes on afterwards (X18, X19).
+        if told.any(|note| note.state != ParticipationState::Active) {
+            return Ok(());
         }
         let programme = &self.scenario.programmes[0].1;
         let Some(campaign) = programme.campaigns.first().filter(|campaign| !campaign.paused) else { return Ok(()) };
-        // Orders that came while it was over go without, also when it goes on afterwards (X18, X19).
-        if restores || reopens {
-            return Ok(());
-        }
         let counts = |order: &&Order| {
-            let own = order.owner.as_ref().is_some_and(|owner| owner.member_id == self.participation.member_id);
-            let base = order.credit(&"base".into()).is_some_and(|base| !base.posted.is_zero());
+            let base = order.credit(&"base".into()).is_some_and(|base| settled(base) != (0, 0));
             let reached = match campaign.bonus_when {
                 BonusWhen::Placed => true,
                 BonusWhen::Earned => base && earns(&order.facts, programme.earning.earn_when),
             };
             let late = order.facts.placed_at > enrolled_at + Duration::seconds(SKEW_SECONDS);
             let barred = programme.reversal.no_recredit_after_cancel && self.ever_undone(order);
-            own && reached
+            self.is_own(order)
+                && reached
                 && late
                 && !barred
                 && !undone(&order.facts)
-                && order.credit(&self.participation.campaign).is_none()
+                && !self.participation.orders.contains(&order.order_id)
         };
         let without = self.store.orders().map(|(order, _)| order).find(counts);
         claim(without.is_none(), || format!("order {:?} goes without", without.map(|order| &order.order_id)))

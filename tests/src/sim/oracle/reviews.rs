@@ -1,17 +1,22 @@
 //! Tiers and cycles, walked through from the beginning: reviews on the right day of the programme's zone and by its rule,
-//! upgrades at once, and what a reversal may undo (T7–T15, X6–X9, X20, X21, R5).
+//! upgrades at once, and what a reversal may undo (T7–T15, X6–X9, X20, X21, R5); by points or by rules, with rules of
+//! their own for keeping a tier and for coming back to it (T16, T17).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike, Days, Duration, Months, NaiveDate, NaiveTime};
+use loyalty_domain::criteria::Criterion;
+use loyalty_domain::ids::{OrderId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::member::Member;
+use loyalty_domain::order::Order;
 use loyalty_domain::points::Legs;
-use loyalty_domain::programme::{Anchor, Cycle, Downgrade, Programme, ReversalDemotes};
+use loyalty_domain::programme::{Anchor, Cycle, Downgrade, Programme, ReversalDemotes, Tier};
 use loyalty_domain::time::Instant;
 
-use super::{Judgement, ZONE_HOURS, claim, counts_from, local_day};
+use super::{Judgement, ZONE_HOURS, claim, counts_from, earns, local_day};
 use crate::sim::scenario::Scenario;
+use crate::sim::store::{Commit, Store};
 
 struct Walk<'a> {
     scenario: &'a Scenario,
@@ -22,6 +27,18 @@ struct Walk<'a> {
     floor: &'a str,
     balance: Legs,
     credits: HashMap<(&'a str, &'a str), Credit>,
+    /// The highest tier that was ever lost in a review.
+    lost: Option<&'a str>,
+    /// What each of the member's orders adds to a cycle, and to which.
+    parts: BTreeMap<OrderId, Part>,
+    /// Behaviours rewarded in this cycle.
+    behaviours: i64,
+}
+
+/// What was spent on an order, and the cycle in which it counts.
+struct Part {
+    cycle_start: NaiveDate,
+    spent_minor: i64,
 }
 
 /// At what a rule settled for an order, and what of its qualifying points a cycle has seen posted: the newest that saw any.
@@ -37,7 +54,7 @@ struct Due<'a> {
     tier: &'a str,
 }
 
-pub(super) fn judge(scenario: &Scenario, history: &[Entry], member: &Member) -> Judgement {
+pub(super) fn judge(scenario: &Scenario, store: &Store, history: &[Entry], member: &Member) -> Judgement {
     let begun = local_day(member.activated_at);
     let first = &scenario.programme_at(member.activated_at);
     let base = first.tiers.as_slice()[0].id.as_str();
@@ -50,10 +67,21 @@ pub(super) fn judge(scenario: &Scenario, history: &[Entry], member: &Member) -> 
         floor: base,
         balance: Legs::ZERO,
         credits: HashMap::new(),
+        lost: None,
+        parts: BTreeMap::new(),
+        behaviours: 0,
     };
-    for entry in history {
-        let wrong = |what: String| format!("entry {}/{}: {what}; {}", entry.member_id, entry.seq, told(history));
-        walk.entry(entry).map_err(wrong)?;
+    let own = |commit: &&Commit| commit.member.as_ref().is_some_and(|(member_id, _)| *member_id == member.member_id);
+    if store.keeps_log {
+        for commit in store.log().iter().filter(own) {
+            let posted = history.get(commit.entries.clone()).unwrap_or_default();
+            let order = commit.order.as_ref().and_then(|order| store.order_at(order));
+            let row = commit.member.as_ref().and_then(|member| store.member_at(member)).ok_or("a row is missing")?;
+            walk.decision(posted, row, order).map_err(|what| format!("{what}; {}", told(history)))?;
+        }
+        walk.judge_sums(member).map_err(|what| format!("member {}: {what}; {}", member.member_id, told(history)))?;
+    } else {
+        history.iter().try_for_each(|entry| walk.checked(entry))?;
     }
     walk.judge_end(member).map_err(|what| format!("member {}: {what}; {}", member.member_id, told(history)))
 }
@@ -69,6 +97,126 @@ fn told(history: &[Entry]) -> String {
 }
 
 impl<'a> Walk<'a> {
+    fn checked(&mut self, entry: &'a Entry) -> Judgement {
+        self.entry(entry).map_err(|what| format!("entry {}/{}: {what}", entry.member_id, entry.seq))
+    }
+
+    /// One decision about the member: its entries, and where tiers are by rules the tier it leaves them in (T17, R5).
+    fn decision(&mut self, posted: &'a [Entry], row: &Member, order: Option<&Order>) -> Judgement {
+        let held_by_reviews = |entry: &&Entry| entry.kind == EntryKind::Reset;
+        let first_other = posted.iter().rposition(|entry| held_by_reviews(&entry)).map_or(0, |at| at + 1);
+        let (due, decided) = posted.split_at(first_other);
+        due.iter().try_for_each(|entry| self.checked(entry))?;
+        let mut held = self.tier;
+        for entry in decided {
+            if entry.kind == EntryKind::Tier && held == self.tier {
+                self.catch_up(row.as_of)?;
+                held = self.tier;
+            }
+            self.checked(entry)?;
+        }
+        self.catch_up(row.as_of)?;
+        let before = self.spent();
+        if let Some(order) = order {
+            self.count(order);
+        }
+        if !by_rules(&self.scenario.programmes[0].1) {
+            return Ok(());
+        }
+        let took = decided.iter().any(|entry| entry.legs.qualifying.0 < 0) || self.spent() < before;
+        // Without an entry nothing says which version decided: then some version must come to the same.
+        let stated = decided.last().map(|entry| &entry.programme_version);
+        let versions = self.scenario.programmes.iter().map(|(_, programme)| programme);
+        let mut versions = versions.filter(|programme| stated.is_none_or(|stated| *stated == programme.version));
+        let right = |programme: &Programme| self.tier_by_rules(programme, held, took) == row.tier.as_str();
+        claim(versions.any(right), || format!("is in tier {} as of {}, against its rules", row.tier, row.as_of))
+    }
+
+    /// The tier that rules say after a decision: `took` says that something that counted is gone (R5, X20).
+    fn tier_by_rules<'p>(&self, programme: &'p Programme, held: &str, took: bool) -> &'p str {
+        let reached = self.reached(programme);
+        let (held, floor) = (rank(programme, held), rank(programme, self.floor));
+        let right = match programme.reversal_demotes {
+            _ if reached >= held => reached,
+            ReversalDemotes::ToFloor if took => reached.max(floor).min(held),
+            ReversalDemotes::ByBalance if took => reached,
+            _ => held,
+        };
+        programme.tiers.as_slice()[right].id.as_str()
+    }
+
+    /// Cycles that ended without an entry.
+    fn catch_up(&mut self, as_of: Instant) -> Judgement {
+        let programme = self.scenario.programme_at(as_of);
+        while midnight(self.review_on) <= as_of {
+            let on = self.review_on;
+            claim(self.review(programme).is_none(), || format!("the review of {on} is missing"))?;
+        }
+        Ok(())
+    }
+
+    /// What the order adds to the cycle in which it counts (X44): that in which it was first, or last from nothing,
+    /// credited its own points.
+    fn count(&mut self, order: &Order) {
+        let Some(base) = order.credit(&"base".into()) else { return };
+        let Some(programme) = self.scenario.programme(&base.terms.programme_version) else { return };
+        let barred = order.ever_undone && programme.reversal.no_recredit_after_cancel;
+        let earned = earns(&order.facts, programme.earning.earn_when) && order.facts.currency == programme.currency;
+        let facts = &order.facts;
+        let goods = (facts.due_minor - facts.shipping_minor - facts.refunded_minor.max(0)).max(0);
+        let now = self.cycle_start;
+        let part = self.parts.entry(order.order_id.clone()).or_insert(Part { cycle_start: now, spent_minor: 0 });
+        part.spent_minor = if earned && !barred { goods } else { 0 };
+    }
+
+    /// What was spent in this cycle, and on how many orders.
+    fn spent(&self) -> (i64, i64) {
+        let here = self.parts.values().filter(|part| part.cycle_start == self.cycle_start && part.spent_minor > 0);
+        here.fold((0, 0), |(spent, orders), part| (spent + part.spent_minor, orders + 1))
+    }
+
+    /// The highest rung whose rule is met: that for coming back up to the one that was once lost.
+    fn reached(&self, programme: &Programme) -> usize {
+        let lost = self.lost.map(|lost| rank(programme, lost));
+        let meets = |(at, tier): &(usize, &Tier)| {
+            let again = Some(*at) <= lost;
+            match &tier.rules {
+                Some(rules) => self.meets(if again { &rules.reenter } else { &rules.enter }),
+                None => self.balance.qualifying.0 >= if again { tier.reenter } else { tier.threshold },
+            }
+        };
+        programme.tiers.as_slice().iter().enumerate().filter(meets).map(|(at, _)| at).max().unwrap_or(0)
+    }
+
+    fn meets(&self, criterion: &Criterion) -> bool {
+        match criterion {
+            Criterion::Spent { minor } => self.spent().0 >= *minor,
+            Criterion::Orders { count } => self.spent().1 >= *count,
+            Criterion::Points { points } => self.balance.qualifying.0 >= *points,
+            Criterion::Behaviour { times, .. } => self.behaviours >= i64::from(*times),
+            Criterion::MemberDays { .. } => false,
+            Criterion::All(all) => all.iter().all(|one| self.meets(one)),
+            Criterion::Any(any) => any.iter().any(|one| self.meets(one)),
+        }
+    }
+
+    fn keeps(&self, tier: &Tier) -> bool {
+        match &tier.rules {
+            Some(rules) => self.meets(&rules.keep),
+            None => self.balance.qualifying.0 >= tier.keep,
+        }
+    }
+
+    /// The member's row says what was done in the cycle, and what was lost.
+    fn judge_sums(&self, member: &Member) -> Judgement {
+        let cycle = &member.cycle;
+        let found = (cycle.spent_minor, cycle.orders, cycle.behaviours.values().map(|times| i64::from(*times)).sum());
+        let right = (self.spent().0, self.spent().1, self.behaviours);
+        claim(found == right, || format!("has spent, ordered and done {found:?} in the cycle, not {right:?}"))?;
+        let lost = member.lost_tier.as_ref().map(TierId::as_str);
+        claim(lost == self.lost, || format!("has lost {lost:?}, not {:?}", self.lost))
+    }
+
     fn entry(&mut self, entry: &'a Entry) -> Judgement {
         let programme = self.scenario.programme(&entry.programme_version).ok_or("is of an unknown programme")?;
         let at = counts_from(entry);
@@ -84,6 +232,11 @@ impl<'a> Walk<'a> {
             claim(entry.occurred_at == midnight, || format!("is the review of another day than {midnight}"))?;
             let found = (entry.legs, entry.tier_after.as_str());
             claim(found == (due.legs, due.tier), || format!("reviews to {found:?}, not {:?}", (due.legs, due.tier)))?;
+            if rank(programme, self.tier) > rank(programme, due.tier)
+                && self.lost.is_none_or(|lost| rank(programme, self.tier) > rank(programme, lost))
+            {
+                self.lost = Some(self.tier);
+            }
             self.tier = due.tier;
             self.floor = due.tier;
             self.balance = entry.balance_after;
@@ -92,6 +245,7 @@ impl<'a> Walk<'a> {
         claim(entry.kind != EntryKind::Reset, || "reviews a tier that was not due".to_owned())?;
         self.credit(entry)?;
         self.balance = entry.balance_after;
+        self.behaviours += i64::from(entry.kind == EntryKind::Behaviour);
         let tier = self.right_tier(programme, entry);
         claim(tier == entry.tier_after.as_str(), || format!("leaves tier {}, not {tier}", entry.tier_after))?;
         if rank(programme, tier) > rank(programme, self.tier) {
@@ -109,20 +263,21 @@ impl<'a> Walk<'a> {
         let ladder = programme.tiers.as_slice();
         let held = rank(programme, self.tier);
         let (points, spendable) = (self.balance.qualifying.0, self.balance.redeemable.0.max(0));
+        let kept = held == 0 || programme.review.downgrade == Downgrade::None || self.keeps(&ladder[held]);
         let next = match programme.review.downgrade {
-            _ if points >= ladder[held].threshold => held,
+            _ if kept => held,
             Downgrade::None => held,
             Downgrade::OneLevel => held.saturating_sub(1),
             Downgrade::ToBase => 0,
-            Downgrade::BalanceBased => ladder.iter().rposition(|tier| tier.threshold <= points).unwrap_or(0),
+            Downgrade::BalanceBased => self.reached(programme),
         };
-        let missed = next < held;
-        if missed && programme.review.grace_days > 0 && !self.in_grace {
+        if !kept && programme.review.grace_days > 0 && !self.in_grace {
             self.in_grace = true;
             self.review_on = self.review_on + Days::new(u64::from(programme.review.grace_days));
             return None;
         }
         self.in_grace = false;
+        self.behaviours = 0;
         self.cycle_start = self.review_on;
         self.review_on = end(programme.cycle, self.cycle_start);
         let taken = if programme.review.reset_redeemable { spendable } else { 0 };
@@ -140,8 +295,12 @@ impl<'a> Walk<'a> {
         let now = self.cycle_start;
         let new = || Credit { settled: (0, 0), cycle_start: now, posted_in_it: 0 };
         let credit = self.credits.entry((order_id.as_str(), entry.rule.as_str())).or_insert_with(new);
+        let comes_back = entry.kind != EntryKind::Reversal && credit.settled == (0, 0);
+        if comes_back && entry.rule.as_str() == "base" {
+            self.parts.insert(order_id.clone(), Part { cycle_start: now, spent_minor: 0 });
+        }
         if entry.kind == EntryKind::Reversal {
-            let wanted = credit.settled.1 - explained.deserves.qualifying.0;
+            let wanted = (credit.settled.1 - explained.deserves.qualifying.0).max(0);
             let here = if credit.cycle_start == now { credit.posted_in_it.min(wanted) } else { 0 };
             let taken = if explained.terms.reversal.late_debits_current { wanted } else { here };
             let found = -entry.legs.qualifying.0;
@@ -151,14 +310,22 @@ impl<'a> Walk<'a> {
             let before = if credit.cycle_start == now { credit.posted_in_it } else { 0 };
             (credit.cycle_start, credit.posted_in_it) = (now, before + entry.legs.qualifying.0);
         }
-        credit.settled = (explained.deserves.redeemable.0, explained.deserves.qualifying.0);
+        let deserves = (explained.deserves.redeemable.0, explained.deserves.qualifying.0);
+        credit.settled = match entry.kind {
+            // What rises while the other kind falls is given by the next entry.
+            EntryKind::Reversal => (credit.settled.0.min(deserves.0), credit.settled.1.min(deserves.1)),
+            _ => deserves,
+        };
         Ok(())
     }
 
-    fn right_tier(&self, programme: &'a Programme, entry: &Entry) -> &'a str {
+    fn right_tier(&self, programme: &'a Programme, entry: &'a Entry) -> &'a str {
+        if by_rules(programme) {
+            // What the rules say is judged decision by decision; only entries of their own change the tier.
+            return if entry.kind == EntryKind::Tier { entry.tier_after.as_str() } else { self.tier };
+        }
         let ladder = programme.tiers.as_slice();
-        let points = entry.balance_after.qualifying.0;
-        let reached = ladder.iter().rposition(|tier| tier.threshold <= points).unwrap_or(0);
+        let reached = self.reached(programme);
         let (held, floor) = (rank(programme, self.tier), rank(programme, self.floor));
         let taken = entry.legs.qualifying.0 < 0;
         let right = match programme.reversal_demotes {
@@ -171,15 +338,15 @@ impl<'a> Walk<'a> {
     }
 
     fn judge_end(&mut self, member: &Member) -> Judgement {
-        let programme = self.scenario.programme_at(member.as_of);
-        while midnight(self.review_on) <= member.as_of {
-            let on = self.review_on;
-            claim(self.review(programme).is_none(), || format!("the review of {on} is missing"))?;
-        }
+        self.catch_up(member.as_of)?;
         let found = (member.cycle_start, member.review_on, member.in_grace, member.tier_floor.as_str());
         let right = (self.cycle_start, self.review_on, self.in_grace, self.floor);
         claim(found == right, || format!("cycle, review, grace and floor are {found:?}, not {right:?}"))
     }
+}
+
+fn by_rules(programme: &Programme) -> bool {
+    programme.tiers.as_slice().iter().any(|tier| tier.rules.is_some())
 }
 
 fn rank(programme: &Programme, tier: &str) -> usize {

@@ -81,8 +81,8 @@ impl Draw {
         campaign.budget_points = budgeted.then_some(1_000_000);
         campaign.paused = self.one_in(12);
         campaign.messages_max = self.one_in(4).then_some(2);
-        campaign.restores_on_reversal = self.one_in(3);
-        campaign.reopens_on_demotion = self.one_in(3);
+        campaign.restores_on_reversal = self.one_in(2);
+        campaign.reopens_on_demotion = self.one_in(2);
         campaign
     }
 
@@ -145,8 +145,11 @@ impl Draw {
 
     /// Mondays 08:00, not long after some order: every member's page is delivered, some twice (C2, F21).
     fn mondays(&mut self, events: &mut Vec<Event>, orders: usize, members: u8) {
-        for _ in 0..self.0.random_range(1..4) {
-            let near = events[self.0.random_range(0..orders)].now.date_naive();
+        let first = events[..orders].iter().map(|event| event.now).min();
+        for run in 0..self.0.random_range(1..4) {
+            // The first one soon after the first order: who is enrolled early has most before them.
+            let near = first.filter(|_| run == 0).unwrap_or_else(|| events[self.0.random_range(0..orders)].now);
+            let near = near.date_naive();
             let monday = near + Duration::days(i64::from(7 - near.weekday().num_days_from_monday()));
             let now = monday.and_time(NaiveTime::MIN).and_utc() + Duration::hours(1);
             for member in 0..members {
