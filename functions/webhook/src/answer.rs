@@ -101,6 +101,11 @@ pub fn unknown_source() -> Answer {
     Answer::problem(&Problem::new(404, "unknown-source", "Unknown source", format!("The sources are {known}.")))
 }
 
+/// Whoever asks so is not Zalo, which delivers.
+pub fn wrong_method() -> Answer {
+    Answer::problem(&Problem::new(405, "method", "Method not allowed", "Deliver by POST."))
+}
+
 /// The problem of a body that cannot be taken.
 pub fn unreadable(error: ParseError) -> Problem {
     let detail = format!("{error}.");

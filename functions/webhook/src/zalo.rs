@@ -50,8 +50,7 @@ impl ZaloKey {
 
     pub(crate) fn receive(&self, request: &Request<'_>) -> Verdict {
         if request.method() != "POST" {
-            let problem = Problem::new(405, "method", "Method not allowed", "Deliver by POST.");
-            return Verdict::Answer(answer::refusal(loyalty_contract::queue::Source::Standard, &problem));
+            return Verdict::Answer(answer::wrong_method());
         }
         let body = match request.body() {
             Ok(body) => body,

@@ -92,19 +92,24 @@ pub fn preview(version: &Version, template: Template, language: Language, least:
     lines.extend(text.lines().map(|line| format!("    {line}")));
     // Templates were approved in the language that customers are written to in.
     if language == language_of(version) {
-        lines.extend(at_zalo(version, Filling { template, language, variables: &variables, text: &text, name: None }));
+        let filling = Filling { template, language, variables: &variables, text: &text, name: Some(SAMPLE_NAME) };
+        lines.extend(at_zalo(version, filling, tag(kind)));
     }
     Ok(lines.join("\n") + "\n")
 }
 
-fn at_zalo(version: &Version, filling: Filling<'_>) -> Vec<String> {
+fn at_zalo(version: &Version, filling: Filling<'_>, tag: u8) -> Vec<String> {
     let Some(zalo) = version.messaging.zalo.get(filling.template.name()) else {
-        return vec!["Zalo: no template; only as a text to who wrote to the account in the last two days".to_owned()];
+        let without = match tag {
+            3 => "no template, and no promotion goes there without one",
+            _ => "no template; only as a text to who did something in the account in the last two days",
+        };
+        return vec![format!("Zalo: {without}")];
     };
     let id = |id: Option<&str>| id.unwrap_or("none").to_owned();
     let mut lines =
         vec![format!("Zalo: template {} to a phone, {} to a follower", id(zalo.id.as_deref()), id(zalo.oa_id()))];
-    match parameters(Filling { name: Some(SAMPLE_NAME), ..filling }, zalo) {
+    match parameters(filling, zalo) {
         Err(parameter) => lines.push(format!("    {parameter}: no variable fills it")),
         Ok(filled) => lines.extend(filled.iter().map(|(parameter, value)| {
             let chars = value.chars().count();
@@ -114,4 +119,65 @@ fn at_zalo(version: &Version, filling: Filling<'_>) -> Vec<String> {
         })),
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loyalty_contract::programme::ProgrammeFile;
+
+    const PRESET: &str = include_str!("../../programmes/cnv-retail.toml");
+    const TEMPLATE: &str = r#"
+[zalo.templates.order_points_credited]
+id = "412345"
+params = { customer_name = "name", points = "points", bare = "points.number" }
+max_chars = { customer_name = 10 }
+"#;
+
+    fn shown(more: &str, template: Template, language: Language, least: bool) -> String {
+        let file = ProgrammeFile::parse(&format!("{PRESET}\n{more}")).unwrap_or_else(|problems| panic!("{problems:?}"));
+        preview(&file.versions()[0], template, language, least).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_shown_with_its_length_its_ways_and_its_parameters() {
+        let shown = shown(TEMPLATE, Template::OrderPointsCredited, Language::Vietnamese, false);
+        for says in [
+            "order_points_credited · vi",
+            "transactional (tag 1) by zalo_oa, zalo_phone, webhook; ",
+            " of 2000 characters",
+            "    • 1.150 điểm tích lũy để đổi quà và ưu đãi",
+            "template 412345 to a phone, 412345 to a follower",
+            "    bare = points.number: \"1150\" (4 characters)",
+            "    customer_name = name: \"Nguyễn Th…\" (10 of 10 characters)",
+            "    points = points: \"1.150 điểm\" (10 characters)",
+        ] {
+            assert!(shown.contains(says), "{says}: {shown}");
+        }
+    }
+
+    #[test]
+    fn the_least_says_less_and_zalo_is_told_of_in_the_shops_language_only() {
+        let all = shown(TEMPLATE, Template::OrderPointsCredited, Language::English, false);
+        let least = shown(TEMPLATE, Template::OrderPointsCredited, Language::English, true);
+        assert!(all.contains("1,150 points") && !least.contains("1,150 points"), "{least}");
+        assert!(!all.contains("412345"));
+        let english = format!("[messages]\nlanguage = \"en\"\n{TEMPLATE}");
+        assert!(
+            shown(&english, Template::OrderPointsCredited, Language::English, true).contains("points = points: \"-\"")
+        );
+    }
+
+    #[test]
+    fn without_a_template_a_promotion_has_no_way_at_zalo_and_a_notice_has_a_text() {
+        let notice = shown("", Template::TierKept, Language::Vietnamese, true);
+        assert!(notice.contains("care (tag 2)") && notice.contains("only as a text"), "{notice}");
+        let promotion = shown("", Template::BirthdayVouchers, Language::Vietnamese, true);
+        assert!(
+            promotion.contains("promotional (tag 3)") && promotion.contains("no promotion goes there"),
+            "{promotion}"
+        );
+        let silent = shown("[messages.channels]\ncare = []\n", Template::TierKept, Language::Vietnamese, true);
+        assert!(silent.contains("by no way"), "{silent}");
+    }
 }
