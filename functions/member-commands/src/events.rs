@@ -5,6 +5,8 @@
 //! An event's id is the shop's, and one event is rewarded once, whomever it names. A customer who was never seen before
 //! is registered with what they are rewarded, in one transaction.
 
+use std::collections::BTreeMap;
+
 use loyalty_contract::command::{EventAnswer, Rewarded, VoucherCode, fingerprint};
 use loyalty_contract::problem::Problem;
 use loyalty_contract::queue::{Customer, Source};
@@ -18,6 +20,7 @@ use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::outside::Told;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::request::Asked;
+use loyalty_domain::sending::MessageKind;
 use loyalty_domain::time::Instant;
 use loyalty_domain::topup::{top_up, voucher_brought};
 use loyalty_store::{Concerns, Loaded};
@@ -30,6 +33,8 @@ use crate::{Answered, MemberCommands, done, posted_by, problem};
 struct Person {
     member_id: MemberId,
     profile: Profile,
+    /// When what it tells of them was so.
+    said_at: Instant,
 }
 
 /// Whether a decision is to be written.
@@ -60,27 +65,28 @@ impl MemberCommands {
     pub(crate) async fn take(&self, event: ShopEvent, now: Instant) -> Answered {
         match event {
             ShopEvent::Behaviour { event_id, behaviour, customer, occurred_at, friend } => {
-                let member = self.person(customer)?;
-                let friend = friend.map(|friend| self.person(friend)).transpose()?;
+                let said_at = occurred_at.min(now);
+                let member = self.person(customer, said_at)?;
+                let friend = friend.map(|friend| self.person(friend, said_at)).transpose()?;
                 let names = (member.member_id.as_str(), friend.as_ref().map(|friend| friend.member_id.as_str()));
                 let asked = self.asked(&event_id, &("behaviour", &behaviour, names, occurred_at.timestamp_millis()));
                 let behaved = Behaved { asked, behaviour: RuleId::new(behaviour), other_side: false, occurred_at };
                 self.behaviour(behaved, member, friend, now).await
             }
             ShopEvent::Topup { event_id, customer, amount_minor, paid_at } => {
-                let member = self.person(customer)?;
+                let member = self.person(customer, paid_at.min(now))?;
                 let says = ("topup", member.member_id.as_str(), amount_minor, paid_at.timestamp_millis());
                 let asked = self.asked(&event_id, &says);
                 self.top_up(asked, member, amount_minor, now).await
             }
-            ShopEvent::Registered { customer } => {
-                let person = self.person(customer)?;
+            ShopEvent::Registered { customer, said_at } => {
+                let person = self.person(customer, said_at.min(now))?;
                 let told = |programme: &Programme, known| person.member(programme, known, now);
                 let (member_id, new) = self.keep(&person.member_id, told, now).await?;
                 Ok(done(new, &EventAnswer::Registered { member_id }))
             }
             ShopEvent::Changed { customer, changed_at } => {
-                let person = self.person(customer)?;
+                let person = self.person(customer, changed_at.min(now))?;
                 let told = |programme: &Programme, known| {
                     let mut member = person.member(programme, known, now)?;
                     member.tell(person.profile.clone(), changed_at, now);
@@ -90,7 +96,13 @@ impl MemberCommands {
                 Ok(done(new, &EventAnswer::Changed { member_id }))
             }
             ShopEvent::TierChanged { customer, tier, changed_at } => {
-                self.tier_changed(self.person(customer)?, &Told { tier, changed_at }, now).await
+                let person = self.person(customer, changed_at.min(now))?;
+                self.tier_changed(person, &Told { tier, changed_at }, now).await
+            }
+            ShopEvent::Consent { customer, wishes, changed_at } => {
+                // A clock that is ahead must not make true wishes old for as long.
+                let changed_at = changed_at.min(now);
+                self.consent(&self.person(customer, changed_at)?.member_id, &wishes, changed_at).await
             }
         }
     }
@@ -220,12 +232,27 @@ impl MemberCommands {
         Ok(done(followed.new, &EventAnswer::TierChanged { member_id, tier }))
     }
 
-    fn person(&self, customer: Customer) -> Result<Person, Problem> {
+    /// Wishes are kept with the member's contact: they are no part of the ledger, and whoever says no need not be a member
+    /// yet.
+    async fn consent(
+        &self,
+        member_id: &MemberId,
+        wishes: &BTreeMap<MessageKind, bool>,
+        changed_at: Instant,
+    ) -> Answered {
+        let unavailable = |error| problem::unavailable(&error);
+        let new = self.books.wish(member_id, wishes, changed_at).await.map_err(unavailable)?;
+        let consent = self.books.contact(member_id).await.map_err(unavailable)?.row.consent();
+        let messages = MessageKind::ALL.map(|kind| (kind.word(), !consent.opted_out.contains(&kind))).into();
+        Ok(done(new, &EventAnswer::Consent { member_id: member_id.to_string(), messages }))
+    }
+
+    fn person(&self, customer: Customer, said_at: Instant) -> Result<Person, Problem> {
         let member_id = customer.member_id(Source::Standard, &self.key).ok_or_else(|| {
             let detail = "The customer has neither an id nor a phone number that can be read.";
             Problem::new(400, "unreadable", "Body not readable", detail)
         })?;
-        Ok(Person { member_id, profile: customer.into_profile() })
+        Ok(Person { member_id, profile: customer.into_profile(), said_at })
     }
 
     /// The request of an event. Its id is the shop's and not the member's: an event that comes again for somebody else is
@@ -237,11 +264,14 @@ impl MemberCommands {
 }
 
 impl Person {
-    /// The member as they are, or as they begin. What is known of them already stays.
+    /// The member as they are, or as they begin. What is known of them already stays, and nothing is learned from what
+    /// was said before they were forgotten.
     fn member(&self, programme: &Programme, known: Option<Member>, now: Instant) -> Result<Member, Rejection> {
         let registered = || Member::registered(programme, self.member_id.clone(), now).ok_or(Rejection::NoTiers);
         let mut member = known.map_or_else(registered, Ok)?;
-        member.profile = std::mem::take(&mut member.profile).or(self.profile.clone());
+        if member.is_known_by(self.said_at) {
+            member.profile = std::mem::take(&mut member.profile).or(self.profile.clone());
+        }
         Ok(member)
     }
 }

@@ -1,5 +1,6 @@
 //! What tills, the Mini App, operators and the shop's back end ask for: points spent and given back, vouchers used,
-//! adjustments, and what a shop reports beside orders, over HTTP or from the queue of the webhook's door.
+//! adjustments, and what a shop reports beside orders, over HTTP or from the queue of the webhook's door, where what the
+//! official account at Zalo tells lies too.
 //!
 //! Every command comes with a key of its own and is carried out once: what it posts, the vouchers it buys and the answer
 //! to its repetition are one transaction. A refusal writes nothing. No log line carries a name, a phone, a voucher's code,
@@ -13,6 +14,7 @@ mod redemptions;
 mod request;
 mod signed;
 mod vouchers;
+mod zalo;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};

@@ -1,12 +1,14 @@
-//! Events that the webhook's door has queued: read again as they were sent and signed, and done like those of
-//! `POST /events`.
+//! Events that the webhook's door has queued: those of shops, read again as they were sent and signed and done like those
+//! of `POST /events`, and those of the official account at Zalo.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use loyalty_contract::webhook::ParseError;
+use loyalty_contract::zalo::FromZalo;
 use loyalty_runtime::chain;
 use loyalty_runtime::queue::sent_at;
 
 use crate::MemberCommands;
+use crate::zalo::NotKept;
 
 /// Why an event is not done. It comes again, and then lies in the dead letters until it is replayed. It repeats nothing of
 /// the body.
@@ -20,6 +22,8 @@ enum NotDone {
     Unreadable(#[from] ParseError),
     #[error("the books cannot be read or written")]
     Unavailable,
+    #[error(transparent)]
+    NotKept(#[from] NotKept),
 }
 
 impl MemberCommands {
@@ -47,10 +51,14 @@ impl MemberCommands {
     /// A refusal is done too: the same event again would be refused again, and nobody waits for an answer.
     async fn work_one(&self, message: &SqsMessage) -> Result<(), NotDone> {
         let now = sent_at(message).ok_or(NotDone::NotSent)?;
+        let body = message.body.as_deref().unwrap_or_default();
+        if let Some(told) = FromZalo::of(body) {
+            return Ok(self.keep_zalo(told, now).await?);
+        }
         if self.programme(now).paused {
             return Err(NotDone::Paused);
         }
-        let event = self.read_event(message.body.as_deref().unwrap_or_default().as_bytes(), now)?;
+        let event = self.read_event(body.as_bytes(), now)?;
         let kind = event.kind();
         match self.take(event, now).await {
             Ok(answer) => tracing::info!(kind, new = answer.status_code == 201, "an event is done"),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use loyalty_store::engine::Fault;
 use serde_json::json;
 
-use support::{NAME, SECRET, Shop};
+use support::{NAME, NOW, SECRET, Shop};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -23,6 +23,10 @@ impl Write for Log {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+fn zalo(event: serde_json::Value) -> String {
+    json!({"type": "zalo.event", "data": event}).to_string()
 }
 
 /// At the finest level that an operator can choose.
@@ -51,6 +55,10 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
         json!({"type": "customer.tier_changed", "data": tier}).to_string(),
         format!("canary {NAME} 0901234567"),
         json!({"type": "canary", "data": NAME}).to_string(),
+        zalo(json!({"event": "follow", "user_id": "24684588352919792", "follows": true, "at": NOW})),
+        zalo(json!({"event": "submitted", "user_id": "24684588352919792", "phone": "84901234567", "at": NOW})),
+        zalo(json!({"event": "received", "keys": ["canary-receipt"], "at": NOW})),
+        json!({"type": "zalo.unread", "data": {"body": format!("{NAME} 0901234567")}}).to_string(),
     ] {
         let sent = json!({"SentTimestamp": shop.now().timestamp_millis().to_string()});
         shop.commands.invoke(json!({"Records": [{"messageId": "m", "body": body, "attributes": sent}]})).await.unwrap();
@@ -69,12 +77,14 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
         "an event is done",
         "an event is refused",
         "an event is not done",
+        "an event of the official account is kept",
+        "the event of the official account cannot be read",
         "use_voucher",
         "DEBUG",
     ] {
         assert!(log.contains(said), "the logs do not say “{said}”, so the search proves nothing: {log}");
     }
-    for canary in ["901234567", NAME, "canary", "CANARY", &code, "Yến", "hoàng", &SECRET[6..]] {
+    for canary in ["901234567", "24684588352919792", NAME, "canary", "CANARY", &code, "Yến", "hoàng", &SECRET[6..]] {
         assert!(!log.contains(canary), "{canary} in {log}");
     }
 }

@@ -1,8 +1,10 @@
 //! What is true when a message is sent, beside what it says: whether it still should be said, and by which ways.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use loyalty_contract::programme::Version;
-use loyalty_contract::programme::messages::{Language as Chosen, ZaloTemplate};
+use loyalty_contract::programme::messages::ZaloTemplate;
 use loyalty_domain::campaign::ParticipationState;
 use loyalty_domain::ids::{RuleId, VoucherId};
 use loyalty_domain::member::Member;
@@ -10,15 +12,13 @@ use loyalty_domain::programme::Programme;
 use loyalty_domain::sending::{Consent, MessageKind, Skip};
 use loyalty_domain::time::{Instant, week_start};
 use loyalty_domain::voucher::VoucherState;
-use loyalty_messaging::{Catalogue, Language, RenderError, Template, Value, Variables};
+use loyalty_messaging::{Catalogue, Filling, Language, RenderError, Template, Variables, language_of};
 use loyalty_store::{Books, Contact, Outgoing, StoreError};
 
 /// A text to a follower costs nothing, and is allowed, within two days of what they last did in the account.
 const FREE_HOURS: i64 = 48;
-/// What stands where a template of the provider asks for a variable that does not apply.
-const NOTHING: &str = "-";
-/// What a parameter adds to a variable's name to have it as a bare number.
-const BARE: &str = ".number";
+/// What is checked before a programme goes live is what is sent.
+const _: () = assert!(loyalty_messaging::TEXT_CHARS_MAX == loyalty_zalo::TEXT_CHARS_MAX);
 
 /// A message with its words.
 pub struct Told {
@@ -34,10 +34,7 @@ pub struct Told {
 /// # Errors
 /// [`RenderError`] when its variables are not those of its template.
 pub fn told(version: &Version, template: Template, variables: Variables) -> Result<Told, RenderError> {
-    let language = match version.messaging.language {
-        Chosen::Vietnamese => Language::Vietnamese,
-        Chosen::English => Language::English,
-    };
+    let language = language_of(version);
     let kind = version.messaging.sending.kind(template.name(), template.kind());
     let text = Catalogue::shipped(language).render(template, &variables)?;
     Ok(Told { template, kind, language, variables, text })
@@ -47,43 +44,10 @@ pub fn told(version: &Version, template: Template, variables: Variables) -> Resu
 ///
 /// # Errors
 /// The first parameter that names no variable.
-pub fn parameters(
-    told: &Told,
-    zalo: &ZaloTemplate,
-    member: &Member,
-) -> Result<std::collections::BTreeMap<String, String>, String> {
-    let catalogue = Catalogue::shipped(told.language);
-    let written = catalogue.written(told.template, &told.variables).unwrap_or_default();
-    let fill = |(parameter, variable): (&String, &String)| {
-        let text = match variable.as_str() {
-            "name" => member.profile.name.clone().unwrap_or_else(|| catalogue.customer().to_owned()),
-            "text" => told.text.clone(),
-            name => match name.strip_suffix(BARE) {
-                Some(name) => bare(told.variables.get(name)),
-                None => written.get(name).cloned(),
-            }
-            .or_else(|| told.template.variable(name.trim_end_matches(BARE)).map(|_| NOTHING.to_owned()))
-            .ok_or_else(|| parameter.clone())?,
-        };
-        let limit = zalo.max_chars.get(parameter).copied().unwrap_or(usize::MAX);
-        Ok((parameter.clone(), cut(text, limit)))
-    };
-    zalo.params.iter().map(fill).collect()
-}
-
-fn bare(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::Number(number) => Some(number.to_string()),
-        Value::Money { amount_minor, .. } => Some(amount_minor.to_string()),
-        Value::Text(_) | Value::List(_) => None,
-    }
-}
-
-fn cut(text: String, chars_max: usize) -> String {
-    if text.chars().count() <= chars_max {
-        return text;
-    }
-    text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect()
+pub fn parameters(told: &Told, zalo: &ZaloTemplate, member: &Member) -> Result<BTreeMap<String, String>, String> {
+    let Told { template, language, variables, text, .. } = told;
+    let name = member.profile.name.as_deref();
+    loyalty_messaging::parameters(Filling { template: *template, language: *language, variables, text, name }, zalo)
 }
 
 /// Whether a text to them is free of charge now.

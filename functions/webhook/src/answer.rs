@@ -7,6 +7,7 @@ use aws_lambda_events::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, X_CONTEN
 use loyalty_contract::problem::{PROBLEM_JSON, Problem};
 use loyalty_contract::queue::Source;
 use loyalty_contract::webhook::ParseError;
+use loyalty_contract::zalo::ZALO;
 
 /// After how many seconds a shop may try again when the failure is ours.
 const RETRY_AFTER_SECONDS: &str = "30";
@@ -81,9 +82,28 @@ pub fn refusal(source: Source, problem: &Problem) -> Answer {
     Answer::problem(problem)
 }
 
+/// What Zalo is thanked with: its events hold no orders.
+pub fn zalo_accepted(queued: usize, ignored: &[&str]) -> Answer {
+    Answer::json(200, &serde_json::json!({"queued": queued, "set_aside": 0, "ignored": ignored}))
+}
+
+/// What Zalo is refused with. It calls again after half a minute, then for two hours, and stops for ever when each of
+/// that failed: the fault is told as one of ours, which somebody may mend until then; whoever else sent it learns as
+/// little.
+pub fn zalo_refusal(problem: &Problem) -> Answer {
+    Answer::problem(&Problem { status: 503, ..problem.clone() })
+}
+
 pub fn unknown_source() -> Answer {
-    let known = Source::ALL.map(Source::as_str).join(", ");
+    let mut known = Source::ALL.map(Source::as_str).to_vec();
+    known.push(ZALO);
+    let known = known.join(", ");
     Answer::problem(&Problem::new(404, "unknown-source", "Unknown source", format!("The sources are {known}.")))
+}
+
+/// Whoever asks so is not Zalo, which delivers.
+pub fn wrong_method() -> Answer {
+    Answer::problem(&Problem::new(405, "method", "Method not allowed", "Deliver by POST."))
 }
 
 /// The problem of a body that cannot be taken.

@@ -1,7 +1,8 @@
 //! What the door reads from its environment, once, before the first delivery.
 //!
 //! `ORDER_QUEUE_URL`, `ORDER_DEAD_LETTER_QUEUE_URL`, `EVENT_QUEUE_URL`, `PROGRAMME_FILE`, and for each shop that is
-//! connected `WEBHOOK_SECRET_…`: one secret, or two separated by a space or a comma while they are changed over.
+//! connected `WEBHOOK_SECRET_…`: one secret, or two separated by a space or a comma while they are changed over. For the
+//! official account at Zalo `ZALO_APP_ID` and, in the same way, `ZALO_OA_SECRET`.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use loyalty_signatures::Secrets;
 
 use crate::door::Door;
 use crate::keys::{Key, Keys};
+use crate::zalo::ZaloKey;
 
 /// The addresses of the queues.
 #[derive(Clone, Debug)]
@@ -38,7 +40,8 @@ impl Config {
         let programme = environment.programmes()?;
         let haravan_verify = environment.required("WEBHOOK_VERIFY_TOKEN_HARAVAN").ok();
         let haravan_verify = haravan_verify.and_then(|value| Secrets::parse(&value).ok());
-        Ok(Self { door: Door::new(keys(environment), haravan_verify, programme), queues })
+        let zalo = ZaloKey::read(environment);
+        Ok(Self { door: Door::new(keys(environment), haravan_verify, zalo, programme), queues })
     }
 }
 

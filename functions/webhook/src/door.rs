@@ -12,12 +12,14 @@ use loyalty_contract::queue::{Quarantined, QueueMessage, Source};
 use loyalty_contract::refusal::refusal;
 use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_contract::webhook::{Delivery, ParseError, parse};
+use loyalty_contract::zalo::ZALO;
 use loyalty_signatures::{Refusal, Secrets, verify_token};
 
 use crate::answer::{self, Answer};
 use crate::keys::{Keys, without_token};
 use crate::queue::EventBody;
 use crate::request::{NoBody, Request};
+use crate::zalo::ZaloKey;
 
 /// A longer challenge is not echoed.
 const CHALLENGE_CHARS_MAX: usize = 256;
@@ -28,7 +30,8 @@ pub enum Verdict {
     Answer(Answer),
     /// Store all of it, and only then answer.
     Queue {
-        source: Source,
+        /// For logs.
+        source: &'static str,
         orders: Vec<QueueMessage>,
         quarantined: Vec<QueueMessage>,
         event: Option<EventBody>,
@@ -36,17 +39,18 @@ pub enum Verdict {
     },
 }
 
-/// Everything the door knows: the shops' secrets, and how their orders are read.
+/// Everything the door knows: the shops' secrets and Zalo's, and how orders are read.
 pub struct Door {
     keys: Keys,
     haravan_verify: Option<Secrets>,
+    zalo: ZaloKey,
     programme: ProgrammeFile,
 }
 
 impl Door {
     /// A source without an entry in `keys` has no door here.
-    pub fn new(keys: Keys, haravan_verify: Option<Secrets>, programme: ProgrammeFile) -> Self {
-        Self { keys, haravan_verify, programme }
+    pub fn new(keys: Keys, haravan_verify: Option<Secrets>, zalo: ZaloKey, programme: ProgrammeFile) -> Self {
+        Self { keys, haravan_verify, zalo, programme }
     }
 
     /// The same door under another programme.
@@ -57,6 +61,9 @@ impl Door {
 
     /// Never panics, whatever is sent.
     pub fn receive(&self, request: &Request<'_>) -> Verdict {
+        if request.source_name() == ZALO {
+            return self.zalo.receive(request);
+        }
         let Some(source) = Source::from_name(request.source_name()) else {
             return Verdict::Answer(answer::unknown_source());
         };
@@ -151,7 +158,7 @@ fn refuse(source: Source, problem: &Problem) -> Verdict {
     Verdict::Answer(answer::refusal(source, problem))
 }
 
-fn slug(refusal: Refusal) -> &'static str {
+pub(crate) fn slug(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Missing => "no-signature",
         Refusal::Malformed | Refusal::Mismatch => "bad-signature",
@@ -181,7 +188,7 @@ fn topic<'a>(source: Source, request: &Request<'a>) -> Option<&'a str> {
 
 fn queue(source: Source, delivery: Delivery, body: &[u8]) -> Verdict {
     let Delivery { orders, quarantined, event, ignored } = delivery;
-    let event = event.map(|_| EventBody(String::from_utf8_lossy(body).into_owned()));
+    let event = event.map(|_| EventBody::now(String::from_utf8_lossy(body).into_owned()));
     let queued = orders.len() + usize::from(event.is_some());
     let then = answer::accepted(source, queued, quarantined.len(), &ignored);
     if queued == 0 && quarantined.is_empty() {
@@ -192,7 +199,7 @@ fn queue(source: Source, delivery: Delivery, body: &[u8]) -> Verdict {
         tracing::error!(%source, reason = part.reason, "a part of a delivery is put aside");
     }
     Verdict::Queue {
-        source,
+        source: source.as_str(),
         orders: orders.into_iter().map(|order| QueueMessage::Order { order: Box::new(order) }).collect(),
         quarantined: quarantined.into_iter().map(QueueMessage::Quarantined).collect(),
         event,
@@ -214,7 +221,7 @@ fn unreadable(source: Source, body: &[u8], error: ParseError) -> Verdict {
             };
             let aside = Quarantined { source, reason: error.to_string(), body, base64 };
             Verdict::Queue {
-                source,
+                source: source.as_str(),
                 orders: Vec::new(),
                 quarantined: vec![QueueMessage::Quarantined(aside)],
                 event: None,

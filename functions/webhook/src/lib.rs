@@ -1,5 +1,5 @@
-//! The door through which shops say what became of an order, and what else there is to know: decode, verify, parse, queue,
-//! answer.
+//! The door through which shops say what became of an order, and what else there is to know, and Zalo who follows and
+//! what arrived: decode, verify, parse, queue, answer.
 //!
 //! It answers 2xx only when everything of the delivery lies in a queue, and it decides nothing about points. The raw
 //! body is verified before a byte of it is parsed; a delivery that is not believed leaves nothing behind. No log line
@@ -13,6 +13,7 @@ mod queue;
 mod request;
 #[cfg(test)]
 mod tests;
+mod zalo;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_runtime::Error;
@@ -20,6 +21,7 @@ use lambda_runtime::Error;
 pub use config::{Config, Queues};
 pub use door::{Door, Verdict};
 pub use queue::{EventBody, Queue};
+pub use zalo::ZaloKey;
 
 /// One request of the HTTP API.
 ///
@@ -36,12 +38,12 @@ pub async fn handle(
             let events = usize::from(event.is_some());
             match queue.send(&orders, &quarantined, event).await {
                 Ok(()) => {
-                    tracing::info!(%source, orders = orders.len(), quarantined = quarantined.len(), events, "queued");
+                    tracing::info!(source, orders = orders.len(), quarantined = quarantined.len(), events, "queued");
                     then
                 }
                 Err(error) => {
                     let error = loyalty_runtime::chain(&error);
-                    tracing::error!(%source, orders = orders.len(), events, error, "not queued");
+                    tracing::error!(source, orders = orders.len(), events, error, "not queued");
                     answer::not_queued()
                 }
             }

@@ -31,11 +31,22 @@ pub enum NotQueued {
 /// A body that holds an event, as it was signed: its consumer reads it again. It names a customer, so `Debug` shows
 /// nothing of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct EventBody(pub String);
+pub struct EventBody {
+    pub body: String,
+    /// Seconds until it is handed out.
+    pub delay_seconds: i32,
+}
+
+impl EventBody {
+    /// One to be handed out at once.
+    pub fn now(body: String) -> Self {
+        Self { body, delay_seconds: 0 }
+    }
+}
 
 impl fmt::Debug for EventBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventBody({} bytes)", self.0.len())
+        write!(f, "EventBody({} bytes)", self.body.len())
     }
 }
 
@@ -65,18 +76,22 @@ impl Queue {
         event: Option<EventBody>,
     ) -> Result<(), NotQueued> {
         let written = |message| serde_json::to_string(message).expect("queue messages are plain data");
-        self.send_to(&self.queues.orders, orders.iter().map(written).collect()).await?;
-        self.send_to(&self.queues.dead_letters, quarantined.iter().map(written).collect()).await?;
-        self.send_to(&self.queues.events, event.into_iter().map(|EventBody(body)| body).collect()).await
+        self.send_to(&self.queues.orders, orders.iter().map(written).collect(), 0).await?;
+        self.send_to(&self.queues.dead_letters, quarantined.iter().map(written).collect(), 0).await?;
+        let Some(EventBody { body, delay_seconds }) = event else { return Ok(()) };
+        self.send_to(&self.queues.events, vec![body], delay_seconds).await
     }
 
-    async fn send_to(&self, url: &str, bodies: Vec<String>) -> Result<(), NotQueued> {
+    /// `delay_seconds` of 0 leaves each to the delay of its queue.
+    async fn send_to(&self, url: &str, bodies: Vec<String>, delay_seconds: i32) -> Result<(), NotQueued> {
+        let delay_seconds = (delay_seconds > 0).then_some(delay_seconds);
         for batch in batches(bodies) {
             let sent = batch.len();
             let entries = batch.into_iter().enumerate().map(|(at, body)| {
                 SendMessageBatchRequestEntry::builder()
                     .id(at.to_string())
                     .message_body(body)
+                    .set_delay_seconds(delay_seconds)
                     .build()
                     .expect("id and body are set")
             });

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
 use loyalty_contract::programme::{OrdersToTier, ProgrammeFile, Version, lint};
+use loyalty_messaging::{Template, faults};
 
 use crate::error::{Context, Result, StackError};
 
@@ -36,8 +37,18 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
+    let mut problems = 0;
     for version in file.versions() {
         describe(version, args.average_order)?;
+        let faults = faults(version);
+        problems += faults.len();
+        for fault in &faults {
+            println!("  {fault}");
+        }
+    }
+    if problems > 0 {
+        println!("{shown}: {problems} problems; it cannot go live");
+        return Ok(ExitCode::FAILURE);
     }
     println!("{shown}: good to go live");
     Ok(ExitCode::SUCCESS)
@@ -63,6 +74,8 @@ fn describe(version: &Version, average_order: Option<i64>) -> Result<()> {
     for warning in &warnings {
         println!("  warning: {}: {}", warning.path, warning.message);
     }
+    let (zalo, all) = (version.messaging.zalo.len(), Template::ALL.len());
+    println!("  messages: {zalo} of {all} have a template at Zalo; `messages preview` shows them");
     Ok(())
 }
 

@@ -16,6 +16,7 @@ pub mod functions;
 pub mod gateway;
 pub mod local_api;
 pub mod measure;
+pub mod messages;
 pub mod package;
 pub mod problem;
 pub mod processes;

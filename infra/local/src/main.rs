@@ -13,6 +13,7 @@ use thang_hang::cli::serve::ServeArgs;
 use thang_hang::demo::{self, DemoArgs};
 use thang_hang::error::{Context, Result};
 use thang_hang::measure::{self, MeasureArgs};
+use thang_hang::messages::{self, PreviewArgs};
 use thang_hang::package::{self, PackageArgs};
 use thang_hang::tables::TablesArgs;
 use thang_hang::verify;
@@ -62,6 +63,11 @@ enum Command {
     },
     /// Write one of the two sheets to a file: where members stand, or every movement of points
     Export(ExportArgs),
+    /// What members are told
+    Messages {
+        #[command(subcommand)]
+        what: Messages,
+    },
     /// Forget the person behind a member; the books stay as they are
     Erase(EraseArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
@@ -83,6 +89,12 @@ enum Command {
 enum Import {
     /// Existing members from a CSV file: points, tier and spending so far, one opening entry each; nobody is told
     Members(ImportMembersArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum Messages {
+    /// Show every message with sample data, in each language, and what its template at Zalo is filled with
+    Preview(PreviewArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +156,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::CheckProgramme(args)) => return check_programme::run(&args),
         Some(Command::Verify(args)) => return verify::run(&args).await,
         Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
+        Some(Command::Messages { what: Messages::Preview(args) }) => return messages::run(&args),
         Some(Command::Export(args)) => return export::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,
         Some(Command::Package(args)) => return package::run(&args),

@@ -2,6 +2,8 @@
 //!
 //! A field that is unknown, repeated or of the wrong type is refused: whoever spends points means every word of it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
@@ -249,6 +251,12 @@ pub enum EventAnswer {
         member_id: String,
         /// The tier that the member holds now.
         tier: String,
+    },
+    #[serde(rename = "customer.consent")]
+    Consent {
+        member_id: String,
+        /// The kinds of messages, and whether the member gets them now.
+        messages: BTreeMap<&'static str, bool>,
     },
 }
 

@@ -13,3 +13,4 @@ pub mod queue;
 pub mod refusal;
 pub mod sheet;
 pub mod webhook;
+pub mod zalo;

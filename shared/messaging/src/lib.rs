@@ -17,14 +17,18 @@ mod catalogue;
 mod compose;
 mod language;
 mod outbox;
+mod sample;
 mod template;
+mod zalo;
 
 pub use bus::{BUS_NAME, Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
 pub use catalogue::{Catalogue, Fault, RenderError};
 pub use compose::{LIST_ITEMS_MAX, Message, invitation, message_of, notice, tier_reached, voucher_reminder};
 pub use language::Language;
 pub use outbox::{Outbox, PUTS_AT_ONCE_MAX, PutError};
+pub use sample::{Extent, SAMPLE_NAME, sample};
 pub use template::{Presence, Template, Value, ValueKind, Variable, Variables};
+pub use zalo::{Filling, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, faults, language_of, parameters, tag};
 
 /// The text of a message, filled with its variables; one sentence a line.
 ///

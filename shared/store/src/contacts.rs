@@ -55,6 +55,8 @@ pub struct Contact {
     pub wishes: BTreeMap<MessageKind, Wish>,
     /// The Monday of the week of the last promotional message, and how many there were in that week.
     pub promotional: Option<(NaiveDate, u32)>,
+    /// Since when the newest word holds about who they are at the account: that they are somebody, or, where there is no
+    /// user id, that they are nobody.
     pub linked_at: Option<Instant>,
 }
 
@@ -95,10 +97,30 @@ impl Contact {
 
     /// The newest word about following wins.
     fn follow(&mut self, follows: Option<bool>, as_of: Option<Instant>) {
-        if as_of > self.follows_as_of {
+        if wins(as_of, follows, self.follows_as_of) {
             (self.follows_oa, self.follows_as_of) = (follows, as_of);
         }
     }
+
+    /// A kind is wanted or not. What is not said later than what is known changes nothing, but of two wishes of the same
+    /// instant the refusal stays, whichever comes first.
+    fn wish(&mut self, kind: MessageKind, allowed: bool, changed_at: Instant) {
+        let known = self.wishes.get(&kind).map(|wish| wish.changed_at);
+        if wins(Some(changed_at), Some(allowed), known) {
+            self.wishes.insert(kind, Wish { allowed, changed_at });
+        }
+    }
+
+    /// Nobody at the account, and nothing that only such a user can have.
+    fn unlink(&mut self) {
+        (self.zalo_user_id, self.zalo_key) = (None, None);
+        (self.follows_oa, self.follows_as_of, self.interacted_at) = (None, None, None);
+    }
+}
+
+/// Whether a word replaces the known one: the newer does, and of two of the same instant a no.
+fn wins(said_at: Option<Instant>, said: Option<bool>, known_at: Option<Instant>) -> bool {
+    said_at > known_at || (said_at.is_some() && said_at == known_at && said == Some(false))
 }
 
 /// A row of `zalo-users`.
@@ -129,8 +151,7 @@ impl Books {
     /// [`StoreError`] when it is not known whether it was written.
     pub async fn follow(&self, user: &ZaloKey, follows: bool, as_of: Instant) -> Result<bool, StoreError> {
         self.change_user(user, |user| {
-            let newer = Some(as_of) > user.follows_as_of;
-            if newer {
+            if wins(Some(as_of), Some(follows), user.follows_as_of) {
                 (user.follows_oa, user.follows_as_of) = (Some(follows), Some(as_of));
             }
         })
@@ -169,7 +190,7 @@ impl Books {
             if let Some(before) = known.row.member_id.as_ref().filter(|before| *before != member_id) {
                 let Stored { mut row, revision } = self.contact(before).await?;
                 if row.zalo_key.as_ref() == Some(user) {
-                    (row.zalo_user_id, row.zalo_key, row.follows_oa) = (None, None, None);
+                    row.unlink();
                     writes.push(write_contact(&row, revision));
                 }
             }
@@ -177,7 +198,7 @@ impl Books {
                 let Stored { mut row, revision } = self.zalo_user(&before).await?;
                 row.member_id = None;
                 writes.push(write_user(&row, revision));
-                (contact.row.follows_oa, contact.row.follows_as_of) = (None, None);
+                contact.row.unlink();
             }
             contact.row.follow(known.row.follows_oa, known.row.follows_as_of);
             contact.row.interacted_at = contact.row.interacted_at.max(known.row.interacted_at);
@@ -201,19 +222,49 @@ impl Books {
     pub async fn wish(
         &self,
         member_id: &MemberId,
-        kinds: &[MessageKind],
-        allowed: bool,
+        wishes: &BTreeMap<MessageKind, bool>,
         changed_at: Instant,
     ) -> Result<bool, StoreError> {
         self.change_contact(member_id, |contact| {
-            for kind in kinds {
-                let known = contact.wishes.get(kind).map(|wish| wish.changed_at);
-                if Some(changed_at) > known {
-                    contact.wishes.insert(*kind, Wish { allowed, changed_at });
-                }
+            for (kind, allowed) in wishes {
+                contact.wish(*kind, *allowed, changed_at);
             }
         })
         .await
+    }
+
+    /// Forgets who a member is at the account, and what that user did there. A link that was said until `at` comes too
+    /// late from now on; one that is said later links again. What the member does not want to be told stays: it says
+    /// nothing of who they are. `false` when they were forgotten before, or were nobody and are not `known` either.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not known whether it was written.
+    pub async fn forget_contact(&self, member_id: &MemberId, at: Instant, known: bool) -> Result<bool, StoreError> {
+        for attempt in 0..ATTEMPTS_MAX {
+            pause(attempt).await;
+            let Stored { mut row, revision } = self.contact(member_id).await?;
+            let linked = row.zalo_key.clone();
+            let nobody = linked.is_none() && row.zalo_user_id.is_none();
+            if nobody && (row.linked_at >= Some(at) || (revision == 0 && !known)) {
+                return Ok(false);
+            }
+            row.unlink();
+            row.linked_at = row.linked_at.max(Some(at));
+            let mut writes = vec![write_contact(&row, revision)];
+            if let Some(key) = linked {
+                let Stored { row: mut user, revision } = self.zalo_user(&key).await?;
+                if user.member_id.as_ref() == Some(member_id) {
+                    (user.member_id, user.linked_at) = (None, user.linked_at.max(Some(at)));
+                    writes.push(write_user(&user, revision));
+                }
+            }
+            match self.transact(writes).await {
+                Ok(()) => return Ok(!nobody),
+                Err(Failure::Lost) => {}
+                Err(Failure::Fault(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
     }
 
     /// What the account itself says of a member when it is asked: they follow, or a message to them was refused because

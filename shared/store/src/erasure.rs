@@ -9,8 +9,9 @@ use loyalty_domain::time::Instant;
 use crate::{Books, Concerns, Loaded, StoreError};
 
 impl Books {
-    /// Forgets the person: `true` when they were known until now, `false` when they had been erased before, `None` where
-    /// there is no such member.
+    /// Forgets the person, on the member's row and at the official account: `true` when they were known until now, `false`
+    /// when they had been erased before, `None` where nothing is known of such a member. Given again it does what is
+    /// missing.
     ///
     /// # Errors
     /// As [`Books::command`].
@@ -25,6 +26,13 @@ impl Books {
             let decision = erase(programme, member, now)?;
             Ok((Some(decision.outcome == Outcome::Posted), decision))
         };
-        self.command(programme, &Concerns::member(member_id.clone()), decide).await
+        let erased = self.command(programme, &Concerns::member(member_id.clone()), decide).await?;
+        // Somebody may be known at the account who has never ordered.
+        let forgotten = self.forget_contact(member_id, now, erased.is_some()).await?;
+        Ok(match (erased, forgotten) {
+            (None, false) => None,
+            (Some(erased), forgotten) => Some(erased || forgotten),
+            (None, true) => Some(true),
+        })
     }
 }

@@ -171,3 +171,67 @@ async fn a_tier_is_followed_where_the_programme_leaves_it_to_the_shop() {
     let detail = shop.refused(event(&shop, "customer.tier_changed", told("bronze", NOW)), 422, "unknown-tier").await;
     assert!(detail.contains("gold (Gold") && !detail.contains("bronze"), "{detail}");
 }
+
+/// Which kinds a member wants is kept by kind; the newest word stays, and of one instant the refusal.
+#[tokio::test]
+async fn wishes_are_kept_by_kind_and_the_newest_stays() {
+    let shop = Shop::new();
+    let said =
+        |messages: Value, at: &str| json!({"customer": {"phone": PHONE}, "messages": messages, "changed_at": at});
+    let (early, noon, late) = ("2026-11-20T08:00:00+07:00", "2026-11-20T12:00:00+07:00", "2026-11-20T13:00:00+07:00");
+    let (status, answer) =
+        shop.event("customer.consent", said(json!({"promotional": false, "care": true}), noon)).await;
+    let all = |care, promotional| json!({"transactional": true, "care": care, "promotional": promotional});
+    assert_eq!((status, &answer["messages"]), (201, &all(true, false)), "{answer}");
+    for (messages, at) in [
+        (json!({"promotional": true}), early),
+        (json!({"promotional": true}), noon),
+        (json!({"promotional": false}), noon),
+    ] {
+        let (status, answer) = shop.event("customer.consent", said(messages, at)).await;
+        assert_eq!((status, &answer["messages"]), (200, &all(true, false)), "{answer}");
+    }
+    let (_, answer) = shop.event("customer.consent", said(json!({"care": false}), noon)).await;
+    assert_eq!(answer["messages"], all(false, false), "of one instant the refusal stays");
+    let (status, answer) = shop.event("customer.consent", said(json!({"care": true, "promotional": true}), late)).await;
+    assert_eq!((status, &answer["messages"]), (201, &all(true, true)));
+    // A clock that is ahead does not close the member's mouth for as long.
+    shop.event("customer.consent", said(json!({"care": false}), "2030-01-01T00:00:00+07:00")).await;
+    shop.at("2026-11-23T01:20:00Z");
+    let (_, answer) = shop.event("customer.consent", said(json!({"care": true}), "2026-11-23T08:19:00+07:00")).await;
+    assert_eq!(answer["messages"], all(true, true));
+    assert_eq!(shop.engine.rows("members"), Vec::<Value>::new(), "a wish makes nobody a member");
+}
+
+/// Who was forgotten stays so, whatever was said before and comes late.
+#[tokio::test]
+async fn nothing_said_before_an_erasure_brings_the_person_back() {
+    let shop = Shop::told_tiers();
+    let customer = json!({"phone": PHONE, "name": NAME});
+    shop.event("customer.registered", json!({"customer": customer})).await;
+    shop.at("2026-11-24T01:00:00Z");
+    let books = &shop.commands.books;
+    let programme = &shop.commands.programmes.at(shop.now()).programme;
+    assert_eq!(books.erase_member(programme, &shop.member_id(), shop.now()).await.unwrap(), Some(true));
+    shop.at("2026-11-24T02:00:00Z");
+    let before = "2026-11-23T08:00:00+07:00";
+    for (kind, data) in [
+        ("customer.changed", json!({"customer": customer, "updated_at": before})),
+        ("customer.tier_changed", json!({"customer": customer, "tier": "gold", "changed_at": before})),
+        ("behaviour", json!({"event_id": "e1", "behaviour": "review", "customer": customer, "occurred_at": before})),
+        (
+            "topup",
+            json!({"event_id": "t1", "customer": customer, "amount": "1000000", "currency": "VND", "paid_at": before}),
+        ),
+        // Said at the time of its envelope.
+        ("customer.registered", json!({"customer": customer})),
+    ] {
+        let (status, answer) = shop.event(kind, data).await;
+        assert!(status < 300, "{kind}: {answer}");
+        let row = shop.member();
+        assert!(row["name"].is_null() && row["phone"].is_null(), "{kind}: {row}");
+    }
+    let later = json!({"type": "customer.registered", "timestamp": "2026-11-24T08:30:00+07:00", "data": {"customer": customer}});
+    shop.post("/events", later).signed(crate::support::SECRET).send().await;
+    assert_eq!(shop.member()["name"], NAME, "who registers again is known again");
+}

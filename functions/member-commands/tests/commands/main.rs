@@ -6,3 +6,4 @@ mod redemptions;
 mod signed;
 mod support;
 mod vouchers;
+mod zalo;

@@ -96,6 +96,11 @@ impl Shop {
         Self::under(&format!("tier_authority = \"outside\"\n{PROGRAMME}"))
     }
 
+    /// A shop whose programme is paused (X50).
+    pub fn paused() -> Self {
+        Self::under(&format!("paused = true\n{PROGRAMME}"))
+    }
+
     fn under(programme: &str) -> Self {
         let engine = Engine::new();
         let programmes = ProgrammeFile::parse(programme).unwrap_or_else(|problems| panic!("{problems:?}"));

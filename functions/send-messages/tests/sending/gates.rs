@@ -1,5 +1,7 @@
 //! What is true when a message is sent decides whether it is (C4, X35, X50).
 
+use std::collections::BTreeMap;
+
 use loyalty_domain::campaign::{Participation, ParticipationState};
 use loyalty_domain::ids::RuleId;
 use loyalty_domain::sending::MessageKind;
@@ -76,15 +78,18 @@ async fn who_opted_out_of_a_kind_gets_none_of_it() {
     let shop = Shop::new().await;
     let member = shop.member(PHONE).await;
     let now = shop.now();
-    assert!(shop.books().wish(&member, &[MessageKind::Promotional], false, now).await.unwrap());
+    let promotional = |allowed| BTreeMap::from([(MessageKind::Promotional, allowed)]);
+    assert!(shop.books().wish(&member, &promotional(false), now).await.unwrap());
     let row = shop.sends(&member, Template::BirthdayVouchers, "2026").await;
     assert_eq!((&row["state"], &row["reason"]), (&json!("skipped"), &json!("opted_out")));
     assert_eq!(shop.sends(&member, Template::TierKept, "1").await["state"], "sent");
     // An older wish changes nothing; a newer one does.
     let before = now - chrono::TimeDelta::seconds(1);
-    assert!(!shop.books().wish(&member, &[MessageKind::Promotional], true, before).await.unwrap());
+    assert!(!shop.books().wish(&member, &promotional(true), before).await.unwrap());
+    assert!(!shop.books().wish(&member, &promotional(true), now).await.unwrap(), "of one instant the refusal stays");
     let after = now + chrono::TimeDelta::seconds(1);
-    assert!(shop.books().wish(&member, &MessageKind::ALL, true, after).await.unwrap());
+    let all = MessageKind::ALL.map(|kind| (kind, true));
+    assert!(shop.books().wish(&member, &BTreeMap::from(all), after).await.unwrap());
     assert_eq!(shop.sends(&member, Template::BirthdayVouchers, "2027").await["state"], "sent");
 }
 

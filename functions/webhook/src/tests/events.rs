@@ -34,6 +34,7 @@ fn all() -> Vec<(&'static str, Value)> {
         body("customer.changed", json!({"customer": who()})),
         body("customer.changed", who()),
         body("customer.tier_changed", json!({"customer": who(), "tier": "gold", "changed_at": at})),
+        body("customer.consent", json!({"customer": who(), "messages": {"promotional": false}, "changed_at": at})),
     ]
 }
 
@@ -91,7 +92,9 @@ fn only_the_generic_door_takes_them_and_only_when_they_are_signed() {
 #[test]
 fn what_cannot_be_read_is_said() {
     let nobody = json!({"name": "Trần Thị Bình"});
-    for kind in ["behaviour", "topup", "customer.registered", "customer.changed", "customer.tier_changed"] {
+    for kind in
+        ["behaviour", "topup", "customer.registered", "customer.changed", "customer.tier_changed", "customer.consent"]
+    {
         let door = outside();
         let says = "neither an id nor a phone";
         assert_refused_with(&door, changed(kind, "/data/customer", nobody.clone()), 400, "unreadable", says);
@@ -103,6 +106,17 @@ fn what_cannot_be_read_is_said() {
     }
     let odd = changed("customer.tier_changed", "/data/changed_at", json!("yesterday"));
     assert_refused_with(&outside(), odd, 400, "unreadable", "data.changed_at");
+    // A "no" is never taken for nothing.
+    for (wishes, says) in [
+        (json!({}), "data.messages is missing"),
+        (json!({"ads": false}), "transactional, care, promotional"),
+        (json!({"care": "no"}), "true or false"),
+        (json!({"care": null}), "true or false"),
+        (json!([]), "wrong type"),
+    ] {
+        let odd = changed("customer.consent", "/data/messages", wishes);
+        assert_refused_with(&outside(), odd, 400, "unreadable", says);
+    }
     let odd = changed("topup", "/data/currency", json!("EUR"));
     assert_refused_with(&outside(), odd, 400, "unreadable", "VND");
 }

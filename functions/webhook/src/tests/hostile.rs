@@ -219,6 +219,10 @@ fn logs_carry_no_person_and_no_secret() {
             let verdict = Post::signed(Source::Standard, json!({"type": kind, "data": data}).to_string()).to(&door);
             tracing::debug!(?verdict);
         }
+        for post in super::zalo::about_a_person("24684588352919792", "0901234567", "Trần Thị Bình") {
+            let verdict = post.to(&door);
+            tracing::debug!(?verdict);
+        }
     };
     tracing::subscriber::with_default(subscriber.finish(), || {
         everything();
@@ -229,7 +233,7 @@ fn logs_carry_no_person_and_no_secret() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("a delivery was not believed") && log.contains("cannot be read"), "{log}");
     assert!(log.contains("an event is refused") && log.contains("EventBody"), "{log}");
-    for canary in ["901234567", "Bình", "canary-secret", "secret-of-", "bG95YWx0eS"] {
+    for canary in ["901234567", "Bình", "24684588352919792", "canary-secret", "secret-of-", "bG95YWx0eS"] {
         assert!(!log.contains(canary), "{canary} in {log}");
     }
 }
@@ -258,6 +262,9 @@ proptest! {
                 let verdict = door.receive(&Request::of(&post.event(method, base64, &json!({"hub.mode": text}))));
                 let queued = matches!(verdict, Verdict::Queue { .. });
                 prop_assert!(believed || !queued, "an unsigned delivery was queued");
+                let zalo = Post { source: "zalo".into(), ..post.clone() }.header("x-zevent-signature", &header);
+                let as_zalo = door.receive(&Request::of(&zalo.event(method, base64, &json!({}))));
+                prop_assert!(!matches!(as_zalo, Verdict::Queue { .. }), "nobody signed it as Zalo");
                 if source == Source::KiotViet {
                     prop_assert!(!KIOTVIET_GIVES_UP_AT.contains(&answer(&verdict).status));
                 }

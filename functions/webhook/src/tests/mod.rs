@@ -4,6 +4,7 @@ mod believed;
 mod events;
 mod hostile;
 mod queued;
+mod zalo;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,8 @@ fn environment() -> BTreeMap<String, String> {
         ("ORDER_QUEUE_URL", "http://queue/orders"),
         ("ORDER_DEAD_LETTER_QUEUE_URL", "http://queue/dead"),
         ("EVENT_QUEUE_URL", "http://queue/events"),
+        ("ZALO_APP_ID", zalo::APP_ID),
+        ("ZALO_OA_SECRET", zalo::SECRET),
         ("PROGRAMME_FILE", PROGRAMME_FILE),
     ] {
         variables.insert(name.into(), value.into());

@@ -52,11 +52,20 @@ pub async fn run(args: &EraseArgs) -> Result<ExitCode> {
     let now = instant(args.at.unwrap_or_else(machine_ms));
     let books = Books::new(client, &args.books.tables.table_prefix);
     let nobody = || StackError::new(format!("there is no member {id}"));
-    let stored = books.member(&id, Consistency::Strong).await.context(about)?.ok_or_else(nobody)?;
+    let stored = books.member(&id, Consistency::Strong).await.context(about)?;
+    let contact = books.contact(&id).await.context(about)?.row;
+    if stored.is_none() && contact.zalo_user_id.is_none() {
+        return Err(nobody());
+    }
     if !args.yes {
-        let (tier, points) = (&stored.row.tier, stored.row.redeemable_points());
-        println!("{id}: tier {tier}, {points} points, {} entries. These stay.", stored.row.last_seq);
-        println!("The name, phone number, e-mail address and birthday will be gone for good.");
+        match &stored {
+            Some(stored) => {
+                let (tier, points) = (&stored.row.tier, stored.row.redeemable_points());
+                println!("{id}: tier {tier}, {points} points, {} entries. These stay.", stored.row.last_seq);
+            }
+            None => println!("{id}: known at Zalo, without an entry."),
+        }
+        println!("The name, phone number, e-mail address, birthday and user at Zalo will be gone for good.");
         if !confirmed()? {
             println!("Nothing was changed.");
             return Ok(ExitCode::FAILURE);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use options::{Data, Options};
+pub use options::{Data, Options, default_programme, read_programme};
 pub use running::{Drained, Invocation, Running};
 
 use crate::data_dir::DataDir;

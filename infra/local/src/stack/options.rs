@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use loyalty_contract::programme::ProgrammeFile;
+use loyalty_messaging::faults;
 
 use crate::clock;
 use crate::error::{Context, Result, StackError};
@@ -82,6 +83,12 @@ impl Options {
     /// start with it.
     pub fn settle_seconds(&self, now_ms: i64) -> Result<u32> {
         let programme = read_programme(&self.programme)?;
+        let faults: Vec<String> =
+            programme.versions().iter().flat_map(faults).map(|fault| format!("\n  {fault}")).collect();
+        if !faults.is_empty() {
+            let shown = self.programme.display();
+            return Err(StackError::new(format!("the messages of {shown} cannot go live:{}", faults.concat())));
+        }
         let seconds = self.settle_seconds.unwrap_or(programme.at(clock::instant(now_ms)).settle_seconds);
         if seconds > SETTLE_SECONDS_MAX {
             return Err(StackError::new(format!(
@@ -109,7 +116,11 @@ pub fn default_programme(workspace: &Path) -> PathBuf {
     workspace.join("infra/programmes/cnv-retail.toml")
 }
 
-fn read_programme(file: &Path) -> Result<ProgrammeFile> {
+/// Reads a programme file.
+///
+/// # Errors
+/// Every problem of it.
+pub fn read_programme(file: &Path) -> Result<ProgrammeFile> {
     let text = std::fs::read_to_string(file)
         .context(|| format!("cannot read the programme {}; name another with --programme FILE", file.display()))?;
     ProgrammeFile::parse(&text).map_err(|problems| {

@@ -69,7 +69,7 @@ pub async fn answer(shared: &Arc<Shared>, call: &Call) -> Reply {
         record.error = done.as_ref().err().copied().unwrap_or(code::ACCEPTED);
         let dropped = rule.as_ref().and_then(|rule| rule.drop);
         record.answered = dropped.is_none();
-        let received = account.receipts && kind == Kind::TemplatePhone && record.msg_id.is_some();
+        let received = account.receipts && kind.is_message() && record.msg_id.is_some();
         let body = written(kind, done);
         let received = received.then(|| record.clone());
         // A call that broke off before it was done is as if it had not come.

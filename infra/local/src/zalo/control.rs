@@ -111,12 +111,12 @@ fn note(account: &mut Account, event: &Value, at_ms: i64) {
     }
 }
 
-/// Tells the door that a template was received.
+/// Tells the door that a message was received: by the phone number and our own tracking id, or by the user.
 pub async fn receipt(shared: Arc<Shared>, record: Record) {
     let now = shared.clock.now_ms().to_string();
     let event = json!({
         "event_name": "user_received_message", "app_id": DEVELOPMENT.app_id, "sender": {"id": DEVELOPMENT.oa_id},
-        "recipient": {"id": record.phone}, "timestamp": now,
+        "recipient": {"id": record.phone.or(record.user_id)}, "timestamp": now,
         "message": {"delivery_time": now, "msg_id": record.msg_id, "tracking_id": record.tracking_id},
     });
     if let Err(error) = deliver(&shared, &event).await {

@@ -89,7 +89,7 @@ pub struct Script {
     pub rate_per_minute: Option<u64>,
     pub daily_quota: Option<u64>,
     pub templates: Option<BTreeMap<String, Registered>>,
-    /// Tells the door of every template that was accepted that it was received.
+    /// Tells the door of every message that was accepted that it was received.
     pub receipts: Option<bool>,
 }
 

@@ -20,17 +20,29 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use thang_hang::cli::serve::workspace;
 use thang_hang::tables::{TablesArgs, client};
+use thang_hang::zalo::DEVELOPMENT;
 
-use corpus::{Delivery, Person, deliveries, secret, secret_variable};
+use corpus::{Delivery, Person, ZALO_USER, deliveries, from_zalo, secret, secret_variable};
 use search::{Canary, hits};
 
 /// Everything the product says below `info`, and the libraries as much as `LogLevel` of the template allows.
 const LOG: &str = "debug,thang_hang=trace,webhook=trace,order_changed=trace,ledger_stream=trace,member_api=trace,member_commands=trace,\
-    loyalty_store=trace,loyalty_contract=trace,loyalty_runtime=trace,loyalty_signatures=trace,loyalty_messaging=trace";
+    send_messages=trace,loyalty_zalo=trace,loyalty_store=trace,loyalty_contract=trace,loyalty_runtime=trace,\
+    loyalty_signatures=trace,loyalty_messaging=trace";
 const MEMBER_ID_KEY: &str = "chimyen-member-id-key-0123456789abcdef";
 const VERIFY_TOKEN: &str = "chimyen-verify-token-haravan";
 const GUESSED_TOKEN: &str = "chimyen-guessed-token";
-const TABLES: [&str; 7] = ["members", "points-history", "orders", "participations", "requests", "vouchers", "messages"];
+const TABLES: [&str; 9] = [
+    "members",
+    "points-history",
+    "orders",
+    "participations",
+    "requests",
+    "vouchers",
+    "messages",
+    "contacts",
+    "zalo-users",
+];
 const PERSONAL: [&str; 4] = ["name", "phone", "email", "birthday"];
 
 /// The stack as an operator runs it, with everything it prints.
@@ -146,6 +158,12 @@ fn secrets() -> Vec<Canary> {
     canaries.push(Canary::secret("the member id key", MEMBER_ID_KEY));
     canaries.push(Canary::secret("the verify token", VERIFY_TOKEN));
     canaries.push(Canary::secret("a guessed token", GUESSED_TOKEN));
+    for (what, secret) in [
+        ("the secret of Zalo's application", DEVELOPMENT.app_secret),
+        ("the secret of the official account", DEVELOPMENT.oa_secret),
+    ] {
+        canaries.push(Canary::secret(what, secret));
+    }
     canaries
 }
 
@@ -181,6 +199,16 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
     let address = |name: &str| health[name].as_str().expect("an address").to_owned();
     let mut outputs: Vec<(String, String)> = Vec::new();
     let mut people = Vec::new();
+
+    // The official account: the good customer of the generic door follows it, so their messages go there.
+    let (follower, unread) = (Person::new(Source::Standard, "good"), Person::new(Source::Standard, "zalo"));
+    for (what, headers, body, status) in from_zalo(&follower, &unread) {
+        let (answered, answer) = stack.ask(Method::POST, "/webhooks/zalo", &headers, body.into_bytes()).await;
+        assert_eq!(answered, status, "{what}: {answer}");
+        outputs.push((format!("the answer to {what}"), answer));
+    }
+    people.push(unread);
+    stack.drain().await;
 
     // Every door, every way in.
     for source in Source::ALL {
@@ -251,9 +279,23 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
         outputs.push((format!("the history of {source}'s member"), history));
     }
 
+    // What the sender was given goes to Zalo and into its own table, and no further.
+    let user = Canary::text("who they are at Zalo", ZALO_USER);
+    let zalo = health["zalo"].as_str().map_or_else(String::new, str::to_owned);
+    assert!(!zalo.is_empty(), "{health}");
+    let told = stack.http.get(format!("{zalo}/_zalo/messages?limit=1000")).send().await.expect("it answers");
+    let told = told.text().await.expect("text");
+    assert!(!hits("Zalo", &told, std::slice::from_ref(&user)).is_empty(), "nothing was sent to the follower: {told}");
+
     // The tables. Persons stand on their own row only, and there the search finds them.
     let tables = TablesArgs { endpoint_url: address("dynamodb"), region: None, table_prefix: "loyalty-".to_owned() };
     let client = client(&tables).await;
+    let senders = client.scan().table_name("loyalty-senders").send().await.expect("a table").items.unwrap_or_default();
+    let mut tokens = vec![user.clone(), Canary::secret("the first refresh token", DEVELOPMENT.refresh_token)];
+    for name in ["access_token", "refresh_token"] {
+        let token = senders[0][name].as_s().expect("a token");
+        tokens.push(Canary::secret(name, token));
+    }
     for table in TABLES {
         let answer = client.scan().table_name(format!("loyalty-{table}")).send().await.expect("a table");
         assert!(answer.last_evaluated_key.is_none(), "{table} fits one page");
@@ -271,6 +313,12 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
             for row in &mut rows {
                 PERSONAL.iter().for_each(|attribute| drop(row.remove(*attribute)));
             }
+        }
+        if table == "contacts" {
+            // Messages are addressed to it; it stands nowhere else.
+            let all = format!("{rows:?}");
+            assert!(!hits("contacts", &all, std::slice::from_ref(&user)).is_empty(), "{all}");
+            rows.iter_mut().for_each(|row| drop(row.remove("zalo_user_id")));
         }
         assert!(!rows.is_empty() || ["participations", "requests", "vouchers"].contains(&table), "{table} is empty");
         outputs.push((format!("the table {table}"), format!("{rows:?}")));
@@ -306,16 +354,20 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
         "a batch is done",
         "an event is done",
         "an event is not done",
+        "an event of the official account is kept",
+        "zalo_oa",
         "DEBUG",
     ] {
         assert!(logs.contains(said), "the logs do not say “{said}”, so the search proves nothing");
     }
-    for function in ["webhook |", "order-changed |", "ledger-stream |", "member-api |", "member-commands |"] {
+    for function in
+        ["webhook |", "order-changed |", "ledger-stream |", "member-api |", "member-commands |", "send-messages |"]
+    {
         assert!(logs.contains(function), "no log of {function}");
     }
     outputs.push(("the logs".to_owned(), logs));
 
-    let wanted: Vec<_> = people.iter().flat_map(of_person).chain(secrets()).collect();
+    let wanted: Vec<_> = people.iter().flat_map(of_person).chain(secrets()).chain(tokens).collect();
     let mut found: Vec<_> = outputs.iter().flat_map(|(place, text)| hits(place, text, &wanted)).collect();
     // The bodies of dead letters are for an operator: they hold a person, or there is nothing to mend, but no secret.
     let set_aside = of_person(&Person::new(Source::KiotViet, "broken"));

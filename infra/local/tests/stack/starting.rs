@@ -43,6 +43,17 @@ async fn a_programme_that_cannot_go_live_is_refused_with_every_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn templates_that_no_message_can_fill_are_refused_with_their_paths() {
+    let directory = tempfile::tempdir().unwrap();
+    let programme = directory.path().join("programme.toml");
+    let preset = std::fs::read_to_string(thang_hang::cli::serve::workspace().join("infra/programmes/cnv-retail.toml"));
+    let template = "[zalo.templates.order_points_credited]\nid = \"1\"\nparams = { a = \"pionts\" }\n";
+    std::fs::write(&programme, format!("{}\n{template}", preset.unwrap())).unwrap();
+    let refusal = refusal(Options { programme, ..options(directory.path()) }).await;
+    assert!(refusal.contains("zalo.templates.order_points_credited.params.a: there is no variable"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_clock_goes_on_where_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let monday = parse_instant("2031-01-06T08:00:00+07:00").unwrap();

@@ -1,17 +1,20 @@
-//! What a shop reports beside orders: behaviours that earn (P17), top-ups (B2–B4), what is known of a customer, and the
-//! tier that its own system gave them (S1: N1, X47).
+//! What a shop reports beside orders: behaviours that earn (P17), top-ups (B2–B4), what is known of a customer, the tier
+//! that its own system gave them (S1: N1, X47), and which messages they want.
 //!
 //! The envelope and the signature of the generic order webhook. `POST /events` answers at once with what an event brought;
 //! the webhook's door answers once it is durably queued, and the queue's consumer reads it again.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use loyalty_domain::decision::Rejection;
 use loyalty_domain::programme::{Programme, TierAuthority};
+use loyalty_domain::sending::MessageKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::context::{Context, not_negative};
-use super::json::{Field, Read};
+use super::json::{Field, Read, Scalar};
 use super::settings::SourceSettings;
 use super::standard::{Head, Person, customer};
 use super::{ParseError, checked_text};
@@ -38,18 +41,20 @@ pub enum ShopEvent {
     },
     Registered {
         customer: Customer,
+        /// When the shop said so.
+        said_at: DateTime<Utc>,
     },
     /// What the shop says of a customer, and since when: an older word replaces no newer one.
-    Changed {
-        customer: Customer,
-        changed_at: DateTime<Utc>,
-    },
+    Changed { customer: Customer, changed_at: DateTime<Utc> },
     TierChanged {
         customer: Customer,
         /// The shop's word for it: an id, a name or an alias (X37).
         tier: String,
         changed_at: DateTime<Utc>,
     },
+    /// Which kinds of messages a customer wants, and since when: an older wish replaces no newer one. Kinds that are not
+    /// named stay as they are.
+    Consent { customer: Customer, wishes: BTreeMap<MessageKind, bool>, changed_at: DateTime<Utc> },
 }
 
 impl ShopEvent {
@@ -61,6 +66,7 @@ impl ShopEvent {
             Self::Registered { .. } => "customer.registered",
             Self::Changed { .. } => "customer.changed",
             Self::TierChanged { .. } => "customer.tier_changed",
+            Self::Consent { .. } => "customer.consent",
         }
     }
 
@@ -83,7 +89,11 @@ impl ShopEvent {
             Self::TierChanged { tier, .. } if programme.tiers.called(tier).is_none() => {
                 Err(Rejection::UnknownTier(tier.clone()))
             }
-            Self::Topup { .. } | Self::Registered { .. } | Self::Changed { .. } | Self::TierChanged { .. } => Ok(()),
+            Self::Topup { .. }
+            | Self::Registered { .. }
+            | Self::Changed { .. }
+            | Self::TierChanged { .. }
+            | Self::Consent { .. } => Ok(()),
         }
     }
 }
@@ -139,6 +149,16 @@ struct Version {
 }
 
 #[derive(Deserialize)]
+struct Consent {
+    #[serde(default)]
+    customer: Option<Person>,
+    #[serde(default)]
+    messages: BTreeMap<String, Field>,
+    #[serde(default)]
+    changed_at: Field,
+}
+
+#[derive(Deserialize)]
 struct TierChanged {
     #[serde(default)]
     customer: Option<Person>,
@@ -170,11 +190,14 @@ pub(super) fn event(context: &Context<'_>, kind: &str, text: &str) -> Result<Opt
         "behaviour" => behaviour(context, data(text)?)?,
         "topup" => topup(context, data(text)?)?,
         "customer.registered" => {
-            let About { customer } = data(text)?;
-            ShopEvent::Registered { customer: person(context, "data.customer", customer)? }
+            let Envelope::<About> { timestamp, data } = serde_json::from_str(text)?;
+            let About { customer } = data.ok_or(ParseError::Missing("data"))?;
+            let said_at = context.optional_time("timestamp", &timestamp)?.unwrap_or(context.received_at);
+            ShopEvent::Registered { customer: person(context, "data.customer", customer)?, said_at }
         }
         "customer.changed" => changed(context, text)?,
         "customer.tier_changed" => tier_changed(context, text)?,
+        "customer.consent" => consent(context, text)?,
         _ => return Ok(None),
     }))
 }
@@ -208,6 +231,32 @@ fn tier_changed(context: &Context<'_>, text: &str) -> Result<ShopEvent, ParseErr
     Ok(ShopEvent::TierChanged {
         customer: person(context, "data.customer", customer)?,
         tier: tier.short_text(128).ok_or(ParseError::Missing("data.tier"))?,
+        changed_at: changed_at.unwrap_or(context.received_at),
+    })
+}
+
+/// Where the shop does not say since when, it is since it said so. A wish that is not understood is refused: a "no" must
+/// never be taken for nothing.
+fn consent(context: &Context<'_>, text: &str) -> Result<ShopEvent, ParseError> {
+    const FIELD: &str = "data.messages";
+    let Envelope { timestamp, data } = serde_json::from_str(text)?;
+    let Consent { customer, messages, changed_at } = data.ok_or(ParseError::Missing("data"))?;
+    let said_at = context.optional_time("timestamp", &timestamp)?;
+    let changed_at = context.optional_time("data.changed_at", &changed_at)?.or(said_at);
+    if messages.is_empty() {
+        return Err(ParseError::Missing(FIELD));
+    }
+    let wish = |(kind, allowed): (String, Field)| {
+        let unknown = ParseError::UnknownWord { field: FIELD, known: "transactional, care, promotional" };
+        let kind = MessageKind::from_word(&kind).ok_or(unknown)?;
+        let Some(Scalar::Bool(allowed)) = allowed else {
+            return Err(ParseError::Invalid { field: FIELD, why: "says true or false of each kind" });
+        };
+        Ok((kind, allowed))
+    };
+    Ok(ShopEvent::Consent {
+        customer: person(context, "data.customer", customer)?,
+        wishes: messages.into_iter().map(wish).collect::<Result<_, _>>()?,
         changed_at: changed_at.unwrap_or(context.received_at),
     })
 }

@@ -87,12 +87,12 @@ pub enum ParseError {
     OtherCurrency { expected: &'static str },
     #[error(
         "type is not one this door takes: it takes order.changed, behaviour, topup, customer.registered, \
-         customer.changed and customer.tier_changed"
+         customer.changed, customer.tier_changed and customer.consent"
     )]
     UnsupportedType,
     #[error(
-        "type is not one this address takes: it takes behaviour, topup, customer.registered, customer.changed and \
-         customer.tier_changed"
+        "type is not one this address takes: it takes behaviour, topup, customer.registered, customer.changed, \
+         customer.tier_changed and customer.consent"
     )]
     UnknownEvent,
     #[error(

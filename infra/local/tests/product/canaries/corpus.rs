@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use loyalty_contract::queue::Source;
-use loyalty_signatures::{sign_base64, sign_kiotviet, sign_standard};
+use loyalty_signatures::{sign_base64, sign_kiotviet, sign_standard, sign_zalo};
 use serde_json::{Value, json};
+use thang_hang::zalo::DEVELOPMENT;
 
 /// A customer. The same source and tag are the same person.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub struct Person {
     pub birthday: String,
 }
 
-const TAGS: [&str; 8] = ["good", "forged", "unsigned", "broken", "odd", "twice", "queued", "stranger"];
+const TAGS: [&str; 9] = ["good", "forged", "unsigned", "broken", "odd", "twice", "queued", "stranger", "zalo"];
 
 impl Person {
     pub fn new(source: Source, tag: &str) -> Self {
@@ -49,6 +50,44 @@ impl Person {
     pub fn address(&self) -> String {
         format!("{} phố Hàng Bạc", self.phone.chars().rev().collect::<String>())
     }
+}
+
+/// Who the good customer of the generic door is to the official account at Zalo.
+pub const ZALO_USER: &str = "2468458835291979246";
+
+/// What the account tells: believed, forged and half. The person is followed, writes, and says whose the phone is.
+pub fn from_zalo(person: &Person, stranger: &Person) -> Vec<(&'static str, BTreeMap<String, String>, String, u16)> {
+    let time = Utc::now().timestamp_millis().to_string();
+    let event = |name: &str, more: Value| {
+        let mut event = json!({"event_name": name, "app_id": DEVELOPMENT.app_id, "timestamp": time});
+        more.as_object().expect("fields").iter().for_each(|(field, value)| event[field] = value.clone());
+        event.to_string()
+    };
+    let info = |one: &Person| json!({"phone": one.phone, "name": one.name, "address": one.address()});
+    let text = format!("{} {} {}", person.name, person.phone, person.email);
+    let user = json!({"id": ZALO_USER});
+    let signed = |secret: &str, body: &str| {
+        let mac = sign_zalo(secret.as_bytes(), DEVELOPMENT.app_id, &time, body.as_bytes());
+        BTreeMap::from([("X-ZEvent-Signature".to_owned(), format!("mac={mac}"))])
+    };
+    let good = [
+        event("follow", json!({"follower": user, "display_name": person.name})),
+        event("user_submit_info", json!({"sender": user, "info": info(person)})),
+        event("user_send_text", json!({"sender": user, "message": {"text": text, "msg_id": "1"}})),
+        event(
+            "user_received_message",
+            json!({"sender": user, "recipient": {"id": person.phone},
+            "message": {"msg_id": "m1", "tracking_id": "t1"}}),
+        ),
+        event("user_shared_secret", json!({"sender": user, "info": info(person)})),
+        event("follow", json!({"user": user, "info": info(stranger)})),
+    ];
+    let mut all: Vec<_> =
+        good.into_iter().map(|body| ("an event of Zalo", signed(DEVELOPMENT.oa_secret, &body), body, 200)).collect();
+    let forged = event("user_submit_info", json!({"sender": {"id": "7"}, "info": info(stranger)}));
+    all.push(("a forged event of Zalo", signed(super::GUESSED_TOKEN, &forged), forged.clone(), 503));
+    all.push(("an unsigned event of Zalo", BTreeMap::new(), forged, 503));
+    all
 }
 
 /// One request of a shop, or of someone who would be one.

@@ -1,0 +1,127 @@
+//! What can be wrong with a programme's templates at Zalo, and what fills good ones.
+
+use loyalty_contract::programme::{ProgrammeFile, Version};
+use loyalty_messaging::{
+    Catalogue, Extent, Filling, Language, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, Template, faults, parameters, sample,
+};
+
+const PRESETS: [&str; 6] = [
+    include_str!("../../../infra/programmes/cnv-retail.toml"),
+    include_str!("../../../infra/programmes/cnv-retail-by-tier.toml"),
+    include_str!("../../../infra/programmes/cnv-retail-high-aov.toml"),
+    include_str!("../../../infra/programmes/cnv-miniapp.toml"),
+    include_str!("../../../infra/programmes/panda-points.toml"),
+    include_str!("../../../infra/programmes/panda-rules.toml"),
+];
+
+fn version(preset: &str, more: &str) -> Version {
+    let file = ProgrammeFile::parse(&format!("{preset}\n{more}")).unwrap_or_else(|problems| panic!("{problems:?}"));
+    file.versions()[0].clone()
+}
+
+fn paths(more: &str) -> Vec<String> {
+    faults(&version(PRESETS[0], more)).into_iter().map(|fault| fault.path).collect()
+}
+
+#[test]
+fn the_presets_can_go_live_and_their_texts_are_short_enough() {
+    for preset in PRESETS {
+        let version = version(preset, "");
+        assert_eq!(faults(&version), []);
+        for (template, language) in Template::ALL.into_iter().flat_map(|one| Language::ALL.map(|other| (one, other))) {
+            let texts = [Extent::Least, Extent::Everything].map(|extent| {
+                let variables = sample(template, &version.programme, extent);
+                Catalogue::shipped(language).render(template, &variables).unwrap().chars().count()
+            });
+            assert!(0 < texts[0] && texts[0] < texts[1] && texts[1] < TEXT_CHARS_MAX, "{template:?}: {texts:?}");
+        }
+    }
+}
+
+#[test]
+fn good_templates_have_nothing_wrong() {
+    let good = r#"
+        [messages.kinds]
+        tier_reached = "promotional"
+        [zalo.templates.order_points_credited]
+        id = "1"
+        params = { customer_name = "name", order = "order", points = "points.number", balance = "balance", note = "text" }
+        max_chars = { customer_name = 30, order = 30, points = 20, balance = 20, note = 400 }
+        [zalo.templates.voucher_reminder]
+        id = "2"
+        params = { code = "code", until = "last_day" }
+        max_chars = { code = 12, until = 20 }
+    "#;
+    assert_eq!(paths(good), Vec::<String>::new());
+}
+
+#[test]
+fn every_fault_is_found_with_its_path() {
+    let template = |fields: &str| format!("[zalo.templates.order_points_credited]\nid = \"1\"\n{fields}\n");
+    let param = |name: &str| format!("zalo.templates.order_points_credited.params.{name}");
+    for (more, expected) in [
+        ("[zalo.templates.order_credited]\nid = \"1\"\n".to_owned(), "zalo.templates.order_credited".to_owned()),
+        ("[messages.kinds]\norder_credited = \"care\"\n".to_owned(), "messages.kinds.order_credited".to_owned()),
+        (template(""), "zalo.templates.order_points_credited.params".to_owned()),
+        (template("params = { a = \"pionts\" }"), param("a")),
+        // Of another message.
+        (template("params = { a = \"last_day\" }"), param("a")),
+        // A name is no figure, and a day has no bare number.
+        (template("params = { a = \"tier.number\" }"), param("a")),
+        (template("params = { a = \"expires_on.number\" }"), param("a")),
+        (template("params = { \"tên-khách\" = \"name\" }"), param("tên-khách")),
+        // 9.999.999 điểm
+        (template("params = { a = \"points\" }\nmax_chars = { a = 13 }"), param("a")),
+        (template("params = { a = \"points.number\" }\nmax_chars = { a = 6 }"), param("a")),
+        (template("params = { a = \"expires_on\" }\nmax_chars = { a = 9 }"), param("a")),
+        (template("params = { a = \"text\" }"), param("a")),
+        (template("params = { a = \"text\" }\nmax_chars = { a = 401 }"), param("a")),
+    ] {
+        assert_eq!(paths(&more), [expected], "{more}");
+    }
+    let enough = template("params = { a = \"points\" }\nmax_chars = { a = 14 }");
+    assert_eq!(paths(&enough), Vec::<String>::new());
+    // What a member could not use is worse than nothing.
+    let cut = "[zalo.templates.voucher_reminder]\nid = \"1\"\nparams = { a = \"code\" }\nmax_chars = { a = 11 }\n";
+    assert_eq!(paths(cut), ["zalo.templates.voucher_reminder.params.a"]);
+    // Dates are longer in English: 30 September 2027.
+    let date = "params = { a = \"expires_on\" }\nmax_chars = { a = 10 }";
+    assert_eq!(paths(&template(date)), Vec::<String>::new());
+    assert_eq!(paths(&format!("[messages]\nlanguage = \"en\"\n{}", template(date))), [param("a")]);
+}
+
+/// Somebody may call a tier's benefits a novel: no text would arrive.
+#[test]
+fn a_message_that_is_too_long_is_found() {
+    let long = "ă".repeat(TEXT_CHARS_MAX);
+    let preset = PRESETS[0].replacen("benefits = [", &format!("benefits = [\"{long}\", "), 2);
+    let found = faults(&version(&preset, ""));
+    assert!(!found.is_empty() && found.iter().all(|fault| fault.path == "tiers"), "{found:?}");
+}
+
+#[test]
+fn parameters_are_filled_as_the_reader_expects_and_cut_to_their_limit() {
+    let version = version(
+        PRESETS[0],
+        r#"
+        [zalo.templates.order_points_credited]
+        id = "1"
+        params = { name = "name", points = "points", bare = "points.number", gone = "qualifying_points", note = "text" }
+        max_chars = { name = 10, note = 12 }
+        "#,
+    );
+    let zalo = &version.messaging.zalo["order_points_credited"];
+    let template = Template::OrderPointsCredited;
+    let mut variables = sample(template, &version.programme, Extent::Everything);
+    variables.remove("qualifying_points");
+    let text = "Cảm ơn bạn đã mua sắm!";
+    let filling = Filling { template, language: Language::Vietnamese, variables: &variables, text, name: None };
+    let filled = parameters(Filling { name: Some("Nguyễn Thị Lan"), ..filling }, zalo).unwrap();
+    for (parameter, value) in
+        [("name", "Nguyễn Th…"), ("points", "1.150 điểm"), ("bare", "1150"), ("gone", "-"), ("note", "Cảm ơn bạn …")]
+    {
+        assert_eq!(filled[parameter], value, "{parameter}");
+    }
+    assert_eq!(parameters(filling, zalo).unwrap()["name"], "Quý khách");
+    assert!(filled.values().all(|value| value.chars().count() <= PARAGRAPH_CHARS_MAX));
+}
