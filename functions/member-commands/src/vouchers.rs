@@ -1,10 +1,14 @@
 //! Using a voucher, once.
 
+use std::convert::Infallible;
+
 use loyalty_contract::command::{self, UseBody};
 use loyalty_contract::problem::Problem;
 use loyalty_contract::queue::Source;
 use loyalty_domain::ids::OrderId;
+use loyalty_domain::voucher::Voucher;
 use loyalty_runtime::http;
+use loyalty_store::Consistency;
 
 use crate::request::Request;
 use crate::{Answered, MemberCommands, problem};
@@ -24,6 +28,16 @@ impl MemberCommands {
             .change_voucher(&voucher_id, |voucher| voucher.used(order.clone(), used.order_minor, today, now))
             .await;
         match changed.map_err(|error| problem::unavailable(&error))? {
+            // After the voucher is used, so that an order that is undone meanwhile is seen here or sees the voucher.
+            Some(Ok(voucher)) if programme.vouchers_return && self.is_undone(voucher.used_for.as_ref()).await? => {
+                let (id, order) = (&voucher.voucher_id, voucher.used_for.as_ref());
+                let back = |voucher: Voucher| match order {
+                    Some(order) => Ok::<_, Infallible>(voucher.returned_by(order)),
+                    None => Ok(voucher),
+                };
+                self.books.change_voucher(id, back).await.map_err(|error| problem::unavailable(&error))?;
+                Err(order_undone())
+            }
             Some(Ok(voucher)) => Ok(http::json(200, &command::Voucher::of(programme, &voucher, today))),
             Some(Err(rejection)) => Err(problem::voucher(programme, &rejection)),
             None => Err(unknown_voucher()),
@@ -31,10 +45,28 @@ impl MemberCommands {
     }
 }
 
+impl MemberCommands {
+    async fn is_undone(&self, order: Option<&OrderId>) -> Result<bool, Problem> {
+        let Some(order_id) = order else { return Ok(false) };
+        let order = self.books.order(order_id, Consistency::Strong).await;
+        let order = order.map_err(|error| problem::unavailable(&error))?;
+        Ok(order.is_some_and(|order| order.row.facts.undone()))
+    }
+}
+
 /// The order's id over all shops. One without its source is an order of the generic webhook.
 fn full_order_id(id: &str) -> OrderId {
     let has_source = id.split_once(':').is_some_and(|(source, _)| Source::from_name(source).is_some());
     OrderId::new(if has_source { id.to_owned() } else { format!("{}:{id}", Source::Standard) })
+}
+
+fn order_undone() -> Problem {
+    Problem::new(
+        409,
+        "order-undone",
+        "Order undone",
+        "This order was cancelled or returned. The voucher was not used: use it for another order.",
+    )
 }
 
 fn unknown_voucher() -> Problem {

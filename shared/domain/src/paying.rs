@@ -1,6 +1,6 @@
 //! What an order is paid with beside money: vouchers whose codes it names, and the wallet (B2, B3).
 
-use crate::ids::{RuleId, VoucherId};
+use crate::ids::{OrderId, RuleId, VoucherId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
 use crate::member::Member;
 use crate::order::{Order, OrderSnapshot};
@@ -13,28 +13,35 @@ use crate::voucher::Voucher;
 pub(crate) enum Used {
     /// The vouchers that change.
     Is(Vec<Voucher>),
-    Needs(Vec<VoucherId>),
+    Needs {
+        named: Vec<VoucherId>,
+        used_for: Option<OrderId>,
+    },
 }
 
 /// Uses the vouchers whose codes the newest snapshot names, and gives back those it names no more; all of them when the
-/// order is undone, unless the programme keeps them used. A voucher that something else has used stays as it is.
+/// order is undone, those too that a till used for it, unless the programme keeps them used. A voucher that something
+/// else has used stays as it is. `was_undone` says how the order stood before.
 pub(crate) fn use_vouchers(
     programme: &Programme,
     order: &mut Order,
     snapshot: &OrderSnapshot,
+    was_undone: bool,
     known: Option<Vec<Voucher>>,
     now: Instant,
 ) -> Used {
+    let give_back = order.facts.undone() && programme.vouchers_return;
     let mut wanted = if order.facts.undone() { Vec::new() } else { snapshot.vouchers.clone() };
     if order.facts.undone() && !programme.vouchers_return {
         wanted.clone_from(&order.vouchers);
     }
-    if wanted == order.vouchers {
+    let used_for = (give_back && !was_undone).then(|| order.order_id.clone());
+    if wanted == order.vouchers && used_for.is_none() {
         return Used::Is(Vec::new());
     }
     let Some(known) = known else {
         let more = order.vouchers.iter().filter(|voucher| !wanted.contains(voucher));
-        return Used::Needs(wanted.iter().chain(more).cloned().collect());
+        return Used::Needs { named: wanted.iter().chain(more).cloned().collect(), used_for };
     };
     let placed_on = programme.day(order.facts.placed_at);
     let before = std::mem::take(&mut order.vouchers);
@@ -44,7 +51,7 @@ pub(crate) fn use_vouchers(
             let used = voucher.clone().used_by(&order.order_id, placed_on, now);
             order.vouchers.extend(used.as_ref().map(|used| used.voucher_id.clone()));
             used
-        } else if before.contains(&voucher.voucher_id) {
+        } else if give_back || before.contains(&voucher.voucher_id) {
             Some(voucher.clone().returned_by(&order.order_id))
         } else {
             None

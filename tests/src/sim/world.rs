@@ -218,6 +218,7 @@ impl World<'_> {
         let mut left = Read::default();
         let mut history = None;
         let mut active = None;
+        let mut vouchers = None;
         for _ in 0..QUESTIONS_MAX {
             let rows = OrderRows {
                 order: order.row.clone(),
@@ -225,7 +226,7 @@ impl World<'_> {
                 left_member: left.row.clone(),
                 history,
                 participations: active.as_ref().map(|active: &Active| active.rows.clone()),
-                vouchers: None,
+                vouchers: vouchers.clone(),
             };
             let verdict = reconcile_order(programme, rows, snapshot.clone(), event.now);
             match verdict {
@@ -242,7 +243,10 @@ impl World<'_> {
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
-                Ok(Verdict::NeedsVouchers(_)) => unreachable!("no order of the simulation names a code"),
+                Ok(Verdict::NeedsVouchers { named, .. }) => {
+                    assert_eq!(named, [], "no order of the simulation names a code");
+                    vouchers = Some(Vec::new());
+                }
                 Ok(Verdict::NeedsParticipations(_, campaigns)) => {
                     let Some(row) = &member.row else { return Err(ReadAgain) };
                     active = Some(self.part(row, order.row.as_ref(), &campaigns, left_lag)?);

@@ -23,6 +23,8 @@ const BOOKS: &[(&str, Uses)] = &[
         &[
             (BATCH, &["Members", "OrdersTable"]),
             (GET, &["Participations", "Vouchers"]),
+            // Vouchers that a till used for an order come back with it.
+            (QUERY, &["Vouchers/by-order"]),
             // Reversals after an expiry replay the member's history (X23).
             (QUERY, &["PointsHistory"]),
             (PUT, &["Members", "OrdersTable", "Participations", "Vouchers", "PointsHistory"]),
