@@ -57,6 +57,7 @@ impl Player for ThroughTheStack {
             ..Options::ephemeral(&workspace())
         };
         let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()));
+        stack.running().engine.keep_asked();
         Self { stack, http: reqwest::Client::new(), _programme: file }
     }
 
@@ -158,6 +159,7 @@ impl Player for ThroughTheStack {
     }
 
     async fn end(self) {
+        crate::rights::check(self.stack.running());
         self.stack.stop().await;
     }
 }
@@ -167,4 +169,5 @@ async fn every_scenario_holds_through_the_stack() {
     let _turn = crate::TURN.lock().await;
     let played = play_all::<ThroughTheStack>().await;
     assert!(played.len() > 30, "scenarios went missing: {played:#?}");
+    crate::rights::check_coverage();
 }
