@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use loyalty_contract::command::{self, UseBody};
 use loyalty_contract::problem::Problem;
 use loyalty_contract::queue::Source;
-use loyalty_domain::ids::OrderId;
+use loyalty_domain::ids::{OrderId, VoucherId};
+use loyalty_domain::programme::Programme;
 use loyalty_domain::voucher::Voucher;
 use loyalty_runtime::http;
 use loyalty_store::Consistency;
@@ -23,34 +24,38 @@ impl MemberCommands {
         let used = UseBody::parse(&request.body()?, programme.currency).map_err(problem::unreadable)?;
         let order = used.order_id.as_deref().map(full_order_id);
         let voucher_id = self.key.voucher_id(code);
+        self.refuse_undone(programme, &voucher_id, order.as_ref()).await?;
         let changed = self
             .books
             .change_voucher(&voucher_id, |voucher| voucher.used(order.clone(), used.order_minor, today, now))
             .await;
         match changed.map_err(|error| problem::unavailable(&error))? {
-            // After the voucher is used, so that an order that is undone meanwhile is seen here or sees the voucher.
-            Some(Ok(voucher)) if programme.vouchers_return && self.is_undone(voucher.used_for.as_ref()).await? => {
-                let (id, order) = (&voucher.voucher_id, voucher.used_for.as_ref());
-                let back = |voucher: Voucher| match order {
-                    Some(order) => Ok::<_, Infallible>(voucher.returned_by(order)),
-                    None => Ok(voucher),
-                };
-                self.books.change_voucher(id, back).await.map_err(|error| problem::unavailable(&error))?;
-                Err(order_undone())
+            Some(Ok(voucher)) => {
+                // Again: an order that is undone meanwhile either sees the voucher or is seen here.
+                self.refuse_undone(programme, &voucher_id, order.as_ref()).await?;
+                Ok(http::json(200, &command::Voucher::of(programme, &voucher, today)))
             }
-            Some(Ok(voucher)) => Ok(http::json(200, &command::Voucher::of(programme, &voucher, today))),
             Some(Err(rejection)) => Err(problem::voucher(programme, &rejection)),
             None => Err(unknown_voucher()),
         }
     }
-}
 
-impl MemberCommands {
-    async fn is_undone(&self, order: Option<&OrderId>) -> Result<bool, Problem> {
-        let Some(order_id) = order else { return Ok(false) };
-        let order = self.books.order(order_id, Consistency::Strong).await;
-        let order = order.map_err(|error| problem::unavailable(&error))?;
-        Ok(order.is_some_and(|order| order.row.facts.undone()))
+    /// Refuses to use a voucher for an order that is undone, and gives it back if it was used for it.
+    async fn refuse_undone(
+        &self,
+        programme: &Programme,
+        voucher_id: &VoucherId,
+        order: Option<&OrderId>,
+    ) -> Result<(), Problem> {
+        let Some(order_id) = order.filter(|_| programme.vouchers_return) else { return Ok(()) };
+        let known = self.books.order(order_id, Consistency::Strong).await;
+        let known = known.map_err(|error| problem::unavailable(&error))?;
+        if !known.is_some_and(|order| order.row.facts.undone()) {
+            return Ok(());
+        }
+        let back = |voucher: Voucher| Ok::<_, Infallible>(voucher.returned_by(order_id));
+        self.books.change_voucher(voucher_id, back).await.map_err(|error| problem::unavailable(&error))?;
+        Err(order_undone())
     }
 }
 
