@@ -20,7 +20,8 @@ use loyalty_domain::programme::{NotifyTier, Programme};
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::Grant;
 use loyalty_messaging::{Outbox, PutError, tier_reached};
-use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::secrets;
 use loyalty_store::{Books, Coder, Consistency, StoreError};
 use serde_json::Value;
 
@@ -60,7 +61,7 @@ impl CustomerTierChanged {
     /// # Errors
     /// [`ConfigError`] naming what is missing or wrong.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process();
+        let environment = secrets::environment().await?;
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
         let table_prefix = environment.table_prefix()?;
         let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);

@@ -1,5 +1,7 @@
 //! Members' cards, histories and vouchers, for the Mini App and the till (D1, N7).
 //!
+//! A member sees their own points and nobody else's, a till everybody's; whom a token is of, the gateway has verified.
+//!
 //! It only reads. A member is shown as of now: what fell due since their last event, such as points whose last day has
 //! passed, is applied in memory and left for the next event to write, so nobody is shown points that can no longer be
 //! spent. Reads are eventually consistent: an order is on its way for seconds (P15), so the last milliseconds are not
@@ -20,8 +22,9 @@ use loyalty_domain::ledger::Entry;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_messaging::Language;
-use loyalty_runtime::config::{ConfigError, Environment};
-use loyalty_runtime::{chain, http};
+use loyalty_runtime::access::{Gate, Needs};
+use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::{chain, http, secrets};
 use loyalty_store::words::Word;
 use loyalty_store::{Books, Consistency};
 
@@ -32,6 +35,7 @@ pub struct MemberApi {
     pub books: Books,
     pub programmes: ProgrammeFile,
     pub key: MemberKey,
+    pub gate: Gate,
 }
 
 impl MemberApi {
@@ -40,18 +44,22 @@ impl MemberApi {
     /// # Errors
     /// [`ConfigError`] naming what is missing or wrong.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process();
+        let environment = secrets::environment().await?;
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
-        let table_prefix = environment.table_prefix()?;
+        let (table_prefix, gate) = (environment.table_prefix()?, Gate::of(&environment)?);
         let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);
-        Ok(Self { books: Books::new(client, &table_prefix), programmes, key })
+        Ok(Self { books: Books::new(client, &table_prefix), programmes, key, gate })
     }
 
     /// Answers a request; whatever goes wrong is an answer too.
     pub async fn answer(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let before = self.books.consumed();
-        let answered = match request::read(&request, &self.key) {
-            Ok(Asked::Card(member_id)) => {
+        let asked = request::read(&request, &self.key).and_then(|asked| {
+            self.gate.admit(&request, asked.needs(), &self.key).map_err(|problem| Refused::Problem(*problem))?;
+            Ok(asked)
+        });
+        let answered = match asked {
+            Ok(Asked::Card(member_id) | Asked::Found(member_id)) => {
                 let now = DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default();
                 self.card(&member_id, now).await.map(|card| http::json(200, &card))
             }

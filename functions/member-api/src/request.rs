@@ -8,6 +8,7 @@ use loyalty_contract::phone::normalise;
 use loyalty_contract::problem::Problem;
 use loyalty_domain::ids::MemberId;
 use loyalty_messaging::Language;
+use loyalty_runtime::access::Needs;
 use loyalty_store::HISTORY_PAGE_MAX;
 
 /// Entries on a page when nobody says how many.
@@ -17,6 +18,8 @@ const LIMIT_DEFAULT: u32 = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     Card(MemberId),
+    /// The card of whoever has a phone number.
+    Found(MemberId),
     History {
         member_id: MemberId,
         limit: u32,
@@ -24,6 +27,18 @@ pub enum Asked {
         before: Option<u64>,
     },
     Vouchers(MemberId),
+}
+
+impl Asked {
+    /// Who may ask it. Looking for people by their phone is a till's.
+    pub fn needs(&self) -> Needs<'_> {
+        match self {
+            Self::Card(member_id) | Self::Vouchers(member_id) | Self::History { member_id, .. } => {
+                Needs::Member(member_id)
+            }
+            Self::Found(_) => Needs::Till,
+        }
+    }
 }
 
 /// Why a request is not answered with what it asks for.
@@ -48,7 +63,7 @@ pub fn read(request: &ApiGatewayV2httpRequest, key: &MemberKey) -> Result<Asked,
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let route = (segments.next(), segments.next(), segments.next(), segments.next());
     let asked = match route {
-        (Some("members"), None, ..) => by_phone(request, key).map(Asked::Card),
+        (Some("members"), None, ..) => by_phone(request, key).map(Asked::Found),
         (Some("members"), Some(member_id), None, None) => Ok(Asked::Card(MemberId::new(member_id))),
         (Some("members"), Some(member_id), Some("history"), None) => history(request, MemberId::new(member_id)),
         (Some("members"), Some(member_id), Some("vouchers"), None) => Ok(Asked::Vouchers(MemberId::new(member_id))),

@@ -7,6 +7,8 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, QueueMessage};
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::voucher::{Grant, Offer, Worth};
+use loyalty_runtime::access::{ACCESS, Gate};
+use loyalty_runtime::config::Environment;
 use loyalty_store::engine::{Engine, Fault};
 use loyalty_store::{Code, Coder, OrderEvent};
 use member_api::MemberApi;
@@ -25,7 +27,7 @@ impl Shop {
     fn new() -> Self {
         let engine = Engine::new();
         let programmes = ProgrammeFile::parse(include_str!("../../../infra/programmes/cnv-retail.toml")).unwrap();
-        let api = MemberApi { books: engine.books(), programmes, key: MemberKey::new(KEY).unwrap() };
+        let api = MemberApi { books: engine.books(), programmes, key: MemberKey::new(KEY).unwrap(), gate: Gate::Open };
         Self { engine, api, now: NOW.parse().unwrap() }
     }
 
@@ -48,6 +50,17 @@ impl Shop {
     }
 
     async fn ask(&self, method: &str, path: &str, query: &[(&str, &str)], language: &str) -> (i64, Value) {
+        self.ask_with(method, path, query, language, Value::Null).await
+    }
+
+    async fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, &str)],
+        language: &str,
+        authorizer: Value,
+    ) -> (i64, Value) {
         let (path, member_id) = (path.to_owned(), self.member_id());
         let path = path.replace("{id}", member_id.as_str());
         let query: serde_json::Map<_, _> =
@@ -55,12 +68,18 @@ impl Shop {
         let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
             "version": "2.0", "rawPath": path, "headers": {"accept-language": language},
             "queryStringParameters": query, "isBase64Encoded": false,
-            "requestContext": {"timeEpoch": self.now.timestamp_millis(), "http": {"method": method, "path": path}}}))
+            "requestContext": {"timeEpoch": self.now.timestamp_millis(), "authorizer": authorizer,
+                "http": {"method": method, "path": path}}}))
         .unwrap();
         let answer = self.api.answer(request).await;
         check_headers(&answer);
         let Some(Body::Text(body)) = answer.body else { panic!("a text") };
         (answer.status_code, serde_json::from_str(&body).unwrap())
+    }
+
+    /// With the claims of a verified token, as the gateway hands them on.
+    async fn with_token(&self, path: &str, query: &[(&str, &str)], claims: Value) -> (i64, Value) {
+        self.ask_with("GET", path, query, "vi", json!({"jwt": {"claims": claims, "scopes": null}})).await
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> (i64, Value) {
@@ -242,4 +261,32 @@ async fn refusals_say_what_to_do() {
 
     shop.engine.inject(|_| Fault::RequestLost);
     shop.refused("/members/{id}", &[], 503, &kind("not-readable")).await;
+}
+
+/// D1: what a member sees is their own, and only a till looks people up.
+#[tokio::test]
+async fn a_member_sees_their_own_points_and_a_till_everybodys() {
+    let mut shop = Shop::new();
+    shop.order("1", 50, "delivered", NOW).await;
+    shop.api.gate = Gate::of(&Environment::new(|name: &str| (name == ACCESS).then(|| "tokens".to_owned()))).unwrap();
+    let own = json!({"sub": "1", "custom:member_id": shop.member_id().as_str()});
+    let phone = json!({"sub": "1", "phone_number": "+84901234567", "phone_number_verified": "true"});
+    let other = json!({"sub": "2", "custom:member_id": "m_other"});
+    let till = json!({"sub": "3", "cognito:groups": "[till]"});
+    let operator = json!({"sub": "4", "cognito:groups": "[operator]"});
+    for path in ["/members/{id}", "/members/{id}/history", "/members/{id}/vouchers"] {
+        for claims in [&own, &phone, &till, &operator] {
+            assert_eq!(shop.with_token(path, &[], claims.clone()).await.0, 200, "{path} {claims}");
+        }
+        let (status, problem) = shop.with_token(path, &[], other.clone()).await;
+        assert_eq!((status, &problem["type"]), (403, &json!("urn:loyalty:problem:not-allowed")), "{path}");
+        let (status, problem) = shop.get(path, &[]).await;
+        assert_eq!((status, &problem["type"]), (401, &json!("urn:loyalty:problem:no-token")), "{path}");
+    }
+    // Whether somebody is a member is nobody else's business either.
+    assert_eq!(shop.with_token("/members/m_nobody", &[], other.clone()).await.0, 403);
+    let search = [("phone", "0901234567")];
+    for (claims, expected) in [(till, 200), (operator, 200), (own, 403), (phone, 403), (other, 403)] {
+        assert_eq!(shop.with_token("/members", &search, claims.clone()).await.0, expected, "{claims}");
+    }
 }

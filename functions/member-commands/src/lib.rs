@@ -26,8 +26,9 @@ use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
-use loyalty_runtime::config::{ConfigError, Environment};
-use loyalty_runtime::http;
+use loyalty_runtime::access::Gate;
+use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::{http, secrets};
 use loyalty_store::{Books, Code, Coder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub struct MemberCommands {
     pub books: Books,
     pub programmes: ProgrammeFile,
     pub key: MemberKey,
+    pub gate: Gate,
     signer: Signer,
 }
 
@@ -65,13 +67,13 @@ type Answered = Result<ApiGatewayV2httpResponse, Problem>;
 impl MemberCommands {
     /// `secret` is the one that operators and the shop's back end sign with, or two of them while it is changed. Without
     /// one, or with one that cannot be used, their commands are refused and all others are answered.
-    pub fn new(books: Books, programmes: ProgrammeFile, key: MemberKey, secret: Option<&str>) -> Self {
+    pub fn new(books: Books, programmes: ProgrammeFile, key: MemberKey, gate: Gate, secret: Option<&str>) -> Self {
         let coding = key.clone();
         let coder = Coder::new(move |grant_id| {
             let (code, voucher_id) = coding.voucher(grant_id);
             Code { code, voucher_id }
         });
-        Self { books: books.with_coder(coder), programmes, key, signer: Signer::new(secret) }
+        Self { books: books.with_coder(coder), programmes, key, gate, signer: Signer::new(secret) }
     }
 
     /// Reads the environment and builds the client.
@@ -79,12 +81,12 @@ impl MemberCommands {
     /// # Errors
     /// [`ConfigError`] naming what is missing or wrong.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process();
+        let environment = secrets::environment().await?;
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
-        let table_prefix = environment.table_prefix()?;
+        let (table_prefix, gate) = (environment.table_prefix()?, Gate::of(&environment)?);
         let secret = environment.required("WEBHOOK_SECRET_STANDARD").ok();
         let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);
-        Ok(Self::new(Books::new(client, &table_prefix), programmes, key, secret.as_deref()))
+        Ok(Self::new(Books::new(client, &table_prefix), programmes, key, gate, secret.as_deref()))
     }
 
     /// Does what the function is invoked for.
@@ -103,7 +105,10 @@ impl MemberCommands {
         let before = self.books.consumed();
         let request = Request::of(&event);
         let (command, answered) = match request.asked() {
-            Ok(asked) => (asked.name(), self.carry_out(&request, asked).await),
+            Ok(asked) => match asked.needs().map(|needs| self.gate.admit(&event, needs, &self.key)) {
+                Some(Err(problem)) => (asked.name(), Err(*problem)),
+                Some(Ok(())) | None => (asked.name(), self.carry_out(&request, asked).await),
+            },
             Err(Refused::Problem(problem)) => ("none", Err(problem)),
             Err(Refused::Method(allowed)) => ("none", Ok(http::method_not_allowed(allowed))),
         };

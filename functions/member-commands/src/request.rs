@@ -9,6 +9,7 @@ use loyalty_contract::command::COMMAND_BYTES_MAX;
 use loyalty_contract::problem::Problem;
 use loyalty_domain::ids::{MemberId, RequestId};
 use loyalty_domain::time::Instant;
+use loyalty_runtime::access::Needs;
 
 /// A longer key is refused.
 const KEY_CHARS_MAX: usize = 200;
@@ -37,6 +38,18 @@ impl Asked {
             Self::UseVoucher(_) => "use_voucher",
             Self::Adjust(_) => "adjust",
             Self::Event => "event",
+        }
+    }
+}
+
+impl Asked {
+    /// Who may ask it; nobody in particular where the signature of the body says who does.
+    pub fn needs(&self) -> Option<Needs<'_>> {
+        match self {
+            Self::Redeem(member_id) => Some(Needs::Member(member_id)),
+            Self::Confirm(..) | Self::Undo(..) | Self::UseVoucher(_) => Some(Needs::Till),
+            Self::Adjust(_) => Some(Needs::Operator),
+            Self::Event => None,
         }
     }
 }

@@ -10,8 +10,8 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::ids::OrderId;
-use loyalty_runtime::chain;
-use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::{chain, secrets};
 use loyalty_store::{Applied, Books, Consumed, StoreError};
 
 pub use message::MessageError;
@@ -29,7 +29,7 @@ impl OrderChanged {
     /// # Errors
     /// [`ConfigError`] naming what is missing or wrong.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process();
+        let environment = secrets::environment().await?;
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
         let table_prefix = environment.table_prefix()?;
         let client = aws_sdk_dynamodb::Client::new(&loyalty_runtime::aws::sdk_config().await);

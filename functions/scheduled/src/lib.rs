@@ -28,8 +28,8 @@ use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Voucher, VoucherState};
 use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, voucher_reminder};
-use loyalty_runtime::chain;
-use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::{chain, secrets};
 use loyalty_store::{Books, Coder, Concerns, Consistency, OrderEvent, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
@@ -88,7 +88,7 @@ impl Scheduled {
     /// # Errors
     /// [`ConfigError`] naming what is missing or wrong.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process();
+        let environment = secrets::environment().await?;
         let (programmes, key) = (environment.programmes()?, environment.member_key()?);
         let table_prefix = environment.table_prefix()?;
         let (bus_name, queue_url) = (environment.required(BUS_NAME)?, environment.required(RUNS_QUEUE_URL)?);

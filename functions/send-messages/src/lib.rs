@@ -20,9 +20,9 @@ use chrono::TimeDelta;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::time::Instant;
 use loyalty_runtime::calls::Caller;
-use loyalty_runtime::chain;
 use loyalty_runtime::clock::{Clock, ClockError};
-use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::{chain, secrets};
 use loyalty_store::index::{SHARDS, shard};
 use loyalty_store::{Books, StoreError};
 use loyalty_zalo::{Account, BUSINESS_URL, OAUTH_URL, OPENAPI_URL, Zalo};
@@ -103,7 +103,7 @@ impl SendMessages {
     /// # Errors
     /// [`ConfigError`] naming what is missing or wrong.
     pub async fn from_environment() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process();
+        let environment = secrets::environment().await?;
         let (programmes, table_prefix) = (environment.programmes()?, environment.table_prefix()?);
         let queue_url = environment.required(SENDS_QUEUE_URL)?;
         let sdk = loyalty_runtime::aws::sdk_config().await;

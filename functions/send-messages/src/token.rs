@@ -23,6 +23,8 @@ const MARGIN_SECONDS: i64 = 60;
 const DOUBTS_MAX: u32 = 2;
 /// How long nothing is sent by an account that a human has to look at; then one message tries.
 const PAUSE_MINUTES: i64 = 60;
+/// What the alarm of the deployed stack looks for in the log, in a field `alarm`.
+const ALARM: &str = "zalo-paused";
 const POLL_MS: u64 = 100;
 /// How often somebody else's refresh is looked for, and how often the new pair is written.
 const POLLS_MAX: u32 = 100;
@@ -189,7 +191,7 @@ impl TokenKeeper {
     }
 
     async fn stop(&self, mut sender: Sender, revision: u64, reason: &str) -> Result<(), NoToken> {
-        tracing::error!(reason, "sending by Zalo has stopped: put a new ZALO_REFRESH_TOKEN in place");
+        tracing::error!(reason, alarm = ALARM, "sending by Zalo has stopped: put a new ZALO_REFRESH_TOKEN in place");
         (sender.lease, sender.stopped) = (None, Some(reason.to_owned()));
         self.books.put_sender(&sender, revision).await?;
         Ok(())
@@ -202,7 +204,7 @@ impl TokenKeeper {
     pub async fn pause(&self, reason: &str) -> Result<Instant, NoToken> {
         let mut known = self.known.lock().await;
         let until = self.clock.now().await? + TimeDelta::minutes(PAUSE_MINUTES);
-        tracing::error!(reason, %until, "sending by Zalo is paused: a human has to look");
+        tracing::error!(reason, %until, alarm = ALARM, "sending by Zalo is paused: a human has to look");
         for _ in 0..STORES_MAX {
             let Some(Stored { row: mut sender, revision }) = self.books.sender(SENDER).await? else { break };
             (sender.paused_until, sender.paused_reason) = (Some(until), Some(reason.to_owned()));

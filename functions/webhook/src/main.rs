@@ -1,14 +1,14 @@
 //! The shops' door, as a Lambda function. Everything it does is in the library, where it is tested.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use loyalty_runtime::config::Environment;
+use loyalty_runtime::secrets::{self, Renewed};
 use webhook::{Config, Queue, handle};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     loyalty_runtime::start_tracing();
-    let config = Config::read(&Environment::of_process())?;
-    let queue = Queue::new(&loyalty_runtime::aws::sdk_config().await, config.queues);
-    let (door, queue) = (&config.door, &queue);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| handle(door, queue, event.payload))).await
+    let config = &Renewed::start(async || Config::read(&secrets::environment().await?)).await?;
+    let queue = &Queue::new(&loyalty_runtime::aws::sdk_config().await, config.get().await.queues.clone());
+    let answer = |event: LambdaEvent<_>| async move { handle(&config.get().await.door, queue, event.payload).await };
+    lambda_runtime::run(service_fn(answer)).await
 }

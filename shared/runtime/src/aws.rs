@@ -9,10 +9,16 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use tokio::sync::OnceCell;
 
 /// The variables that send the SDK somewhere else than AWS.
-const ENDPOINTS: [&str; 4] =
-    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_EVENTBRIDGE"];
+const ENDPOINTS: [&str; 5] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One try of a call, and the whole call: they leave time within a function's timeout to answer what was done.
@@ -20,8 +26,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(6);
 const ATTEMPTS_MAX: u32 = 3;
 
-/// The configuration for every client of a function.
+/// The configuration for every client of a function: made once.
 pub async fn sdk_config() -> SdkConfig {
+    static MADE: OnceCell<SdkConfig> = OnceCell::const_new();
+    MADE.get_or_init(load).await.clone()
+}
+
+async fn load() -> SdkConfig {
     let endpoints: Vec<_> = ENDPOINTS.iter().filter_map(|name| std::env::var(name).ok()).collect();
     let plain = !endpoints.is_empty() && endpoints.iter().all(|url| url.starts_with("http://"));
     let timeouts = TimeoutConfig::builder()

@@ -4,6 +4,8 @@
 use loyalty_contract::identity::{KeyTooShort, MemberKey};
 use loyalty_contract::programme::ProgrammeFile;
 
+use crate::secrets::SecretError;
+
 pub const TABLE_PREFIX: &str = "TABLE_PREFIX";
 pub const PROGRAMME_FILE: &str = "PROGRAMME_FILE";
 pub const MEMBER_ID_KEY: &str = "MEMBER_ID_KEY";
@@ -25,6 +27,12 @@ pub enum ConfigError {
     /// Its value may be a secret and is not repeated.
     #[error("{0} cannot be used")]
     Unusable(&'static str),
+    #[error("the secret that {variable} names cannot be read")]
+    Secret {
+        variable: String,
+        #[source]
+        source: SecretError,
+    },
     #[error("{MEMBER_ID_KEY} cannot be used")]
     MemberKey(#[source] KeyTooShort),
 }

@@ -3,12 +3,14 @@
 //! All of it is made once, at start. Only [`clock`] reads a clock, for what
 //! happens at the moment of sending; nothing here knows about points.
 
+pub mod access;
 pub mod aws;
 pub mod calls;
 pub mod clock;
 pub mod config;
 pub mod http;
 pub mod queue;
+pub mod secrets;
 
 use std::error::Error;
 

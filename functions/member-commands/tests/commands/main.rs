@@ -1,5 +1,6 @@
 //! Commands as API Gateway hands them on, over the tables.
 
+mod access;
 mod events;
 mod queue;
 mod redemptions;

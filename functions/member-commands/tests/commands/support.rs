@@ -11,6 +11,8 @@ use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::QueueMessage;
 use loyalty_domain::ids::MemberId;
+use loyalty_runtime::access::{ACCESS, Gate};
+use loyalty_runtime::config::Environment;
 use loyalty_signatures::sign_standard;
 use loyalty_store::OrderEvent;
 use loyalty_store::engine::Engine;
@@ -84,11 +86,21 @@ pub struct Sending<'a> {
     headers: serde_json::Map<String, Value>,
     body: String,
     base64: bool,
+    claims: Option<Value>,
 }
 
 impl Shop {
     pub fn new() -> Self {
         Self::under(PROGRAMME)
+    }
+
+    /// A shop in the cloud, whose doors ask for tokens.
+    pub async fn with_tokens(points: i64) -> Self {
+        let mut shop = Self::new();
+        shop.order("1", points, NOW).await;
+        let environment = Environment::new(|name: &str| (name == ACCESS).then(|| "tokens".to_owned()));
+        shop.commands.gate = Gate::of(&environment).unwrap();
+        shop
     }
 
     /// A shop whose own system decides tiers.
@@ -106,7 +118,7 @@ impl Shop {
         let programmes = ProgrammeFile::parse(programme).unwrap_or_else(|problems| panic!("{problems:?}"));
         let secrets = format!("{SECRET} {NEXT_SECRET}");
         let commands =
-            MemberCommands::new(engine.books(), programmes, MemberKey::new(KEY).unwrap(), Some(secrets.as_str()));
+            MemberCommands::new(engine.books(), programmes, MemberKey::new(KEY).unwrap(), Gate::Open, Some(&secrets));
         let shop = Self { engine, commands, now: AtomicI64::new(0), sent: AtomicU64::new(0) };
         shop.at(NOW);
         shop
@@ -156,7 +168,7 @@ impl Shop {
     pub fn post(&self, path: &str, body: impl ToString) -> Sending<'_> {
         let path = path.replace("{id}", self.member_id().as_str());
         let headers = serde_json::Map::from_iter([("content-type".to_owned(), "application/json".into())]);
-        Sending { shop: self, method: "POST", path, headers, body: body.to_string(), base64: false }
+        Sending { shop: self, method: "POST", path, headers, body: body.to_string(), base64: false, claims: None }
     }
 
     pub fn delete(&self, path: &str) -> Sending<'_> {
@@ -208,6 +220,12 @@ impl Sending<'_> {
         self
     }
 
+    /// With the claims of a verified token, as the gateway hands them on.
+    pub fn token(mut self, claims: Value) -> Self {
+        self.claims = Some(claims);
+        self
+    }
+
     pub fn base64(mut self) -> Self {
         use base64::Engine as _;
         self.body = base64::engine::general_purpose::STANDARD.encode(&self.body);
@@ -229,10 +247,12 @@ impl Sending<'_> {
     }
 
     pub async fn send(self) -> (i64, Value) {
-        let Self { shop, method, path, headers, body, base64 } = self;
+        let Self { shop, method, path, headers, body, base64, claims } = self;
+        let authorizer = claims.map(|claims| json!({"jwt": {"claims": claims, "scopes": null}}));
         let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
             "version": "2.0", "rawPath": path, "headers": headers, "body": body, "isBase64Encoded": base64,
-            "requestContext": {"timeEpoch": shop.now().timestamp_millis(), "http": {"method": method, "path": path}}}))
+            "requestContext": {"timeEpoch": shop.now().timestamp_millis(), "authorizer": authorizer,
+                "http": {"method": method, "path": path}}}))
         .unwrap();
         let answer = shop.commands.answer(request).await;
         assert_eq!(answer.headers["cache-control"], "no-store");

@@ -10,7 +10,7 @@ pub mod streams;
 mod tokens;
 mod usage;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -20,7 +20,7 @@ use dynoxide::Database;
 use rusqlite::Connection;
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
 
-pub use usage::{Usage, UsageByCaller};
+pub use usage::{Asked, Usage, UsageByCaller};
 
 use crate::error::{Context, Result, StackError};
 use crate::template::Table;
@@ -84,6 +84,16 @@ impl Engine {
     /// What each caller has asked of the tables since the stack started.
     pub fn usage(&self) -> UsageByCaller {
         self.usage.snapshot()
+    }
+
+    /// From now on requests are looked into for what they ask of the tables.
+    pub fn keep_asked(&self) {
+        self.usage.keep_asked();
+    }
+
+    /// What was asked since [`Self::keep_asked`].
+    pub fn asked(&self) -> BTreeSet<Asked> {
+        self.usage.asked()
     }
 
     /// A signal that rises after every write that may have reached the table's stream.

@@ -90,6 +90,9 @@ async fn handle(
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let operation = text("x-amz-target").and_then(|target| target.strip_prefix(TARGET_PREFIX));
     let caller = usage::caller(text("user-agent"));
+    if let Some(operation) = operation {
+        endpoint.usage.look(caller, operation, &body);
+    }
     if let Some(operation) = operation
         && let Some(answer) = hot::answer(&endpoint.database, &endpoint.tokens, operation, &body)
     {

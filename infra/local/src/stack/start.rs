@@ -37,6 +37,9 @@ const QUEUE_CONCURRENCY: u32 = 2;
 /// By what name functions that send are told where the stack's clock is read.
 const CLOCK_URL: &str = "LOYALTY_CLOCK_URL";
 
+/// By what name functions that show or change members are told whether to ask for a token.
+const ACCESS: &str = "ACCESS";
+
 /// The function that sends messages.
 const SENDER: &str = "send-messages";
 
@@ -226,6 +229,8 @@ fn local_variables(
         ("PROGRAMME_FILE".to_owned(), programme.display().to_string()),
         ("MEMBER_ID_KEY".to_owned(), data.member_id_key()?),
         (CLOCK_URL.to_owned(), format!("http://{http}/_local/clock")),
+        // Only this machine reaches the stack, and nobody here issues tokens.
+        (ACCESS.to_owned(), "open".to_owned()),
     ]);
     match (zalo, &options.zalo) {
         (Some(stand_in), _) => local.extend(stand_in.variables()),

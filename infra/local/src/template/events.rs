@@ -149,7 +149,7 @@ fn schedule(properties: &Properties, id: &str, function: String) -> Result<Sched
             "RetryPolicy",
             "DeadLetterConfig",
         ],
-        &["Description", "FlexibleTimeWindow", "RoleArn", "OmitName"],
+        &["Description", "FlexibleTimeWindow", "GroupName", "RoleArn", "OmitName"],
     )?;
     Ok(Schedule {
         name: match properties.text("Name")? {

@@ -144,6 +144,15 @@ pub struct Schedule {
     pub delivery: Delivery,
 }
 
+/// A template as plain JSON, with every short tag (`!Ref`) in its long form and nothing resolved.
+///
+/// # Errors
+/// For what is no YAML, and for a tag that is not known.
+pub fn document(text: &str) -> Result<serde_json::Value> {
+    let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).context(|| "not readable as YAML".to_owned())?;
+    yaml::normalise(document, "")
+}
+
 impl Template {
     /// Reads a template file.
     ///
@@ -167,9 +176,14 @@ impl Template {
 
     /// [`Self::load`] of text that is already in memory.
     pub fn parse(text: &str, locality: Locality) -> Result<Self> {
-        let document: serde_yaml_ng::Value =
-            serde_yaml_ng::from_str(text).context(|| "not readable as YAML".to_owned())?;
-        let document = yaml::normalise(document, "")?;
+        Self::of(document(text)?, locality)
+    }
+
+    /// [`Self::parse`] of a [`document`].
+    ///
+    /// # Errors
+    /// Names the path of the first thing that cannot be understood.
+    pub fn of(document: serde_json::Value, locality: Locality) -> Result<Self> {
         read::template(&resolve::Resolver::new(document, locality))
     }
 

@@ -11,13 +11,21 @@ use super::{Delivery, Function, Queue, Redrive, Rule, Schedule, Table, Target, T
 use crate::error::Result;
 
 /// Kinds of resources that have nothing to run on this machine.
-const CLOUD_ONLY: [&str; 9] = [
+const CLOUD_ONLY: [&str; 17] = [
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Cognito::UserPool",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::Cognito::UserPoolGroup",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
     "AWS::KMS::Key",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
+    "AWS::Scheduler::ScheduleGroup",
     "AWS::SecretsManager::Secret",
+    "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
     "AWS::SQS::QueuePolicy",
     "AWS::Serverless::LayerVersion",
@@ -103,6 +111,9 @@ impl Names {
         Err(at(path, &format!("the local stack cannot deliver to {arn}")))
     }
 }
+
+/// How the value of a variable begins that stands for a secret of the cloud's store.
+const SECRETS: [&str; 2] = ["secretsmanager:", "{{resolve:"];
 
 /// Properties of one resource or event, resolved one by one as they are asked for.
 pub struct Properties<'a> {
@@ -324,12 +335,12 @@ fn variables(
     let mut variables = BTreeMap::new();
     for (name, value) in environment {
         let path = format!("{path}.Properties.Environment.Variables.{name}");
-        // A dynamic reference is CloudFormation's to follow; what it names is not on this machine.
+        // Such a reference is the function's or CloudFormation's to follow; what it names is not on this machine.
         let pattern = match value.get("Fn::Sub") {
             Some(pattern) => pattern.as_str().or(pattern[0].as_str()),
             None => value.as_str(),
         };
-        let secret = pattern.is_some_and(|text| text.starts_with("{{resolve:"));
+        let secret = pattern.is_some_and(|text| SECRETS.iter().any(|reference| text.starts_with(reference)));
         let value = if secret { None } else { Some(resolver.text(value, &path)?) };
         variables.insert(name.clone(), value);
     }

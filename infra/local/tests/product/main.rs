@@ -5,6 +5,7 @@ mod canaries;
 mod door;
 mod kills;
 mod messages;
+mod rights;
 mod scenarios;
 
 use thang_hang::sample::sign;

@@ -69,6 +69,7 @@ impl Player for ThroughTheStack {
         };
         let stack = Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()));
         let versions = ProgrammeFile::parse(programme).expect("a programme without problems");
+        stack.running().engine.keep_asked();
         Self { stack, http: reqwest::Client::new(), versions, _programme: file }
     }
 
@@ -213,6 +214,7 @@ impl Player for ThroughTheStack {
     }
 
     async fn end(self) {
+        crate::rights::check(self.stack.running());
         self.stack.stop().await;
     }
 }
@@ -221,4 +223,5 @@ impl Player for ThroughTheStack {
 async fn every_scenario_holds_through_the_stack() {
     let _turn = crate::TURN.lock().await;
     play_all::<ThroughTheStack>().await;
+    crate::rights::check_coverage();
 }

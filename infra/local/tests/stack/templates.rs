@@ -44,6 +44,9 @@ fn the_products_template_is_understood() {
     let url = webhook.environment["ORDER_QUEUE_URL"].as_deref().unwrap();
     assert_eq!(url, "http://127.0.0.1:1/000000000000/loyalty-Orders");
     assert_eq!(webhook.environment["WEBHOOK_SECRET_SHOPIFY"], None, "a secret is not resolved");
+    let asks = |one: &thang_hang::template::Function| one.environment.get("ACCESS") == Some(&Some("tokens".to_owned()));
+    let asking: Vec<_> = template.functions.iter().filter(|one| asks(one)).map(|one| one.binary.as_str()).collect();
+    assert_eq!(asking, ["member-api", "member-commands"], "in the cloud they ask for tokens");
     let followed: Vec<&str> = template.stream_sources.iter().map(|source| source.table.as_str()).collect();
     assert_eq!(followed, ["loyalty-points-history", "loyalty-vouchers", "loyalty-messages"]);
     let dead_letters = [
@@ -54,6 +57,7 @@ fn the_products_template_is_understood() {
         "RunsDeadLetters",
         "SendsDeadLetters",
         "TierEventsDeadLetters",
+        "VoucherStreamDeadLetters",
     ];
     assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));
     let mut schedules: Vec<&str> = template.schedules.iter().map(|schedule| schedule.name.as_str()).collect();

@@ -1,0 +1,85 @@
+//! Somebody is told: an alarm for every function, stream and queue of dead letters, and each of them reaches the topic.
+
+use serde_json::{Value, json};
+
+use crate::delivery::dead_letters;
+use crate::{document, events, functions, named, names, none, resources, with, without, workspace};
+
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+
+fn problems(document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut ask = |namespace: &str, metric: &str, dimension: Value, whom: &str| {
+        let watches = |alarm: &Value| {
+            alarm["Namespace"] == namespace
+                && alarm["MetricName"] == metric
+                && alarm["Dimensions"] == json!([dimension])
+        };
+        if !resources(document, ALARM).iter().any(|(_, alarm)| watches(&alarm["Properties"])) {
+            found.push(format!("no alarm watches {metric} of {whom}"));
+        }
+    };
+    for (id, _) in functions(document) {
+        for metric in ["Errors", "Throttles"] {
+            ask("AWS/Lambda", metric, json!({"Name": "FunctionName", "Value": {"Ref": id}}), id);
+        }
+    }
+    for (_, (id, _), ..) in events(document, "DynamoDB") {
+        ask("AWS/Lambda", "IteratorAge", json!({"Name": "FunctionName", "Value": {"Ref": id}}), id);
+    }
+    for queue in dead_letters(document).keys() {
+        let value = json!({"Fn::GetAtt": [queue, "QueueName"]});
+        ask("AWS/SQS", "ApproximateNumberOfMessagesVisible", json!({"Name": "QueueName", "Value": value}), queue);
+    }
+    for (id, alarm) in resources(document, ALARM) {
+        let properties = &alarm["Properties"];
+        let told = properties["AlarmActions"].as_array().into_iter().flatten().any(|one| named(one) == Some("Alarms"));
+        if !told {
+            found.push(format!("{id} tells nobody"));
+        }
+        if properties["AlarmDescription"].as_str().is_none_or(|text| text.len() < 20) {
+            found.push(format!("{id} does not say what it means"));
+        }
+        if properties["TreatMissingData"].is_null() {
+            found.push(format!("{id} does not say what no data means"));
+        }
+    }
+    found
+}
+
+#[test]
+fn whatever_can_fail_has_an_alarm_that_reaches_somebody() {
+    none(&problems(&document()));
+}
+
+#[test]
+fn a_missing_alarm_is_named() {
+    let document = document();
+    let mut missed = 0;
+    for (id, alarm) in resources(&document, ALARM) {
+        let watched = named(&alarm["Properties"]["Dimensions"][0]["Value"]).unwrap_or_default();
+        let of_all = functions(&document).iter().any(|(function, _)| *function == watched)
+            || dead_letters(&document).contains_key(watched);
+        if of_all {
+            names(&problems(&without(&document, &format!("/Resources/{id}"))), watched);
+            missed += 1;
+        }
+    }
+    assert!(missed >= 2 * functions(&document).len() + dead_letters(&document).len(), "{missed}");
+    let function = json!({"Type": "AWS::Serverless::Function", "Metadata": {"BuildProperties": {"Binary": "new"}}, "Properties": {}});
+    names(&problems(&with(&document, "/Resources/New", function)), "Errors of New");
+    let silent = with(&document, "/Resources/WebhookErrors/Properties/AlarmActions", json!([]));
+    names(&problems(&silent), "WebhookErrors tells nobody");
+}
+
+/// The filter looks for a word of the log: the code has to write it.
+#[test]
+fn what_the_log_is_searched_for_is_written_there() {
+    let document = document();
+    let pattern = document["Resources"]["ZaloPausedLines"]["Properties"]["FilterPattern"].as_str().expect("a pattern");
+    let (_, word) = pattern.split_once(r#"$.alarm = ""#).expect("a field");
+    let word = word.split('"').next().expect("a word");
+    let token = std::fs::read_to_string(workspace().join("functions/send-messages/src/token.rs")).expect("readable");
+    assert!(token.contains(&format!(r#"ALARM: &str = "{word}";"#)), "{word}");
+    assert_eq!(token.matches("alarm = ALARM").count(), 2, "both when it pauses and when it stops");
+}
