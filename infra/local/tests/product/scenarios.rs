@@ -6,12 +6,14 @@ use std::io::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use loyalty_audit::{Row, Table};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_tests::scenarios::{Movement, Player, Standing, play_all};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use thang_hang::cli::serve::workspace;
 use thang_hang::stack::Drained;
+use thang_hang::tables::{TablesArgs, client, scan};
 use thang_hang::{Options, Stack};
 
 /// After so long a message that fails every time lies in the dead letters: five tries, three minutes apart.
@@ -141,15 +143,21 @@ impl Player for ThroughTheStack {
         self.at(now).await;
         let member_id = self.member_id(phone).await;
         self.drained().await;
-        let request = json!({"TableName": "loyalty-messages"}).to_string();
-        let request = self.http.post(self.stack.running().dynamodb_url()).body(request);
-        let request = request.header("x-amz-target", "DynamoDB_20120810.Scan");
-        let request = request.header("content-type", "application/x-amz-json-1.0");
-        let answer: Value = request.send().await.expect("it answers").json().await.expect("JSON");
-        assert_eq!(answer["LastEvaluatedKey"], Value::Null, "a scenario fits one page");
-        let of_member = |row: &&Value| row["member_id"]["S"] == *member_id;
-        let rows = answer["Items"].as_array().expect("rows").iter().filter(of_member);
-        rows.map(|row| row["template"]["S"].as_str().expect("a template").to_owned()).collect()
+        let running = self.stack.running();
+        let table_prefix = running.options.table_prefix.clone();
+        let tables = TablesArgs { endpoint_url: running.dynamodb_url(), region: None, table_prefix };
+        let mut told = Vec::new();
+        let keep = |row: Row| {
+            let text = |name: &str| match &row[name] {
+                loyalty_audit::Value::S(text) => text.to_string(),
+                other => panic!("{name} is {other:?}"),
+            };
+            if text("member_id") == member_id {
+                told.push(text("template"));
+            }
+        };
+        scan(&client(&tables).await, &tables, Table::Messages, keep).await.expect("the table is read");
+        told
     }
 
     async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
