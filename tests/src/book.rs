@@ -79,8 +79,12 @@ impl Book {
                     return Ok(decision);
                 }
                 Verdict::NeedsMember(id) => left_member = self.members.get(&id).cloned(),
-                Verdict::NeedsVouchers(ids) => {
-                    vouchers = Some(ids.iter().filter_map(|id| self.vouchers.get(id).cloned()).collect());
+                Verdict::NeedsVouchers { named, used_for } => {
+                    let asked = |voucher: &&Voucher| {
+                        let used = used_for.is_some() && voucher.used_for == used_for;
+                        used || named.contains(&voucher.voucher_id)
+                    };
+                    vouchers = Some(self.vouchers.values().filter(asked).cloned().collect());
                 }
                 Verdict::NeedsParticipations(id, campaigns) => participations = Some(self.part(&id, &campaigns)),
                 Verdict::NeedsHistory(id) => history = Some(self.histories.get(&id).cloned().unwrap_or_default()),

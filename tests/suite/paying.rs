@@ -73,12 +73,52 @@ fn a_code_in_an_order_uses_the_voucher_and_a_cancelled_order_gives_it_back() {
     assert_eq!(voucher(&book), (VoucherState::Issued, None), "the shop took the code off");
 }
 
+fn used_by_till(book: &mut Book, order: &str, now: Instant) {
+    let voucher = book.vouchers.get_mut(&"v_1".into()).unwrap();
+    let used = voucher.clone().used(Some(order.into()), None, now.date_naive(), now);
+    *voucher = used.unwrap();
+}
+
+/// The order does not name the code: only the till knew it.
+#[test]
+fn a_voucher_that_a_till_used_comes_back_with_the_order() {
+    let programme = preset("cnv-retail", "");
+    let mut book = book(&programme);
+    used_by_till(&mut book, "A", hour(0));
+    say(&mut book, &programme, &naming("A", hour(1), &[]));
+    say(&mut book, &programme, &naming("B", hour(1), &[]));
+    assert_eq!(voucher(&book), (VoucherState::Used, Some("A")));
+    let cancelled = |id: &str, hours: i64| {
+        let mut order = naming(id, hour(hours), &[]);
+        order.facts.status = OrderStatus::Cancelled;
+        order
+    };
+    say(&mut book, &programme, &cancelled("B", 2));
+    assert_eq!(voucher(&book), (VoucherState::Used, Some("A")), "another order's");
+    say(&mut book, &programme, &cancelled("A", 2));
+    assert_eq!(voucher(&book), (VoucherState::Issued, None));
+    used_by_till(&mut book, "C", hour(3));
+    say(&mut book, &programme, &cancelled("C", 4));
+    assert_eq!(voucher(&book), (VoucherState::Issued, None), "the cancel is all that was heard of the order");
+}
+
 #[test]
 fn a_programme_may_keep_the_voucher_of_a_cancelled_order_used() {
     let programme = Programme { vouchers_return: false, ..preset("cnv-retail", "") };
     let mut book = book(&programme);
     say(&mut book, &programme, &naming("A", hour(0), &["v_1"]));
     let mut cancelled = naming("A", hour(1), &["v_1"]);
+    cancelled.facts.status = OrderStatus::Cancelled;
+    say(&mut book, &programme, &cancelled);
+    assert_eq!(voucher(&book), (VoucherState::Used, Some("A")));
+}
+
+#[test]
+fn it_may_keep_used_what_a_till_used_for_a_cancelled_order() {
+    let programme = Programme { vouchers_return: false, ..preset("cnv-retail", "") };
+    let mut book = book(&programme);
+    used_by_till(&mut book, "A", hour(0));
+    let mut cancelled = naming("A", hour(1), &[]);
     cancelled.facts.status = OrderStatus::Cancelled;
     say(&mut book, &programme, &cancelled);
     assert_eq!(voucher(&book), (VoucherState::Used, Some("A")));

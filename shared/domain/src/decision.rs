@@ -1,7 +1,7 @@
 //! What a verb answers: everything that is to be written, or a refusal. Plain data, complete (I2).
 
 use crate::campaign::Participation;
-use crate::ids::{MemberId, RequestId, RuleId, VoucherId};
+use crate::ids::{MemberId, OrderId, RequestId, RuleId, VoucherId};
 use crate::ledger::Entry;
 use crate::member::Member;
 use crate::opening::OpeningProblem;
@@ -130,6 +130,9 @@ pub enum Verdict {
     /// Read this member's participations in these campaigns, those that exist, and ask again (C5, X18, X19). What is older
     /// than the member's and the order's rows ([`read_too_early`](crate::campaign::read_too_early)) is no answer.
     NeedsParticipations(MemberId, Vec<RuleId>),
-    /// Read those of these vouchers that exist and ask again.
-    NeedsVouchers(Vec<VoucherId>),
+    /// Read those of these vouchers that exist, and all that were used for the order if there is one, and ask again.
+    NeedsVouchers {
+        named: Vec<VoucherId>,
+        used_for: Option<OrderId>,
+    },
 }

@@ -1,6 +1,6 @@
 //! What an order is paid with beside money: vouchers whose codes it names, and the wallet (B2, B3).
 
-use crate::ids::{RuleId, VoucherId};
+use crate::ids::{OrderId, RuleId, VoucherId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
 use crate::member::Member;
 use crate::order::{Order, OrderSnapshot};
@@ -13,33 +13,41 @@ use crate::voucher::Voucher;
 pub(crate) enum Used {
     /// The vouchers that change.
     Is(Vec<Voucher>),
-    Needs(Vec<VoucherId>),
+    Needs {
+        named: Vec<VoucherId>,
+        used_for: Option<OrderId>,
+    },
 }
 
 /// Uses the vouchers whose codes the newest snapshot names, and gives back those it names no more; all of them when the
-/// order is undone. Where the programme keeps them used, an undone order keeps what it has and uses what it names, so that
-/// it comes to the same whether or not it was seen before (I5). A voucher that something else has used stays as it is.
+/// order is undone, those too that a till used for it. Where the programme keeps them used, an undone order keeps what it
+/// has and uses what it names, so that it comes to the same whether or not it was seen before (I5). A voucher that
+/// something else has used stays as it is. `was_undone` says how the order stood before.
 pub(crate) fn use_vouchers(
     programme: &Programme,
     order: &mut Order,
     snapshot: &OrderSnapshot,
+    was_undone: bool,
     known: Option<Vec<Voucher>>,
     now: Instant,
 ) -> Used {
-    let wanted = match (order.facts.undone(), programme.vouchers_return) {
-        (false, _) => snapshot.vouchers.clone(),
-        (true, true) => Vec::new(),
-        (true, false) => {
-            let named = snapshot.vouchers.iter().filter(|voucher| !order.vouchers.contains(voucher));
-            order.vouchers.iter().chain(named).cloned().collect()
-        }
+    let undone = order.facts.undone();
+    let give_back = undone && programme.vouchers_return;
+    let wanted = if give_back {
+        Vec::new()
+    } else if undone {
+        let named = snapshot.vouchers.iter().filter(|voucher| !order.vouchers.contains(voucher));
+        order.vouchers.iter().chain(named).cloned().collect()
+    } else {
+        snapshot.vouchers.clone()
     };
-    if wanted == order.vouchers {
+    let used_for = (give_back && !was_undone).then(|| order.order_id.clone());
+    if wanted == order.vouchers && used_for.is_none() {
         return Used::Is(Vec::new());
     }
     let Some(known) = known else {
         let more = order.vouchers.iter().filter(|voucher| !wanted.contains(voucher));
-        return Used::Needs(wanted.iter().chain(more).cloned().collect());
+        return Used::Needs { named: wanted.iter().chain(more).cloned().collect(), used_for };
     };
     let placed_on = programme.day(order.facts.placed_at);
     let before = std::mem::take(&mut order.vouchers);
@@ -49,7 +57,7 @@ pub(crate) fn use_vouchers(
             let used = voucher.clone().used_by(&order.order_id, placed_on, now);
             order.vouchers.extend(used.as_ref().map(|used| used.voucher_id.clone()));
             used
-        } else if before.contains(&voucher.voucher_id) {
+        } else if give_back || before.contains(&voucher.voucher_id) {
             Some(voucher.clone().returned_by(&order.order_id))
         } else {
             None

@@ -63,6 +63,7 @@ pub fn reconcile_order(
 ) -> Result<Verdict, Rejection> {
     let OrderRows { order: known, member: loaded, left_member, history, participations, vouchers } = rows;
     let member_id = member_of(known.as_ref(), &snapshot).cloned();
+    let was_undone = known.as_ref().is_some_and(|order| order.facts.undone());
     let (mut order, left) = match merge(programme, known, &snapshot, member_id.as_ref()) {
         Merged::Nothing(outcome) => return Ok(Verdict::Decided(Decision::nothing(outcome))),
         Merged::Changed { order, left } => (order, left),
@@ -71,11 +72,11 @@ pub fn reconcile_order(
     let mut used = Used::Is(Vec::new());
     if newest {
         keep_items(programme, &mut order, &snapshot);
-        used = use_vouchers(programme, &mut order, &snapshot, vouchers, now);
+        used = use_vouchers(programme, &mut order, &snapshot, was_undone, vouchers, now);
     }
     let vouchers = match used {
         Used::Is(vouchers) => vouchers,
-        Used::Needs(vouchers) => return Ok(Verdict::NeedsVouchers(vouchers)),
+        Used::Needs { named, used_for } => return Ok(Verdict::NeedsVouchers { named, used_for }),
     };
     let Some(member_id) = member_id else {
         let waiting = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Waiting) };

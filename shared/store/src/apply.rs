@@ -212,7 +212,9 @@ where
                         return Ok(None);
                     }
                 }
-                Verdict::NeedsVouchers(ids) => vouchers = Some(self.books.load_vouchers(rows, &ids).await?),
+                Verdict::NeedsVouchers { named, used_for } => {
+                    vouchers = Some(self.books.load_vouchers(rows, named, used_for.as_ref()).await?);
+                }
                 Verdict::NeedsHistory(member_id) => {
                     let mut entries = self.books.whole_history(&member_id).await?;
                     entries.extend(staged.iter().filter(|entry| entry.member_id == member_id).cloned());

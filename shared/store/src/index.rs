@@ -103,7 +103,7 @@ impl Books {
     }
 }
 
-fn keys(items: Vec<Item>, name: &str) -> Vec<String> {
+pub(crate) fn keys(items: Vec<Item>, name: &str) -> Vec<String> {
     let key = |item: Item| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     items.into_iter().filter_map(key).collect()
 }

@@ -235,19 +235,25 @@ impl Books {
         Ok(true)
     }
 
-    /// Those of the vouchers that exist. They are rare, and a code is used once: each is read as it really is.
+    /// Those of the vouchers that exist, and all that were used for the order if one is named. They are rare, and a code
+    /// is used once: each is read as it really is.
     pub(crate) async fn load_vouchers(
         &self,
         rows: &mut Rows,
-        voucher_ids: &[VoucherId],
+        mut voucher_ids: Vec<VoucherId>,
+        used_for: Option<&OrderId>,
     ) -> Result<Vec<Voucher>, StoreError> {
+        if let Some(order_id) = used_for {
+            let used = self.vouchers_used_for(order_id).await?;
+            voucher_ids.extend(used.into_iter().filter(|id| !voucher_ids.contains(id)).collect::<Vec<_>>());
+        }
         let mut found = Vec::new();
         for voucher_id in voucher_ids {
-            if !rows.vouchers.contains_key(voucher_id) {
-                let slot = self.voucher(voucher_id).await?.map_or(Slot::EMPTY, Slot::from);
+            if !rows.vouchers.contains_key(&voucher_id) {
+                let slot = self.voucher(&voucher_id).await?.map_or(Slot::EMPTY, Slot::from);
                 rows.vouchers.insert(voucher_id.clone(), slot);
             }
-            found.extend(rows.vouchers.get(voucher_id).and_then(|slot| slot.row.clone()));
+            found.extend(rows.vouchers.get(&voucher_id).and_then(|slot| slot.row.clone()));
         }
         Ok(found)
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::NaiveDate;
-use loyalty_domain::ids::{MemberId, VoucherId};
+use loyalty_domain::ids::{MemberId, OrderId, VoucherId};
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
 
 use crate::apply::ATTEMPTS_MAX;
 use crate::commit::{Condition, Failure, Write, pause};
 use crate::consumed::Consumed;
+use crate::index::keys;
 use crate::item::of_one_writer;
 use crate::read::{readable, reading};
 use crate::records::{decode_voucher, encode_voucher};
@@ -20,10 +21,15 @@ use crate::{Books, Consistency, StoreError, Stored, Table};
 
 /// The index of a member's vouchers.
 pub const BY_MEMBER: &str = "by-member";
+/// The index of the vouchers that were used for an order.
+pub const BY_ORDER: &str = "by-order";
 /// Vouchers that a member is shown.
 pub const VOUCHERS_SHOWN_MAX: usize = 100;
 /// Pages of a member's vouchers, of 1 MB each: some thousands of vouchers.
 const VOUCHER_READS_MAX: usize = 10;
+
+/// Vouchers of one order that come back with it: far more than a till takes, and few enough for one transaction.
+const VOUCHERS_OF_ORDER_MAX: i32 = 50;
 
 /// Makes the code of a voucher from its grant: the same grant has the same code, and nobody without the installation's
 /// key can guess one.
@@ -129,6 +135,27 @@ impl Books {
         all.sort_by(|one, other| (other.issued_at, &one.voucher_id).cmp(&(one.issued_at, &other.voucher_id)));
         all.truncate(VOUCHERS_SHOWN_MAX);
         Ok(all)
+    }
+
+    /// The vouchers that were used for an order, by their ids: those its codes name, and those a till used for it. The
+    /// index may be a moment behind the rows.
+    pub(crate) async fn vouchers_used_for(&self, order_id: &OrderId) -> Result<Vec<VoucherId>, StoreError> {
+        *self.meter() += Consumed::request();
+        let answer = self
+            .client
+            .query()
+            .table_name(self.table(Table::Vouchers))
+            .index_name(BY_ORDER)
+            .key_condition_expression("used_for = :order")
+            .expression_attribute_values(":order", AttributeValue::S(order_id.as_str().to_owned()))
+            .limit(VOUCHERS_OF_ORDER_MAX)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(reading)?;
+        *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
+        let ids = keys(answer.items.unwrap_or_default(), Table::Vouchers.partition_key());
+        Ok(ids.into_iter().map(VoucherId::new).collect())
     }
 
     /// Changes a voucher, if there is one and the change says so; answers it as it is then. `change` is asked again after

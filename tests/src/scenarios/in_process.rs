@@ -90,7 +90,7 @@ impl InProcess {
             match reconcile_order(programme, rows.clone(), snapshot.clone(), now).expect("nothing is refused here") {
                 Verdict::Decided(decision) => break decision,
                 Verdict::NeedsMember(id) => rows.left_member = self.members.get(&id).cloned(),
-                Verdict::NeedsVouchers(_) => rows.vouchers = Some(Vec::new()),
+                Verdict::NeedsVouchers { .. } => rows.vouchers = Some(Vec::new()),
                 Verdict::NeedsParticipations(id, campaigns) => {
                     let of = |campaign: &RuleId| self.participations.get(&(campaign.clone(), id.clone())).cloned();
                     rows.participations = Some(campaigns.iter().filter_map(of).collect());

@@ -246,10 +246,16 @@ impl World<'_> {
                     }));
                 }
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
-                Ok(Verdict::NeedsVouchers(ids)) => {
+                Ok(Verdict::NeedsVouchers { mut named, used_for }) => {
                     // A code is used once: each is read as it really is.
+                    let used = self.store.vouchers().map(|(voucher, _)| voucher);
+                    let used = used.filter(|voucher| used_for.is_some() && voucher.used_for == used_for);
+                    let more: Vec<_> = used.map(|voucher| voucher.voucher_id.clone()).collect();
+                    named.extend(more);
+                    named.sort();
+                    named.dedup();
                     let mut found = Vec::new();
-                    for voucher_id in ids {
+                    for voucher_id in named {
                         let mut read = self.store.voucher(&voucher_id);
                         if let Some(mutant) = self.mutant {
                             mutant.voucher(&snapshot, &mut read);

@@ -124,9 +124,13 @@ impl Shop {
 
     /// An order of so many points, delivered and paid.
     pub async fn order(&self, id: &str, points: i64, updated_at: &str) {
+        self.order_is("delivered", id, points, updated_at).await;
+    }
+
+    pub async fn order_is(&self, status: &str, id: &str, points: i64, updated_at: &str) {
         let order = json!({"kind": "order", "order": {
             "source": "standard", "order_id": id, "placed_at": updated_at, "updated_at": updated_at,
-            "status": "delivered", "payment_status": "paid", "currency": "VND",
+            "status": status, "payment_status": "paid", "currency": "VND",
             "due_minor": points * 10_000 + 30_000, "shipping_minor": 30_000, "refunded_minor": 0,
             "customer": {"phone": "84901234567", "name": NAME}}});
         let QueueMessage::Order { order } = serde_json::from_value(order).unwrap() else { panic!("an order") };

@@ -45,6 +45,21 @@ async fn a_voucher_is_used_once() {
     }
 }
 
+/// The till knows the order, and the order does not name the code.
+#[tokio::test]
+async fn a_voucher_comes_back_with_the_order_it_was_used_for() {
+    let (shop, code, _) = bought("k").await;
+    let path = format!("/vouchers/{code}/use");
+    assert_eq!(shop.post(&path, json!({"order_id": "DH-7"})).send().await.0, 200, "before the order is reported");
+    shop.order("DH-7", 10, "2026-11-23T01:15:00Z").await;
+    shop.refused(shop.post(&path, ""), 409, "voucher-used").await;
+    shop.order_is("cancelled", "DH-7", 10, "2026-11-23T01:15:05Z").await;
+    shop.refused(shop.post(&path, json!({"order_id": "DH-7"})), 409, "order-undone").await;
+    let row = &shop.engine.rows("vouchers")[0];
+    assert_eq!((&row["state"], &row["used_for"]), (&json!("issued"), &json!(null)));
+    assert_eq!(shop.post(&path, json!({"order_id": "DH-8"})).send().await.0, 200, "for another order");
+}
+
 #[tokio::test]
 async fn a_voucher_is_good_from_its_first_day_to_its_last() {
     let (shop, code, _) = bought("k").await;

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::index::{AUDIENCE, DUE};
 use crate::outgoing::{RECEIPT, SEND};
-use crate::vouchers::BY_MEMBER;
+use crate::vouchers::{BY_MEMBER, BY_ORDER};
 use crate::{Books, Table};
 use endpoint::Endpoint;
 
@@ -329,7 +329,11 @@ fn indexes(table: &str) -> &'static [(&'static str, &'static str, &'static str, 
         "messages" => {
             &[(SEND, "send_shard", "send_after", "KEYS_ONLY"), (RECEIPT, "receipt_key", "message_id", "KEYS_ONLY")]
         }
-        "vouchers" => &[DUE_INDEX, (BY_MEMBER, "member_id", "voucher_id", "ALL")],
+        "vouchers" => &[
+            DUE_INDEX,
+            (BY_MEMBER, "member_id", "voucher_id", "ALL"),
+            (BY_ORDER, "used_for", "voucher_id", "KEYS_ONLY"),
+        ],
         _ => &[],
     }
 }
