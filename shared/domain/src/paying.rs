@@ -31,14 +31,15 @@ pub(crate) fn use_vouchers(
     known: Option<Vec<Voucher>>,
     now: Instant,
 ) -> Used {
-    let give_back = order.facts.undone() && programme.vouchers_return;
-    let wanted = match (order.facts.undone(), programme.vouchers_return) {
-        (false, _) => snapshot.vouchers.clone(),
-        (true, true) => Vec::new(),
-        (true, false) => {
-            let named = snapshot.vouchers.iter().filter(|voucher| !order.vouchers.contains(voucher));
-            order.vouchers.iter().chain(named).cloned().collect()
-        }
+    let undone = order.facts.undone();
+    let give_back = undone && programme.vouchers_return;
+    let wanted = if give_back {
+        Vec::new()
+    } else if undone {
+        let named = snapshot.vouchers.iter().filter(|voucher| !order.vouchers.contains(voucher));
+        order.vouchers.iter().chain(named).cloned().collect()
+    } else {
+        snapshot.vouchers.clone()
     };
     let used_for = (give_back && !was_undone).then(|| order.order_id.clone());
     if wanted == order.vouchers && used_for.is_none() {

@@ -9,7 +9,6 @@ use loyalty_domain::member::Member;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
-use loyalty_domain::voucher::Voucher;
 
 use super::mutant::Mutant;
 use super::scenario::{Event, Fault, Scenario, What};
@@ -249,10 +248,12 @@ impl World<'_> {
                 Ok(Verdict::NeedsMember(id)) => left = self.store.member(&id, left_lag),
                 Ok(Verdict::NeedsVouchers { mut named, used_for }) => {
                     // A code is used once: each is read as it really is.
-                    let used = |(voucher, _): &(&Voucher, usize)| used_for.is_some() && voucher.used_for == used_for;
-                    let more = self.store.vouchers().filter(used).map(|(voucher, _)| voucher.voucher_id.clone());
-                    let more: Vec<_> = more.filter(|id| !named.contains(id)).collect();
+                    let used = self.store.vouchers().map(|(voucher, _)| voucher);
+                    let used = used.filter(|voucher| used_for.is_some() && voucher.used_for == used_for);
+                    let more: Vec<_> = used.map(|voucher| voucher.voucher_id.clone()).collect();
                     named.extend(more);
+                    named.sort();
+                    named.dedup();
                     let mut found = Vec::new();
                     for voucher_id in named {
                         let mut read = self.store.voucher(&voucher_id);
