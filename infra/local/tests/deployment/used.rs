@@ -35,6 +35,7 @@ const BOOKS: &[(&str, Uses)] = &[
     ("follow_tier", COMMAND),
     ("look", &[(BATCH, &["Members", "Participations"])]),
     ("member", &[(GET, &["Members"])]),
+    ("order", &[(GET, &["OrdersTable"])]),
     ("participations", &[(GET, &["Participations"])]),
     ("history", &[(QUERY, &["PointsHistory"])]),
     ("audience", &[(QUERY, &["Members/audience"])]),
