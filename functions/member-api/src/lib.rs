@@ -22,7 +22,7 @@ use loyalty_domain::ledger::Entry;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_messaging::Language;
-use loyalty_runtime::access::{Gate, Needs};
+use loyalty_runtime::access::Gate;
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::{chain, http, secrets};
 use loyalty_store::words::Word;
