@@ -1,7 +1,7 @@
 //! What every function needs before its first event and after its last line: configuration, clients, logs, answers.
 //!
-//! All of it is made once, at start. Only [`clock`] reads a clock, for what
-//! happens at the moment of sending; nothing here knows about points.
+//! All of it is made once, at start, or again when a secret has changed. Only [`clock`] reads a clock, for what happens at
+//! the moment of sending, and [`secrets`], for how old they are; nothing here knows about points.
 
 pub mod access;
 pub mod aws;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
@@ -24,8 +24,9 @@ const REFERENCE: &str = "secretsmanager:";
 /// Variables that name a secret, by name, with what they stand for.
 pub type Values = BTreeMap<String, String>;
 
-/// What this process read last, and when.
-static READ: Mutex<Option<(Instant, Values)>> = Mutex::const_new(None);
+/// What this process read last, and when: by the wall's clock, because Lambda stops a process between two events, and with it
+/// whatever counts only the time it runs.
+static READ: Mutex<Option<(SystemTime, Values)>> = Mutex::const_new(None);
 
 /// The environment of the process, with secrets in the place of their names.
 ///
@@ -43,7 +44,7 @@ pub async fn environment() -> Result<Environment<impl Fn(&str) -> Option<String>
 async fn current() -> Result<Values, ConfigError> {
     let mut read = READ.lock().await;
     if let Some((at, values)) = read.as_ref()
-        && at.elapsed() < LASTS
+        && at.elapsed().is_ok_and(|age| age < LASTS)
     {
         return Ok(values.clone());
     }
@@ -54,7 +55,7 @@ async fn current() -> Result<Values, ConfigError> {
         let client = aws_sdk_secretsmanager::Client::new(&crate::aws::sdk_config().await);
         resolve(&variables, async |id: &str| fetch(&client, id).await).await?
     };
-    *read = Some((Instant::now(), values.clone()));
+    *read = Some((SystemTime::now(), values.clone()));
     Ok(values)
 }
 
@@ -118,7 +119,7 @@ pub struct Renewed<T, B> {
 struct Held<T> {
     value: Arc<T>,
     made_with: Values,
-    look_again: Instant,
+    look_again: SystemTime,
 }
 
 impl<T, B: AsyncFn() -> Result<T, ConfigError>> Renewed<T, B> {
@@ -128,17 +129,17 @@ impl<T, B: AsyncFn() -> Result<T, ConfigError>> Renewed<T, B> {
     /// As `build`.
     pub async fn start(build: B) -> Result<Self, ConfigError> {
         let value = Arc::new(build().await?);
-        let held = Held { value, made_with: current().await?, look_again: Instant::now() + LASTS };
+        let held = Held { value, made_with: current().await?, look_again: SystemTime::now() + LASTS };
         Ok(Self { build, held: Mutex::new(held) })
     }
 
     /// What was made with the secrets of the last minutes. Where they cannot be read, or nothing can be made with them,
     /// that is logged, and what was made before goes on.
     pub async fn get(&self) -> Arc<T> {
-        self.get_with(Instant::now(), async || current().await).await
+        self.get_with(SystemTime::now(), async || current().await).await
     }
 
-    async fn get_with(&self, now: Instant, read: impl AsyncFn() -> Result<Values, ConfigError>) -> Arc<T> {
+    async fn get_with(&self, now: SystemTime, read: impl AsyncFn() -> Result<Values, ConfigError>) -> Arc<T> {
         let mut held = self.held.lock().await;
         if now < held.look_again {
             return Arc::clone(&held.value);
@@ -207,6 +208,55 @@ mod tests {
         }
     }
 
+    /// What the client really sends, to a store on this machine that knows one secret.
+    #[tokio::test]
+    async fn the_store_is_asked_for_a_secret_by_its_name() {
+        use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let store = async {
+            let mut asked = Vec::new();
+            for (status, answer) in [
+                ("200 OK", r#"{"ARN":"arn:1","Name":"1","SecretString":"{\"A\":\"of the store\"}"}"#),
+                ("400 Bad Request", r#"{"__type":"ResourceNotFoundException","Message":"no such secret"}"#),
+            ] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 16_384];
+                let mut length = 0;
+                while !request[..length].ends_with(b"}") {
+                    length += stream.read(&mut request[length..]).await.unwrap();
+                }
+                asked.push(String::from_utf8_lossy(&request[..length]).into_owned());
+                let head =
+                    format!("HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close\r\n");
+                let answer = format!("{head}content-length: {}\r\n\r\n{answer}", answer.len());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        };
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("local"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(url)
+            .build();
+        let client = aws_sdk_secretsmanager::Client::from_conf(config);
+        let listed = variables(&[("B", "secretsmanager:arn:1#A")]);
+        let ask = async {
+            let found = resolve(&listed, async |id: &str| fetch(&client, id).await).await;
+            (found, resolve(&listed, async |id: &str| fetch(&client, id).await).await)
+        };
+        let (asked, (found, missing)) = tokio::join!(store, ask);
+        assert_eq!(found.unwrap(), Values::from([("B".into(), "of the store".into())]));
+        assert!(asked[0].to_lowercase().contains("x-amz-target: secretsmanager.getsecretvalue"), "{}", asked[0]);
+        assert!(asked[0].ends_with(r#"{"SecretId":"arn:1"}"#), "{}", asked[0]);
+        let said = chain(&missing.unwrap_err());
+        assert!(said.starts_with("the secret that B names cannot be read: "), "{said}");
+    }
+
     #[tokio::test]
     async fn a_changed_secret_is_used_without_a_start_and_a_broken_one_changes_nothing() {
         let (built, broken) = (Cell::new(0), Cell::new(false));
@@ -217,7 +267,7 @@ mod tests {
             built.set(built.get() + 1);
             Ok(built.get())
         };
-        let start = Instant::now();
+        let start = SystemTime::now();
         let renewed = Renewed {
             held: Mutex::new(Held {
                 value: Arc::new(build().await.unwrap()),
