@@ -103,6 +103,13 @@ pub fn move_to(sql: &Connection, row: i64, queue: &str, visible_ms: i64) -> rusq
     Ok(())
 }
 
+/// A message that an operator sends again counts as sent now, as with SQS: a pause that kept it is over by then (X50).
+pub fn send_anew(sql: &Connection, row: i64, queue: &str, now_ms: i64) -> rusqlite::Result<()> {
+    move_to(sql, row, queue, now_ms)?;
+    sql.prepare_cached("UPDATE messages SET sent_ms = ? WHERE row = ?")?.execute(params![now_ms, row])?;
+    Ok(())
+}
+
 /// When the next message of a queue becomes visible.
 pub fn next_visible(sql: &Connection, queue: &str) -> rusqlite::Result<Option<i64>> {
     sql.prepare_cached("SELECT min(visible_ms) FROM messages WHERE queue = ?")?.query_row([queue], |row| row.get(0))

@@ -171,7 +171,7 @@ impl QueueStore {
             let mut moved = 0;
             for (row, message) in sql::lying(&work.connection, &from, LIST_MAX)? {
                 if message_ids.is_empty() || message_ids.contains(&message.message_id) {
-                    sql::move_to(&work.connection, row, &to, now)?;
+                    sql::send_anew(&work.connection, row, &to, now)?;
                     moved += 1;
                 }
             }
