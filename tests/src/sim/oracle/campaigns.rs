@@ -155,6 +155,10 @@ impl Case<'_> {
         let chosen =
             |chooses: fn(&Campaign) -> bool| self.scenario.programmes[0].1.campaigns.first().is_some_and(chooses);
         let reopens = chosen(|it| it.reopens_on_demotion);
+        // An order that is barred for good loses its points before it is undone again and gives back what it used: by then
+        // the member has been dropped, with nothing left to go on with (X28).
+        let barred = self.scenario.programmes[0].1.reversal.no_recredit_after_cancel;
+        let given_back_late = barred && chosen(|it| it.restores_on_reversal);
         let at_once = self.history.iter().filter(|entry| entry.recorded_at >= enrolled_at).any(|it| above(&it));
         let holds_more = self.history.last().is_some_and(|entry| above(&entry));
         let drop = |entry: &&Entry| entry.tier_before.as_str() != "member" && entry.tier_after.as_str() == "member";
@@ -170,7 +174,7 @@ impl Case<'_> {
             }
             ParticipationState::Completed => {
                 claim(at_once, || "is completed without a promotion".to_owned())?;
-                let goes_on = reopens && used < granted as usize && !holds_more && dropped_by_order;
+                let goes_on = reopens && !given_back_late && used < granted as usize && !holds_more && dropped_by_order;
                 return claim(!goes_on, || "stays completed though an order dropped them back".to_owned());
             }
             ParticipationState::Exhausted => {
