@@ -129,10 +129,21 @@ pub fn member(member: &Member, revision: u64) -> Row {
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
     }
+    if let Some(merged) = &member.merged {
+        let merged = row_of_merged(merged.into.as_str(), merged.at, merged.cycle_start);
+        put(&mut row, "merged", Value::M(merged));
+    }
+    if !member.merged_from.is_empty() {
+        put(&mut row, "merged_from", Value::L(member.merged_from.iter().map(|id| text(id.as_str())).collect()));
+    }
     if let Some(erased_at) = member.erased_at {
         put(&mut row, "erased_at", time(erased_at));
     }
     seal(row)
+}
+
+fn row_of_merged(into: &str, at: Instant, cycle_start: chrono::NaiveDate) -> Row {
+    row([("into", text(into)), ("at", time(at)), ("cycle_start", text(cycle_start.to_string()))])
 }
 
 fn hold(hold: &Hold) -> Value {
@@ -278,6 +289,15 @@ pub fn entry(entry: &Entry) -> Row {
         let moved = [("moved_minor", number(wallet.moved_minor)), ("after_minor", number(wallet.after_minor))];
         put(&mut row, "wallet", Value::M(self::row(moved)));
     }
+    if let Some(merge) = &entry.merge {
+        let merge = self::row([
+            ("member_id", text(merge.member_id.as_str())),
+            ("seq", number(merge.seq)),
+            ("from_cycle", text(merge.from_cycle.to_string())),
+            ("into_cycle", text(merge.into_cycle.to_string())),
+        ]);
+        put(&mut row, "merge", Value::M(merge));
+    }
     if let Some(opened) = &entry.opened {
         put(&mut row, "opened", Value::M(self::opened(opened)));
     }
@@ -329,6 +349,9 @@ pub fn order(order: &Order, revision: u64) -> Row {
         ("items", Value::L(order.items.iter().map(item).collect())),
         ("vouchers", Value::L(order.vouchers.iter().map(|voucher| text(voucher.as_str())).collect())),
     ]);
+    if let Some(from) = &order.from {
+        put(&mut row, "from_member", text(from.as_str()));
+    }
     if let Some(owner) = &order.owner {
         put(&mut row, "member_id", text(owner.member_id.as_str()));
         put(&mut row, "named_at", time(owner.named_at));

@@ -17,6 +17,8 @@ const LIMIT_DEFAULT: u32 = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     Card(MemberId),
+    /// The card of the person with a phone number, whichever member they are by now.
+    CardByPhone(MemberId),
     History {
         member_id: MemberId,
         limit: u32,
@@ -48,7 +50,7 @@ pub fn read(request: &ApiGatewayV2httpRequest, key: &MemberKey) -> Result<Asked,
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let route = (segments.next(), segments.next(), segments.next(), segments.next());
     let asked = match route {
-        (Some("members"), None, ..) => by_phone(request, key).map(Asked::Card),
+        (Some("members"), None, ..) => by_phone(request, key).map(Asked::CardByPhone),
         (Some("members"), Some(member_id), None, None) => Ok(Asked::Card(MemberId::new(member_id))),
         (Some("members"), Some(member_id), Some("history"), None) => history(request, MemberId::new(member_id)),
         (Some("members"), Some(member_id), Some("vouchers"), None) => Ok(Asked::Vouchers(MemberId::new(member_id))),

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use thang_hang::books::erase::{self, EraseArgs};
 use thang_hang::books::export::{self, ExportArgs};
 use thang_hang::books::import::{self, ImportMembersArgs};
+use thang_hang::books::merge::{self, MergeArgs};
 use thang_hang::check_programme::{self, CheckArgs};
 use thang_hang::cli;
 use thang_hang::cli::serve::ServeArgs;
@@ -63,6 +64,8 @@ enum Command {
     Export(ExportArgs),
     /// Forget the person behind a member; the books stay as they are
     Erase(EraseArgs),
+    /// Two members are one person: the second joins the first, with points, wallet and orders
+    Merge(MergeArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
     /// Measure the built functions on this machine, against their budget
@@ -142,6 +145,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify(args)) => return verify::run(&args).await,
         Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
         Some(Command::Export(args)) => return export::run(&args).await,
+        Some(Command::Merge(args)) => return merge::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,
         Some(Command::Measure(args)) => return measure::run(&args).await,
         Some(Command::Demo(args)) => return demo::run(&args).await,

@@ -10,6 +10,7 @@ use crate::fields::{
     map_if_any, number, number_if_any, text, text_if_any,
 };
 use crate::members::Members;
+use crate::merges::{Cycles, Merges};
 use crate::report::Findings;
 use crate::terms::{NegativeBalance, Terms};
 use crate::{MemberSums, SumsByMember, Table};
@@ -76,7 +77,7 @@ pub(crate) enum Use {
 }
 
 /// What the entries of one credit add up to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct CreditSum {
     rule: CompactString,
     member_id: CompactString,
@@ -89,6 +90,8 @@ struct CreditSum {
     last_credit_seq: u64,
     generation: i128,
     released: bool,
+    /// The member it was credited to has joined the one it is with now.
+    moved: bool,
     in_cycle: InCycle,
     updated_at: DateTime<Utc>,
 }
@@ -141,6 +144,8 @@ struct CreditRow {
 #[derive(Debug)]
 struct OrderRow {
     member_id: Option<CompactString>,
+    /// The member it was with before they joined that one.
+    from: Option<CompactString>,
     counted: bool,
     spent_minor: i128,
     /// The cycle in which its own points count.
@@ -182,7 +187,7 @@ impl Orders {
     }
 
     /// Counts an entry for its credit.
-    pub fn post(&mut self, posting: &Posting<'_>, wrong: &mut Vec<String>) -> Settled {
+    pub fn post(&mut self, posting: &Posting<'_>, merges: &Merges, wrong: &mut Vec<String>) -> Settled {
         let pinned = posting.terms.pinned();
         let books = match self.by_id.get_mut(posting.order_id) {
             Some(books) => books,
@@ -196,7 +201,7 @@ impl Orders {
                 sums.len() - 1
             }
         };
-        sums[at].post(posting, pinned, wrong)
+        sums[at].post(posting, pinned, merges, wrong)
     }
 
     /// Counts what an order's entry moved the wallet by.
@@ -215,12 +220,12 @@ impl Orders {
         self.by_id.iter().flat_map(|(order_id, books)| {
             let row = books.row.as_ref().and_then(|row| Some((row, row.member_id.as_ref()?)));
             let credits =
-                row.into_iter().flat_map(|(row, member_id)| row.credits.iter().map(move |it| (it, member_id)));
-            let of_campaigns = credits.filter(|(credit, _)| ![BASE, WELCOME].contains(&credit.rule.as_str()));
-            of_campaigns.map(move |(credit, member_id)| CampaignCredit {
+                row.into_iter().flat_map(|(row, member_id)| row.credits.iter().map(move |it| (it, row, member_id)));
+            let of_campaigns = credits.filter(|(credit, ..)| ![BASE, WELCOME].contains(&credit.rule.as_str()));
+            of_campaigns.map(move |(credit, row, member_id)| CampaignCredit {
                 campaign: &credit.rule,
                 order_id,
-                member_id,
+                member_id: row.from.as_ref().unwrap_or(member_id),
                 posted: credit.posted.redeemable,
                 has_entries: credit.generation > 0,
                 waits: credit.waits,
@@ -235,13 +240,13 @@ impl Orders {
     }
 
     /// Holds rows against entries; answers what each member's orders add up to.
-    pub fn finish(&self, members: &Members, findings: &mut Findings) -> SumsByMember<'_> {
+    pub fn finish(&self, members: &Members, merges: &Merges, findings: &mut Findings) -> SumsByMember<'_> {
         let mut sums = SumsByMember::default();
         for (order_id, books) in &self.by_id {
             let mut wrong = Vec::new();
             match &books.row {
                 Some(row) => {
-                    row.prove(&books.sums, members, &mut wrong);
+                    row.prove(&books.sums, (members, merges), &mut wrong);
                     row.add_to(&mut sums);
                     if row.wallet_minor != -books.paid_minor {
                         let (stated, found) = (row.wallet_minor, -books.paid_minor);
@@ -271,14 +276,27 @@ impl CreditSum {
             last_credit_seq: 0,
             generation: 0,
             released: false,
+            moved: false,
             in_cycle: InCycle { cycle_start: posting.cycle_start, qualifying: 0 },
             updated_at: posting.updated_at,
         }
     }
 
-    fn post(&mut self, posting: &Posting<'_>, pinned: u64, wrong: &mut Vec<String>) -> Settled {
+    /// As it is with the member whom its own one joined.
+    fn moved(mut self, cycles: &Cycles, into: &str) -> Self {
+        self.member_id = into.into();
+        self.moved = true;
+        self.dates.cycle_start = cycles.after(self.dates.cycle_start);
+        self.in_cycle.cycle_start = cycles.after(self.in_cycle.cycle_start);
+        self
+    }
+
+    fn post(&mut self, posting: &Posting<'_>, pinned: u64, merges: &Merges, wrong: &mut Vec<String>) -> Settled {
         if self.member_id != posting.member_id {
-            wrong.push(format!("credits order {} to a second member", posting.order_id));
+            match merges.cycles(&self.member_id, posting.member_id) {
+                Some(cycles) => *self = self.clone().moved(cycles, posting.member_id),
+                None => wrong.push(format!("credits order {} to a second member", posting.order_id)),
+            }
         }
         if self.pinned != pinned {
             wrong.push("has other terms than the order's first entry".to_owned());
@@ -333,7 +351,10 @@ impl CreditSum {
     /// what it is credited afterwards it has used one again for (X18).
     fn use_of(&mut self, posting: &Posting<'_>, after: Legs) -> Use {
         let nothing_left = self.posted.redeemable == 0 && after == Legs::ZERO;
-        if posting.takes && posting.undone && posting.terms.restores_participation && nothing_left {
+        if self.moved {
+            // The participations of who joined another are over.
+            Use::Unchanged
+        } else if posting.takes && posting.undone && posting.terms.restores_participation && nothing_left {
             self.released = true;
             Use::GivesBack
         } else if !posting.takes && self.released {
@@ -408,6 +429,7 @@ impl OrderRow {
         }
         let order = Self {
             member_id: member_id.map(CompactString::from),
+            from: text_if_any(row, "from_member")?.map(CompactString::from),
             counted: flag(row, "counted")?,
             spent_minor: number(row, "spent_minor")?,
             pending_points,
@@ -434,7 +456,20 @@ impl OrderRow {
         Ok(order)
     }
 
-    fn prove(&self, sums: &[CreditSum], members: &Members, wrong: &mut Vec<String>) {
+    /// The sum as it is with the member the row names, where its own one joined that one.
+    fn as_moved(&self, sum: &CreditSum, merges: &Merges) -> Option<CreditSum> {
+        let (into, from) = (self.member_id.as_ref()?, self.from.as_ref()?);
+        let cycles = merges.cycles(from, into).filter(|_| *from == sum.member_id)?;
+        Some(sum.clone().moved(cycles, into))
+    }
+
+    fn prove(&self, sums: &[CreditSum], (members, merges): (&Members, &Merges), wrong: &mut Vec<String>) {
+        if let Some(from) = &self.from {
+            let joined = self.member_id.as_ref().is_some_and(|into| merges.cycles(from, into).is_some());
+            if !joined {
+                wrong.push(format!("comes from {from}, who did not join its member"));
+            }
+        }
         match &self.member_id {
             Some(member_id) if !members.has(member_id) => wrong.push(format!("its member {member_id} does not exist")),
             None if !self.credits.is_empty() => wrong.push("is credited to nobody".to_owned()),
@@ -443,6 +478,11 @@ impl OrderRow {
         for credit in &self.credits {
             match sums.iter().find(|sum| sum.rule == credit.rule) {
                 Some(sum) => {
+                    let moved = self.as_moved(sum, merges);
+                    let sum = moved.as_ref().unwrap_or(sum);
+                    if sum.moved && self.from.is_none() {
+                        wrong.push(format!("does not say whose it was before {}", sum.member_id));
+                    }
                     credit.prove_against(sum, wrong);
                     if self.member_id.as_ref() != Some(&sum.member_id) {
                         wrong.push(format!("its {} points went to {}", credit.rule, sum.member_id));

@@ -182,7 +182,8 @@ pub fn read_too_early(
 ) -> bool {
     let active = member.is_some_and(|member| member.active_campaigns.contains(campaign));
     let ended = known.is_none_or(|known| known.state != ParticipationState::Active);
-    let used_by = order.filter(|order| order.credit(campaign).is_some_and(|credit| !credit.released));
+    let own = order.filter(|order| order.from.is_none());
+    let used_by = own.filter(|order| order.credit(campaign).is_some_and(|credit| !credit.released));
     let holds = |order: &Order| known.is_some_and(|known| known.orders.contains(&order.order_id));
     (active && ended) || used_by.is_some_and(|order| !holds(order))
 }
@@ -198,7 +199,9 @@ pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
 /// that never earns again uses up none (X28).
 pub(crate) fn may_join(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
     let barred = order.ever_undone && programme.reversal.no_recredit_after_cancel;
+    // An order that was seen before its member joined this one uses up none of theirs.
     !barred
+        && order.from.is_none()
         && member.active_campaigns.contains(&campaign.id)
         && campaign.live(member.as_of)
         && !order.facts.undone()

@@ -32,6 +32,7 @@ pub mod item_rules;
 pub mod ledger;
 pub mod lots;
 pub mod member;
+pub mod merge;
 pub mod money;
 pub mod opening;
 pub mod order;

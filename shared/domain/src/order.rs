@@ -125,6 +125,8 @@ pub struct Order {
     pub order_id: OrderId,
     pub facts: OrderFacts,
     pub owner: Option<Owner>,
+    /// The member it was with before they joined its owner. Its participations are theirs, and it uses none of the owner's.
+    pub from: Option<MemberId>,
     /// What it is credited, one row for each rule, in the order they first earned.
     pub credits: Vec<Credit>,
     /// What it adds to its member's spent amount, minor units of the programme's currency (X44).
@@ -166,6 +168,7 @@ impl Order {
             order_id,
             facts,
             owner: None,
+            from: None,
             credits: Vec::new(),
             spent_minor: 0,
             counted: false,

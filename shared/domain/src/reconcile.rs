@@ -31,7 +31,8 @@ pub struct OrderRows<'a> {
     pub member: Option<Member>,
     /// The member an uncredited order belongs to now, when a newer snapshot names another.
     pub left_member: Option<Member>,
-    /// The member's whole history by rising `seq`; only when a verdict asked for it.
+    /// The member's whole history by rising `seq`, behind those of the members who joined them; only when a verdict asked
+    /// for it.
     pub history: Option<&'a [Entry]>,
     /// The member's participations in the campaigns that a verdict asked for.
     pub participations: Option<Vec<Participation>>,
@@ -82,7 +83,8 @@ pub fn reconcile_order(
         let waiting = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Waiting) };
         return Ok(Verdict::Decided(waiting));
     };
-    if let Some(wrong) = loaded.as_ref().filter(|loaded| loaded.member_id != member_id) {
+    // Whoever has joined another is followed before anything is decided (`merge::follow`).
+    if let Some(wrong) = loaded.as_ref().filter(|loaded| loaded.member_id != member_id || loaded.merged.is_some()) {
         return Err(Rejection::WrongMember(wrong.member_id.clone()));
     }
     let left_member = match (left, left_member) {
@@ -226,7 +228,11 @@ fn rename(order: &mut Order, snapshot: &OrderSnapshot, member_id: Option<&Member
         None => order.owner = Some(owner()),
         Some(known) if Some(named) == member_id && order.credits.is_empty() && known.yields_to(named, named_at) => {
             let before = std::mem::replace(known, owner());
-            return (before.member_id != *named).then_some(before.member_id);
+            if before.member_id == *named {
+                return None;
+            }
+            order.from = None;
+            return Some(before.member_id);
         }
         Some(_) => {}
     }

@@ -1,13 +1,12 @@
 //! `erase`: the person behind a member is forgotten, the books stay, and `verify` goes on proving them.
 
-use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
 use loyalty_contract::phone::normalise;
 use loyalty_contract::sheet::member_id;
 use loyalty_store::{Books, Consistency};
 
-use super::{BooksArgs, check_key};
+use super::{BooksArgs, check_key, confirmed};
 use crate::clock::{instant, machine_ms, parse_instant};
 use crate::error::{Context, Result, StackError};
 use crate::tables::client;
@@ -52,12 +51,16 @@ pub async fn run(args: &EraseArgs) -> Result<ExitCode> {
     let now = instant(args.at.unwrap_or_else(machine_ms));
     let books = Books::new(client, &args.books.tables.table_prefix);
     let nobody = || StackError::new(format!("there is no member {id}"));
-    let stored = books.member(&id, Consistency::Strong).await.context(about)?.ok_or_else(nobody)?;
+    let stored = books.member_now(&id, Consistency::Strong).await.context(about)?.ok_or_else(nobody)?;
+    if stored.row.member_id != id {
+        println!("{id} has joined {}, who is the person now.", stored.row.member_id);
+    }
+    let id = stored.row.member_id.clone();
     if !args.yes {
         let (tier, points) = (&stored.row.tier, stored.row.redeemable_points());
         println!("{id}: tier {tier}, {points} points, {} entries. These stay.", stored.row.last_seq);
         println!("The name, phone number, e-mail address and birthday will be gone for good.");
-        if !confirmed()? {
+        if !confirmed("Erase")? {
             println!("Nothing was changed.");
             return Ok(ExitCode::FAILURE);
         }
@@ -68,13 +71,4 @@ pub async fn run(args: &EraseArgs) -> Result<ExitCode> {
         false => println!("{id} was erased before."),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn confirmed() -> Result<bool> {
-    let about = || "cannot ask: say --yes".to_owned();
-    print!("Erase? Type yes: ");
-    std::io::stdout().flush().context(about)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context(about)?;
-    Ok(answer.trim() == "yes")
 }

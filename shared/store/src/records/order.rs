@@ -22,6 +22,8 @@ struct OrderRecord {
     member_id: Option<Text<MemberId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     named_at: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_member: Option<Text<MemberId>>,
     facts: FactsRecord,
     credits: Vec<CreditRecord>,
     spent_minor: i64,
@@ -91,6 +93,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         order_id,
         facts,
         owner,
+        from,
         credits,
         spent_minor,
         counted,
@@ -105,6 +108,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         revision,
         member_id: owner.as_ref().map(|owner| Text(owner.member_id.clone())),
         named_at: owner.as_ref().map(|owner| Text(owner.named_at)),
+        from_member: from.clone().map(Text),
         facts: (*facts).into(),
         credits: credits.iter().map(CreditRecord::from).collect(),
         spent_minor: *spent_minor,
@@ -128,6 +132,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         order_id: record.order_id.0,
         facts: record.facts.into(),
         owner,
+        from: record.from_member.map(|text| text.0),
         credits: record.credits.into_iter().map(Credit::try_from).collect::<Result<_, _>>()?,
         spent_minor: record.spent_minor,
         counted: record.counted,

@@ -5,6 +5,7 @@
 mod batches;
 mod budget;
 mod faults;
+mod merge;
 mod opening;
 mod reading;
 mod second_engine;
