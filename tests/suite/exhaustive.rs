@@ -77,7 +77,8 @@ impl Search<'_> {
         let snapshot = &self.messages[message];
         let order = store.order(&snapshot.order_id, 0);
         let member = member_of(order.row.as_ref(), snapshot).map(|id| store.member(id, 0)).unwrap_or_default();
-        let rows = OrderRows { order: order.row, member: member.row, ..OrderRows::default() };
+        let vouchers = Some(Vec::new());
+        let rows = OrderRows { order: order.row, member: member.row, vouchers, ..OrderRows::default() };
         let now = at("2026-01-15T04:00:00Z");
         match reconcile_order(self.programme, rows, snapshot.clone(), now) {
             Ok(Verdict::Decided(decision)) if decision.order.is_some() || decision.member.is_some() => {

@@ -71,10 +71,10 @@ async fn a_duplicate_and_a_stale_snapshot_write_nothing() {
 }
 
 #[tokio::test]
-async fn a_reversal_costs_what_the_credit_did() {
+async fn a_reversal_costs_what_the_credit_did_and_a_look_for_vouchers() {
     let shop = Shop::new(programme());
     shop.one(order("1")).await;
-    check(shop.cost(vec![version("1", 60, OrderStatus::Cancelled)]).await, 2, 1.0, 6.0 + INDEX);
+    check(shop.cost(vec![version("1", 60, OrderStatus::Cancelled)]).await, 3, 1.5, 6.0 + INDEX);
     shop.check_balance("m_an", 0).await;
 }
 
