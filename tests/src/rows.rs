@@ -13,7 +13,7 @@ use loyalty_domain::item_rules::{Effect, Item, ItemRule};
 use loyalty_domain::ledger::{Entry, Note, Opened};
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::member::{Hold, Member};
-use loyalty_domain::order::{Credit, InCycle, Order, OrderFacts, Terms, TermsAmount};
+use loyalty_domain::order::{Credit, Imported, InCycle, Order, OrderFacts, Terms, TermsAmount};
 use loyalty_domain::points::{Legs, Ratio};
 use loyalty_domain::programme::{NegativeBalance, ReversalRules};
 use loyalty_domain::request::Request;
@@ -305,6 +305,9 @@ pub fn entry(entry: &Entry) -> Row {
         put(&mut row, "participations", Value::L(entry.participations.iter().map(note).collect()));
     }
     if let Some(explained) = &entry.explanation {
+        if let Some(imported) = &explained.imported {
+            put(&mut row, "imported", self::imported(imported));
+        }
         put(&mut row, "terms", terms(&explained.terms));
         put(&mut row, "facts", facts(&explained.facts));
         put(&mut row, "matched", Value::L(explained.matched.iter().map(number).collect()));
@@ -349,6 +352,9 @@ pub fn order(order: &Order, revision: u64) -> Row {
         ("items", Value::L(order.items.iter().map(item).collect())),
         ("vouchers", Value::L(order.vouchers.iter().map(|voucher| text(voucher.as_str())).collect())),
     ]);
+    if let Some(imported) = &order.imported {
+        put(&mut row, "imported", self::imported(imported));
+    }
     if let Some(from) = &order.from {
         put(&mut row, "from_member", text(from.as_str()));
     }
@@ -357,6 +363,17 @@ pub fn order(order: &Order, revision: u64) -> Row {
         put(&mut row, "named_at", time(owner.named_at));
     }
     seal(row)
+}
+
+fn imported(imported: &Imported) -> Value {
+    Value::M(row([
+        ("redeemable", number(imported.legs.redeemable.0)),
+        ("qualifying", number(imported.legs.qualifying.0)),
+        ("spent_minor", number(imported.spent_minor)),
+        ("counted", Value::Bool(imported.counted)),
+        ("cycle_start", text(imported.cycle_start.to_string())),
+        ("expires_on", expiry(imported.expiry)),
+    ]))
 }
 
 fn item(item: &Item) -> Value {

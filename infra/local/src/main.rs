@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use thang_hang::books::erase::{self, EraseArgs};
 use thang_hang::books::export::{self, ExportArgs};
+use thang_hang::books::import::orders::{self, ImportOrdersArgs};
 use thang_hang::books::import::{self, ImportMembersArgs};
 use thang_hang::books::merge::{self, MergeArgs};
 use thang_hang::check_programme::{self, CheckArgs};
@@ -55,7 +56,7 @@ enum Command {
     CheckProgramme(CheckArgs),
     /// Prove the ledger: every member from their history, every order from its entries
     Verify(TablesArgs),
-    /// Bring along what a shop has: existing members
+    /// Bring along what a shop has: existing members, and what they ordered
     Import {
         #[command(subcommand)]
         what: Import,
@@ -83,6 +84,8 @@ enum Command {
 enum Import {
     /// Existing members from a CSV file: points, tier and spending so far, one opening entry each; nobody is told
     Members(ImportMembersArgs),
+    /// Orders from before, from a CSV file: kept, so that later words about them move only what changes
+    Orders(ImportOrdersArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +147,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::CheckProgramme(args)) => return check_programme::run(&args),
         Some(Command::Verify(args)) => return verify::run(&args).await,
         Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
+        Some(Command::Import { what: Import::Orders(args) }) => return orders::run(&args).await,
         Some(Command::Export(args)) => return export::run(&args).await,
         Some(Command::Merge(args)) => return merge::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,

@@ -9,6 +9,7 @@ use crate::fields::{
     Legs, Lot, Read, count, day, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text,
     text_if_any,
 };
+use crate::imported::Imported;
 use crate::item_rules;
 use crate::merges::{self, Note};
 use crate::opening::Opened;
@@ -81,6 +82,8 @@ pub(crate) struct Explained<'a> {
     /// What the items cost that each rule of the terms is about.
     pub matched: Vec<i128>,
     pub deserves: Legs,
+    /// What an opening holds for the order.
+    pub imported: Option<Imported>,
     /// The cycle that its qualifying points are of (X21).
     pub cycle_start: NaiveDate,
 }
@@ -261,6 +264,7 @@ impl<'a> Explained<'a> {
             facts: Facts::read(map(row, "facts")?)?,
             matched: item_rules::matched(row)?,
             deserves: legs(row, "deserves")?,
+            imported: map_if_any(row, "imported")?.map(Imported::read).transpose()?,
         })
     }
 }

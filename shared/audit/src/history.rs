@@ -369,7 +369,7 @@ fn prove_order_entry(
     history: &mut History,
     wrong: &mut Vec<String>,
 ) -> Use {
-    let Explained { terms, facts, matched, deserves, cycle_start } = explained;
+    let Explained { terms, facts, matched, deserves, imported, cycle_start } = explained;
     let barred = terms.may_be_barred() && *deserves == Legs::ZERO;
     match terms.deserved(facts, matched) {
         Ok(computed) if computed == *deserves || barred => {}
@@ -391,6 +391,7 @@ fn prove_order_entry(
         reverses: entry.reverses,
         terms,
         cycle_start: *cycle_start,
+        imported: *imported,
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,
     };

@@ -12,7 +12,8 @@
 //! credit. Of every review: the qualifying points are gone, and cycle and floor are those it began. Of every campaign:
 //! what was used are the distinct orders credited. Of every opening: it is the first entry, and what it says was before
 //! these books is on the row beside what the orders add up to. Of every merge: what one member gave up the other got, and
-//! their orders and sums are one person's. Of every command: one entry, and points that wait, stay away or came
+//! their orders and sums are one person's. Of every order
+//! from before: its member was opened where it holds points, and it counts by what changed since. Of every command: one entry, and points that wait, stay away or came
 //! back. Vouchers and messages are held against what they name.
 //!
 //! Feed every row once, in any order of tables; the entries of one member by rising `seq`, as a scan or a query returns
@@ -28,6 +29,7 @@ mod entry;
 mod facts;
 mod fields;
 mod history;
+mod imported;
 mod item_rules;
 mod members;
 mod merges;
@@ -177,7 +179,7 @@ impl Audit {
         } = self;
         let merges = histories.finish(&mut orders, &mut findings);
         merges.prove(&histories, &members, &mut findings);
-        let sums = orders.finish(&members, &merges, &mut findings);
+        let sums = orders.finish(&members, (&histories, &merges), &mut findings);
         members.finish((&histories, &merges), &orders, &sums, &mut findings);
         for (member_id, _) in histories.all().filter(|(member_id, _)| !members.has(member_id)) {
             findings.add(Table::PointsHistory, member_id.to_owned(), "has no row in members".into());

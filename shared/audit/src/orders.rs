@@ -9,6 +9,8 @@ use crate::fields::{
     Expiry, Legs, Problem, Read, count, day, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map,
     map_if_any, number, number_if_any, text, text_if_any,
 };
+use crate::history::Histories;
+use crate::imported::Imported;
 use crate::members::Members;
 use crate::merges::{Cycles, Merges};
 use crate::report::Findings;
@@ -53,6 +55,7 @@ pub(crate) struct Posting<'a> {
     pub terms: &'a Terms<'a>,
     /// The cycle that its qualifying points are of (X21).
     pub cycle_start: NaiveDate,
+    pub imported: Option<Imported>,
     pub updated_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
 }
@@ -92,6 +95,7 @@ struct CreditSum {
     released: bool,
     /// The member it was credited to has joined the one it is with now.
     moved: bool,
+    imported: Option<Imported>,
     in_cycle: InCycle,
     updated_at: DateTime<Utc>,
 }
@@ -154,6 +158,8 @@ struct OrderRow {
     /// Taken from the wallet, minor units.
     wallet_minor: i128,
     vouchers: Vec<CompactString>,
+    imported: Option<Imported>,
+    placed_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     credits: Vec<CreditRow>,
 }
@@ -240,13 +246,19 @@ impl Orders {
     }
 
     /// Holds rows against entries; answers what each member's orders add up to.
-    pub fn finish(&self, members: &Members, merges: &Merges, findings: &mut Findings) -> SumsByMember<'_> {
+    pub fn finish(
+        &self,
+        members: &Members,
+        (histories, merges): (&Histories, &Merges),
+        findings: &mut Findings,
+    ) -> SumsByMember<'_> {
         let mut sums = SumsByMember::default();
         for (order_id, books) in &self.by_id {
             let mut wrong = Vec::new();
             match &books.row {
                 Some(row) => {
                     row.prove(&books.sums, (members, merges), &mut wrong);
+                    row.prove_imported((histories, merges), &mut wrong);
                     row.add_to(&mut sums);
                     if row.wallet_minor != -books.paid_minor {
                         let (stated, found) = (row.wallet_minor, -books.paid_minor);
@@ -265,19 +277,29 @@ impl Orders {
 
 impl CreditSum {
     fn begin(posting: &Posting<'_>, pinned: u64) -> Self {
+        // What an opening holds was credited by it: it is the first entry there is.
+        let imported = posting.imported;
+        let held = imported.map_or(Legs::ZERO, |imported| imported.legs);
+        let given = held != Legs::ZERO;
+        let begun = imported.map_or(posting.cycle_start, |imported| imported.cycle_start);
+        let dates = imported.map_or(Dates::of(posting.terms), |imported| Dates {
+            expiry: imported.expiry,
+            cycle_start: imported.cycle_start,
+        });
         Self {
             rule: posting.rule.into(),
             member_id: posting.member_id.into(),
-            posted: Legs::ZERO,
+            posted: held,
             written_off: Legs::ZERO,
             pinned,
-            dates: Dates::of(posting.terms),
-            earliest_expiry: posting.terms.expiry,
-            last_credit_seq: 0,
-            generation: 0,
+            dates,
+            earliest_expiry: dates.expiry,
+            last_credit_seq: u64::from(given),
+            generation: i128::from(given),
             released: false,
             moved: false,
-            in_cycle: InCycle { cycle_start: posting.cycle_start, qualifying: 0 },
+            imported,
+            in_cycle: InCycle { cycle_start: begun, qualifying: held.qualifying },
             updated_at: posting.updated_at,
         }
     }
@@ -288,6 +310,9 @@ impl CreditSum {
         self.moved = true;
         self.dates.cycle_start = cycles.after(self.dates.cycle_start);
         self.in_cycle.cycle_start = cycles.after(self.in_cycle.cycle_start);
+        if let Some(imported) = &mut self.imported {
+            imported.cycle_start = cycles.after(imported.cycle_start);
+        }
         self
     }
 
@@ -297,6 +322,9 @@ impl CreditSum {
                 Some(cycles) => *self = self.clone().moved(cycles, posting.member_id),
                 None => wrong.push(format!("credits order {} to a second member", posting.order_id)),
             }
+        }
+        if self.imported != posting.imported {
+            wrong.push("says otherwise than the order's first entry what an opening holds for it".to_owned());
         }
         if self.pinned != pinned {
             wrong.push("has other terms than the order's first entry".to_owned());
@@ -436,6 +464,8 @@ impl OrderRow {
             cycle_start,
             wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
             vouchers: vouchers(row)?,
+            imported: map_if_any(row, "imported")?.map(Imported::read).transpose()?,
+            placed_at: facts.placed_at,
             updated_at: facts.updated_at,
             credits,
         };
@@ -483,6 +513,9 @@ impl OrderRow {
                     if sum.moved && self.from.is_none() {
                         wrong.push(format!("does not say whose it was before {}", sum.member_id));
                     }
+                    if sum.imported != self.imported.filter(|_| credit.rule == BASE) {
+                        wrong.push("says otherwise than its entries what an opening holds for it".to_owned());
+                    }
                     credit.prove_against(sum, wrong);
                     if self.member_id.as_ref() != Some(&sum.member_id) {
                         wrong.push(format!("its {} points went to {}", credit.rule, sum.member_id));
@@ -491,12 +524,29 @@ impl OrderRow {
                         wrong.push("has older facts than its entries".to_owned());
                     }
                 }
-                None => credit.prove_unposted(wrong),
+                None => credit.prove_unposted(self.imported.filter(|_| credit.rule == BASE), wrong),
             }
             credit.prove(wrong);
         }
         for sum in sums.iter().filter(|sum| !self.credits.iter().any(|credit| credit.rule == sum.rule)) {
             wrong.push(format!("has entries of {} but no such credit", sum.rule));
+        }
+    }
+
+    /// An opening holds the points of an order that was placed before it, and of no other.
+    fn prove_imported(&self, (histories, merges): (&Histories, &Merges), wrong: &mut Vec<String>) {
+        let Some(imported) = self.imported else { return };
+        let Some(member_id) = &self.member_id else {
+            wrong.push("was brought along for nobody".to_owned());
+            return;
+        };
+        let persons = merges.person(member_id).chain([member_id.as_str()]);
+        let mut opened = persons.filter_map(|one| histories.get(one)?.opened);
+        if imported.legs != Legs::ZERO && !opened.any(|opened| self.placed_at <= opened.at) {
+            wrong.push("holds points of an opening that there is not, or that it came after".to_owned());
+        }
+        if imported.legs != Legs::ZERO && !self.credits.iter().any(|credit| credit.rule == BASE) {
+            wrong.push("holds points of an opening and no credit of them".to_owned());
         }
     }
 
@@ -509,6 +559,9 @@ impl OrderRow {
         if let Some(cycle_start) = self.cycle_start.filter(|_| self.spent_minor > 0) {
             let cycle = sum.cycles.entry(cycle_start).or_default();
             *cycle = (cycle.0 + self.spent_minor, cycle.1 + 1);
+        }
+        if let Some(imported) = &self.imported {
+            imported.take_off(sum);
         }
     }
 }
@@ -599,9 +652,17 @@ impl CreditRow {
     }
 
     /// A credit without entries is worth nothing so far: promised, or too little to earn.
-    fn prove_unposted(&self, wrong: &mut Vec<String>) {
-        let blank = self.posted == Legs::ZERO && self.written_off == Legs::ZERO;
-        if !blank || self.last_credit_seq != 0 || self.generation != 0 {
+    fn prove_unposted(&self, imported: Option<Imported>, wrong: &mut Vec<String>) {
+        let held = imported.map_or(Legs::ZERO, |imported| imported.legs);
+        let given = held != Legs::ZERO;
+        let blank = self.posted == held && self.written_off == Legs::ZERO;
+        if imported.is_some_and(|imported| {
+            let dates = Dates { expiry: imported.expiry, cycle_start: imported.cycle_start };
+            self.dates != dates || self.in_cycle.cycle_start != imported.cycle_start
+        }) {
+            wrong.push(format!("its {} has other dates than what was brought along", self.rule));
+        }
+        if !blank || self.last_credit_seq != u64::from(given) || self.generation != i128::from(given) {
             wrong.push(format!("its {} has no entries", self.rule));
         }
         if self.released && !self.unseen {

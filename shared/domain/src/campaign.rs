@@ -199,9 +199,11 @@ pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
 /// that never earns again uses up none (X28).
 pub(crate) fn may_join(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
     let barred = order.ever_undone && programme.reversal.no_recredit_after_cancel;
-    // An order that was seen before its member joined this one uses up none of theirs.
+    // An order that was seen before its member joined this one uses up none of theirs, and one from before these books none
+    // at all.
     !barred
         && order.from.is_none()
+        && order.imported.is_none()
         && member.active_campaigns.contains(&campaign.id)
         && campaign.live(member.as_of)
         && !order.facts.undone()

@@ -7,6 +7,7 @@ use crate::member::Member;
 use crate::merge::MergeProblem;
 use crate::opening::OpeningProblem;
 use crate::order::Order;
+use crate::past::PastProblem;
 use crate::points::Overflow;
 use crate::request::Request;
 use crate::voucher::{Grant, Voucher};
@@ -119,6 +120,8 @@ pub enum Rejection {
     CannotOpen(OpeningProblem),
     #[error("the members cannot be merged: {0}")]
     CannotMerge(MergeProblem),
+    #[error("the order cannot be brought along: {0}")]
+    CannotBring(PastProblem),
 }
 
 /// A decision, or the rows that must be read before it can be taken.

@@ -7,7 +7,7 @@ use crate::campaign::ParticipationNote;
 use crate::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
 use crate::lots::{Expiry, Lot, Lots};
 use crate::member::Member;
-use crate::order::{OrderFacts, Terms};
+use crate::order::{Imported, OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
 use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes, TierAuthority};
 use crate::request::Asked;
@@ -189,6 +189,8 @@ pub struct Explanation {
     pub matched: Vec<i64>,
     /// What the order deserves by these terms and facts.
     pub deserves: Legs,
+    /// What an opening holds for the order already.
+    pub imported: Option<Imported>,
     /// The first day of the member's cycle in which the entry was posted: its qualifying points are of that one (X21).
     pub cycle_start: chrono::NaiveDate,
 }

@@ -37,6 +37,7 @@ pub mod money;
 pub mod opening;
 pub mod order;
 pub mod outside;
+pub mod past;
 mod paying;
 pub mod points;
 pub mod programme;

@@ -212,6 +212,9 @@ fn moved(mut order: Order, from: &Member, merged: &Merged) -> Order {
         owner.member_id = merged.into.clone();
     }
     order.from = Some(from.member_id.clone());
+    if let Some(imported) = &mut order.imported {
+        imported.cycle_start = cycle_after(imported.cycle_start, from, merged);
+    }
     for credit in &mut order.credits {
         credit.terms.cycle_start = cycle_after(credit.terms.cycle_start, from, merged);
         credit.in_cycle.cycle_start = cycle_after(credit.in_cycle.cycle_start, from, merged);

@@ -143,6 +143,21 @@ pub struct Order {
     pub wallet_minor: i64,
     /// Our vouchers that it has used.
     pub vouchers: Vec<VoucherId>,
+    /// What it was when it was brought along from another system: figures of its member hold that already.
+    pub imported: Option<Imported>,
+}
+
+/// What an order that was there before these books was worth then. Its member's opening holds it, so the order moves only
+/// what changes against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    pub legs: Legs,
+    /// Minor units of the programme's currency (X44).
+    pub spent_minor: i64,
+    pub counted: bool,
+    /// The cycle that it counts in, and until when its points are good.
+    pub cycle_start: chrono::NaiveDate,
+    pub expiry: Expiry,
 }
 
 /// The member an order belongs to.
@@ -177,6 +192,7 @@ impl Order {
             items: Vec::new(),
             wallet_minor: 0,
             vouchers: Vec::new(),
+            imported: None,
         }
     }
 

@@ -63,7 +63,11 @@ pub(crate) fn use_vouchers(
 
 /// What the order takes from its member's wallet; nothing where the programme has none (B2).
 pub(crate) fn wallet_due(programme: &Programme, order: &Order) -> i64 {
-    let kept = programme.topups.is_empty() || order.facts.undone() || order.facts.currency != programme.currency;
+    // What was paid before these books has left the wallet before its opening.
+    let kept = order.imported.is_some()
+        || programme.topups.is_empty()
+        || order.facts.undone()
+        || order.facts.currency != programme.currency;
     if kept { 0 } else { order.facts.wallet_minor.max(0) }
 }
 

@@ -47,9 +47,14 @@ pub fn member_of<'a>(order: Option<&'a Order>, snapshot: &'a OrderSnapshot) -> O
         return snapshot.member_id.as_ref();
     };
     match &snapshot.member_id {
-        Some(named) if order.credits.is_empty() && owner.yields_to(named, snapshot.facts.updated_at) => Some(named),
+        Some(named) if may_leave(order) && owner.yields_to(named, snapshot.facts.updated_at) => Some(named),
         _ => Some(&owner.member_id),
     }
+}
+
+/// An order leaves its member for another only while nothing of it is in any figure: uncredited, and seen here first.
+fn may_leave(order: &Order) -> bool {
+    order.credits.is_empty() && order.imported.is_none()
 }
 
 /// Decides what one delivery of an order changes.
@@ -175,7 +180,7 @@ pub fn reconcile_order(
 }
 
 /// The newest snapshot's lines, where rules about items may concern them: today's, or those the order has earned by.
-fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot) {
+pub(crate) fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot) {
     let pinned = order.credits.iter().any(|credit| !credit.terms.rules.rules.is_empty());
     if pinned || !programme.item_rules.is_empty() {
         order.items.clone_from(&snapshot.items);
@@ -224,9 +229,10 @@ fn rename(order: &mut Order, snapshot: &OrderSnapshot, member_id: Option<&Member
     let named = snapshot.member_id.as_ref()?;
     let named_at = snapshot.facts.updated_at;
     let owner = || Owner { member_id: named.clone(), named_at };
+    let leaves = may_leave(order);
     match &mut order.owner {
         None => order.owner = Some(owner()),
-        Some(known) if Some(named) == member_id && order.credits.is_empty() && known.yields_to(named, named_at) => {
+        Some(known) if Some(named) == member_id && leaves && known.yields_to(named, named_at) => {
             let before = std::mem::replace(known, owner());
             if before.member_id == *named {
                 return None;
@@ -293,7 +299,7 @@ fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
     }
 }
 
-fn spent(order: &Order, base: &Terms) -> i64 {
+pub(crate) fn spent(order: &Order, base: &Terms) -> i64 {
     if base.earned(&order.facts, order.ever_undone) { order.facts.spent_minor() } else { 0 }
 }
 
@@ -303,7 +309,7 @@ fn pending(order: &Order) -> i64 {
 }
 
 /// The terms of the order's own points: the pinned ones, or today's for the member's tier before the order (P9, X17).
-fn base_terms(programme: &Programme, order: &Order, member: &Member) -> Terms {
+pub(crate) fn base_terms(programme: &Programme, order: &Order, member: &Member) -> Terms {
     if let Some(credit) = order.credit(&RuleId::base()) {
         return credit.terms.clone();
     }
@@ -444,6 +450,7 @@ fn explain(order: &Order, credit: &Credit, takes: bool, cycle_start: NaiveDate) 
             facts: order.facts,
             matched,
             cycle_start,
+            imported: order.imported.filter(|_| credit.rule == RuleId::base()),
         }),
         occurred_at: order.facts.updated_at,
     })
@@ -465,6 +472,10 @@ fn taken_because(facts: &OrderFacts, still_earns: bool) -> Reason {
 fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, order: &Order) -> Option<i64> {
     if credit.terms.reversal.reverse_expired || credit.first_expiry >= Expiry::On(ledger.today()) {
         return Some(0);
+    }
+    // Whose points of an opening's lot were spent and whose expired nobody can tell any more: they are not owed.
+    if order.imported.is_some() && credit.rule == RuleId::base() {
+        return Some(i64::MAX);
     }
     let all = history?.iter().chain(ledger.entries.iter());
     let expired = expired_of(all, &order.order_id, &credit.rule);

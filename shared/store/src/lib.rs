@@ -20,6 +20,7 @@ mod merge;
 mod opening;
 mod outgoing;
 mod outside;
+mod past;
 mod read;
 mod records;
 mod rows;

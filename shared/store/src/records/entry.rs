@@ -8,6 +8,7 @@ use loyalty_domain::order::Terms;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use super::order::ImportedRecord;
 use super::terms::{FactsRecord, TermsRecord};
 use super::{LegsRecord, LotRecord, Unreadable};
 use crate::item::{Item, sealed};
@@ -54,6 +55,8 @@ struct EntryRecord {
     matched: Vec<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deserves: Option<LegsRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedRecord>,
     /// Left out when it is the cycle the terms name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cycle_start: Option<Text<NaiveDate>>,
@@ -151,6 +154,7 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
         matched: explanation.as_ref().map(|explanation| explanation.matched.clone()).unwrap_or_default(),
         deserves: explanation.as_ref().map(|explanation| explanation.deserves.into()),
+        imported: explanation.as_ref().and_then(|explanation| explanation.imported).map(ImportedRecord::from),
         cycle_start: explanation
             .as_ref()
             .filter(|explanation| explanation.cycle_start != explanation.terms.cycle_start)
@@ -168,7 +172,8 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
             let terms = Terms::try_from(terms)?;
             let cycle_start = record.cycle_start.map_or(terms.cycle_start, |text| text.0);
             let (matched, deserves) = (record.matched, deserves.into());
-            Some(Explanation { terms, facts: facts.into(), matched, deserves, cycle_start })
+            let imported = record.imported.map(Into::into);
+            Some(Explanation { terms, facts: facts.into(), matched, deserves, imported, cycle_start })
         }
         (None, None, None) => None,
         _ => return Err(Unreadable::Pair("terms", "facts and deserves")),

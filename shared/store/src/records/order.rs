@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
 use loyalty_domain::item_rules;
 use loyalty_domain::lots::Expiry;
-use loyalty_domain::order::{Credit, InCycle, Order, Owner, Terms};
+use loyalty_domain::order::{Credit, Imported, InCycle, Order, Owner, Terms};
+use loyalty_domain::points::Legs;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,42 @@ struct OrderRecord {
     wallet_minor: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     vouchers: Vec<Text<VoucherId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedRecord>,
+}
+
+/// What an order was when it was brought along.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ImportedRecord {
+    redeemable: i64,
+    qualifying: i64,
+    spent_minor: i64,
+    counted: bool,
+    cycle_start: Text<NaiveDate>,
+    expires_on: Text<Expiry>,
+}
+
+impl From<Imported> for ImportedRecord {
+    fn from(imported: Imported) -> Self {
+        let Imported { legs, spent_minor, counted, cycle_start, expiry } = imported;
+        let (cycle_start, expires_on) = (Text(cycle_start), Text(expiry));
+        Self {
+            redeemable: legs.redeemable.0,
+            qualifying: legs.qualifying.0,
+            spent_minor,
+            counted,
+            cycle_start,
+            expires_on,
+        }
+    }
+}
+
+impl From<ImportedRecord> for Imported {
+    fn from(record: ImportedRecord) -> Self {
+        let ImportedRecord { redeemable, qualifying, spent_minor, counted, cycle_start, expires_on } = record;
+        let legs = Legs::new(redeemable, qualifying);
+        Self { legs, spent_minor, counted, cycle_start: cycle_start.0, expiry: expires_on.0 }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,6 +139,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         items,
         wallet_minor,
         vouchers,
+        imported,
     } = order;
     sealed(&OrderRecord {
         order_id: Text(order_id.clone()),
@@ -118,6 +156,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         items: items.iter().map(ItemRecord::from).collect(),
         wallet_minor: *wallet_minor,
         vouchers: vouchers.iter().cloned().map(Text).collect(),
+        imported: imported.map(ImportedRecord::from),
     })
 }
 
@@ -141,6 +180,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         items: record.items.into_iter().map(Into::into).collect(),
         wallet_minor: record.wallet_minor,
         vouchers: record.vouchers.into_iter().map(|text| text.0).collect(),
+        imported: record.imported.map(Imported::from),
     };
     Ok(Stored { row: order, revision: record.revision })
 }

@@ -7,6 +7,7 @@ mod budget;
 mod faults;
 mod merge;
 mod opening;
+mod past;
 mod reading;
 mod second_engine;
 mod support;

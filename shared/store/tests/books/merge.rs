@@ -19,6 +19,7 @@ use loyalty_store::engine::Fault;
 use loyalty_store::{Concerns, Loaded, Merging, StoreError, ZaloKey};
 use serde_json::{Value, json};
 
+use crate::past::{brought, opened, past};
 use crate::support::{AN, BINH, Shop, at, audit, check, order, programme, version, with_welcome};
 
 const CHI: &str = "m_chi";
@@ -521,6 +522,18 @@ async fn random_lives_merge_and_stay_provable() {
         }
         let shop = Shop::new(rules);
         let people = [AN, BINH, CHI];
+        // Some were there before, with orders that their openings hold.
+        for who in people {
+            if random.bool() {
+                opened(&shop, who, 2).await;
+            }
+            for number in 0..random.usize(0..3) {
+                let statuses = [OrderStatus::Shipping, OrderStatus::Delivered, OrderStatus::Cancelled];
+                let status = statuses[random.usize(0..3)];
+                let before = past(who, &format!("{who}{number}"), -random.i64(1..30) * 86_400, status);
+                brought(&shop, before).await.unwrap();
+            }
+        }
         let (mut now, mut lasts) = (0_i64, vec![None; 12]);
         let mut joined = [false; 3];
         for _ in 0..random.usize(12..40) {
@@ -554,6 +567,12 @@ async fn random_lives_merge_and_stay_provable() {
                     let who = random.usize(1..3);
                     let done = merge(&shop, people[who], AN, at(now)).await;
                     joined[who] |= matches!(done, Ok(Merging::Done(_)));
+                }
+                4 => {
+                    let who = people[random.usize(0..3)];
+                    let id = format!("{who}{}", random.usize(0..3));
+                    let status = if random.bool() { OrderStatus::Delivered } else { OrderStatus::Cancelled };
+                    shop.one(past(who, &id, now, status)).await;
                 }
                 _ => {
                     let number = random.usize(0..12);
