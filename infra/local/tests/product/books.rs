@@ -23,9 +23,9 @@ Số điện thoại;Họ tên;Hạng;Ngày lên hạng;Điểm tích lũy;Lô �
 ";
 
 /// The programme's 23 November 2026.
-const NOW_MS: i64 = 1_795_396_510_000;
+pub const NOW_MS: i64 = 1_795_396_510_000;
 
-async fn stack() -> Stack {
+pub async fn stack() -> Stack {
     let options = Options {
         settle_seconds: Some(0),
         environment: crate::quiet(),
@@ -35,7 +35,7 @@ async fn stack() -> Stack {
     Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()))
 }
 
-fn books(stack: &Stack) -> BooksArgs {
+pub fn books(stack: &Stack) -> BooksArgs {
     let tables = TablesArgs {
         endpoint_url: stack.running().dynamodb_url(),
         region: None,
@@ -44,7 +44,7 @@ fn books(stack: &Stack) -> BooksArgs {
     BooksArgs { tables, programme: None, data: Some(stack.data().path().to_owned()) }
 }
 
-fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs {
+pub fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs {
     ImportMembersArgs {
         file: file.to_owned(),
         dry_run,

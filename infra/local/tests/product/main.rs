@@ -4,6 +4,7 @@ mod books;
 mod canaries;
 mod door;
 mod kills;
+mod persons;
 mod scenarios;
 
 use thang_hang::sample::sign;
