@@ -170,3 +170,64 @@ async fn members_come_along_silently_and_go_anywhere_else_as_they_are() {
     assert_eq!((&forgotten["redeemable_points"], &forgotten["name"]), (&json!(150), &Value::Null), "{forgotten}");
     first.stop().await;
 }
+
+/// How many members make the round trip.
+const ROUND_TRIP: u64 = 100_000;
+
+/// A file of members, no two alike: some with debts, some with lots, in every tier that the figures reach.
+fn many(members: u64) -> String {
+    let mut text =
+        "phone,name,redeemable_points,lots,qualifying_points,spent,orders_count,wallet,joined_on\n".to_owned();
+    for number in 0..members {
+        let (points, lots) = match number % 3 {
+            0 => (i64::try_from(number % 900).expect("small") - 30, String::new()),
+            1 => (150, "2027-01-31:50;never:100".to_owned()),
+            _ => (40, "2027-10-31:40".to_owned()),
+        };
+        let row = format!(
+            "09{:08},Khách {number},{points},{lots},{},{}000,{},{},2026-{:02}-01\n",
+            10_000_000 + number,
+            number % 2_500,
+            number % 9_000,
+            number % 40,
+            number % 7 * 10_000,
+            1 + number % 11
+        );
+        text.push_str(&row);
+    }
+    text
+}
+
+/// In, out, in somewhere else and out again: the same standings, at a size that a shop has. Minutes long:
+/// `cargo test --release -p thang-hang --test product -- --ignored --nocapture round_trip`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes; measured by hand"]
+async fn round_trip_of_100_000_members() {
+    let _turn = crate::TURN.lock().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("members.csv");
+    std::fs::write(&file, many(ROUND_TRIP)).expect("it is written");
+    let mut sheets = Vec::new();
+    let mut from = file;
+    for turn in ["first", "second"] {
+        let stack = stack().await;
+        let begun = std::time::Instant::now();
+        assert_eq!(imported(&stack, &from, false).await, (ROUND_TRIP, 0, 0));
+        let in_seconds = begun.elapsed().as_secs_f64();
+        let begun = std::time::Instant::now();
+        let sheet = exported(&stack, Sheet::Members, Headers::Vi).await;
+        let out_seconds = begun.elapsed().as_secs_f64();
+        println!("{turn}: {ROUND_TRIP} members imported in {in_seconds:.0} s, exported in {out_seconds:.0} s");
+        prove(&stack, ROUND_TRIP).await;
+        from = directory.path().join(format!("{turn}.csv"));
+        std::fs::write(&from, &sheet).expect("it is written");
+        // The ids are of another installation's key.
+        let rows = standings(&sheet);
+        let mut rows: Vec<String> = rows.iter().map(|row| row.split_once(',').expect("an id").1.to_owned()).collect();
+        rows.sort();
+        sheets.push(rows);
+        stack.stop().await;
+    }
+    assert_eq!(sheets[0].len() as u64, ROUND_TRIP);
+    assert!(sheets[0] == sheets[1], "both installations hold the same standings");
+}
