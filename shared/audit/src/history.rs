@@ -6,12 +6,13 @@ use foldhash::HashMap;
 
 use crate::Row;
 use crate::Table;
+use crate::credits::{Posting, Settled, Use};
 use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
 use crate::merges::{Merges, Side};
 use crate::opening::Opened;
-use crate::orders::{Orders, Posting, Settled, Use, passed};
+use crate::orders::{Orders, passed};
 use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;

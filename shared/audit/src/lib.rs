@@ -22,6 +22,7 @@
 //! **While the books move** a scan is no snapshot: rows written between two pages look broken although they are not.
 //! Verify again and keep what [`Report::confirmed_by`] the second reading; a finding that two readings share is real.
 
+mod credits;
 mod cycles;
 mod digest;
 mod digests;
