@@ -13,7 +13,7 @@ use loyalty_domain::item_rules::{Effect, Item, ItemRule};
 use loyalty_domain::ledger::{Entry, Note, Opened};
 use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::member::{Hold, Member};
-use loyalty_domain::order::{Credit, InCycle, Order, OrderFacts, Terms, TermsAmount};
+use loyalty_domain::order::{Credit, Imported, InCycle, Order, OrderFacts, Terms, TermsAmount};
 use loyalty_domain::points::{Legs, Ratio};
 use loyalty_domain::programme::{NegativeBalance, ReversalRules};
 use loyalty_domain::request::Request;
@@ -129,10 +129,21 @@ pub fn member(member: &Member, revision: u64) -> Row {
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
     }
+    if let Some(merged) = &member.merged {
+        let merged = row_of_merged(merged.into.as_str(), merged.at, merged.cycle_start);
+        put(&mut row, "merged", Value::M(merged));
+    }
+    if !member.merged_from.is_empty() {
+        put(&mut row, "merged_from", Value::L(member.merged_from.iter().map(|id| text(id.as_str())).collect()));
+    }
     if let Some(erased_at) = member.erased_at {
         put(&mut row, "erased_at", time(erased_at));
     }
     seal(row)
+}
+
+fn row_of_merged(into: &str, at: Instant, cycle_start: chrono::NaiveDate) -> Row {
+    row([("into", text(into)), ("at", time(at)), ("cycle_start", text(cycle_start.to_string()))])
 }
 
 fn hold(hold: &Hold) -> Value {
@@ -278,6 +289,15 @@ pub fn entry(entry: &Entry) -> Row {
         let moved = [("moved_minor", number(wallet.moved_minor)), ("after_minor", number(wallet.after_minor))];
         put(&mut row, "wallet", Value::M(self::row(moved)));
     }
+    if let Some(merge) = &entry.merge {
+        let merge = self::row([
+            ("member_id", text(merge.member_id.as_str())),
+            ("seq", number(merge.seq)),
+            ("from_cycle", text(merge.from_cycle.to_string())),
+            ("into_cycle", text(merge.into_cycle.to_string())),
+        ]);
+        put(&mut row, "merge", Value::M(merge));
+    }
     if let Some(opened) = &entry.opened {
         put(&mut row, "opened", Value::M(self::opened(opened)));
     }
@@ -285,6 +305,9 @@ pub fn entry(entry: &Entry) -> Row {
         put(&mut row, "participations", Value::L(entry.participations.iter().map(note).collect()));
     }
     if let Some(explained) = &entry.explanation {
+        if let Some(imported) = &explained.imported {
+            put(&mut row, "imported", self::imported(imported));
+        }
         put(&mut row, "terms", terms(&explained.terms));
         put(&mut row, "facts", facts(&explained.facts));
         put(&mut row, "matched", Value::L(explained.matched.iter().map(number).collect()));
@@ -329,11 +352,28 @@ pub fn order(order: &Order, revision: u64) -> Row {
         ("items", Value::L(order.items.iter().map(item).collect())),
         ("vouchers", Value::L(order.vouchers.iter().map(|voucher| text(voucher.as_str())).collect())),
     ]);
+    if let Some(imported) = &order.imported {
+        put(&mut row, "imported", self::imported(imported));
+    }
+    if let Some(from) = &order.from {
+        put(&mut row, "from_member", text(from.as_str()));
+    }
     if let Some(owner) = &order.owner {
         put(&mut row, "member_id", text(owner.member_id.as_str()));
         put(&mut row, "named_at", time(owner.named_at));
     }
     seal(row)
+}
+
+fn imported(imported: &Imported) -> Value {
+    Value::M(row([
+        ("redeemable", number(imported.legs.redeemable.0)),
+        ("qualifying", number(imported.legs.qualifying.0)),
+        ("spent_minor", number(imported.spent_minor)),
+        ("counted", Value::Bool(imported.counted)),
+        ("cycle_start", text(imported.cycle_start.to_string())),
+        ("expires_on", expiry(imported.expiry)),
+    ]))
 }
 
 fn item(item: &Item) -> Value {

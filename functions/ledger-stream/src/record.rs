@@ -216,6 +216,7 @@ pub fn entry_of(record: EventRecord) -> Result<Option<Entry>, RecordError> {
         note: None,
         wallet: None,
         opened: None,
+        merge: None,
         participations: image.participations.into_iter().map(note).collect(),
         explanation: None,
         programme_version: image.programme_version.as_str().into(),

@@ -19,6 +19,7 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::Entry;
+use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_messaging::Language;
@@ -26,7 +27,7 @@ use loyalty_runtime::access::Gate;
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::{chain, http, secrets};
 use loyalty_store::words::Word;
-use loyalty_store::{Books, Consistency};
+use loyalty_store::{Books, Consistency, StoreError, Stored};
 
 use request::{Asked, Refused};
 
@@ -59,13 +60,16 @@ impl MemberApi {
             Ok(asked)
         });
         let answered = match asked {
-            Ok(Asked::Card(member_id) | Asked::Found(member_id)) => {
-                let now = DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default();
-                self.card(&member_id, now).await.map(|card| http::json(200, &card))
+            Ok(Asked::Card(member_id)) => {
+                let stored = self.books.member(&member_id, Consistency::Eventual).await;
+                self.card(&member_id, stored, now(&request)).await.map(|card| http::json(200, &card))
+            }
+            Ok(Asked::Found(member_id)) => {
+                let stored = self.books.member_now(&member_id, Consistency::Eventual).await;
+                self.card(&member_id, stored, now(&request)).await.map(|card| http::json(200, &card))
             }
             Ok(Asked::Vouchers(member_id)) => {
-                let now = DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default();
-                self.vouchers(&member_id, now).await.map(|vouchers| http::json(200, &vouchers))
+                self.vouchers(&member_id, now(&request)).await.map(|vouchers| http::json(200, &vouchers))
             }
             Ok(Asked::History { member_id, limit, before }) => {
                 let language = request::language(&request);
@@ -80,13 +84,20 @@ impl MemberApi {
         answer
     }
 
-    async fn card(&self, member_id: &MemberId, now: Instant) -> Result<Card, Problem> {
-        let stored = self.books.member(member_id, Consistency::Eventual).await;
+    async fn card(
+        &self,
+        member_id: &MemberId,
+        stored: Result<Option<Stored<Member>>, StoreError>,
+        now: Instant,
+    ) -> Result<Card, Problem> {
         let mut member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
         let programme = &self.programmes.at(now).programme;
-        advance(programme, &mut member, now, &mut Vec::new()).map_err(|error| unavailable(member_id, &error))?;
+        // Whoever has joined another stands still.
+        if member.merged.is_none() {
+            advance(programme, &mut member, now, &mut Vec::new()).map_err(|error| unavailable(member_id, &error))?;
+        }
         let campaigns: Vec<_> = programme.campaigns.iter().map(|campaign| campaign.id.clone()).collect();
-        let participations = self.books.participations(&campaigns, member_id).await;
+        let participations = self.books.participations(&campaigns, &member.member_id).await;
         let participations = participations.map_err(|error| unavailable(member_id, &error))?;
         Ok(Card::of(programme, &member, &participations))
     }
@@ -113,16 +124,23 @@ impl MemberApi {
     }
 
     async fn vouchers(&self, member_id: &MemberId, now: Instant) -> Result<Vouchers, Problem> {
-        let vouchers = self.books.vouchers_of_member(member_id).await;
-        let vouchers = vouchers.map_err(|error| unavailable(member_id, &error))?;
-        if vouchers.is_empty() {
-            let stored = self.books.member(member_id, Consistency::Eventual).await;
-            stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?;
+        let stored = self.books.member(member_id, Consistency::Eventual).await;
+        let member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
+        // And those of whoever has joined them.
+        let mut vouchers = Vec::new();
+        for member_id in [&member.member_id].into_iter().chain(&member.merged_from) {
+            let own = self.books.vouchers_of_member(member_id).await;
+            vouchers.extend(own.map_err(|error| unavailable(member_id, &error))?);
         }
         let programme = &self.programmes.at(now).programme;
         let shown = |voucher| Voucher::of(programme, voucher, programme.day(now));
         Ok(Vouchers { vouchers: vouchers.iter().map(shown).collect() })
     }
+}
+
+/// When the request was made.
+fn now(request: &ApiGatewayV2httpRequest) -> Instant {
+    DateTime::from_timestamp_millis(request.request_context.time_epoch).unwrap_or_default()
 }
 
 fn shown(programme: &Programme, entry: &Entry, language: Language) -> HistoryEntry {

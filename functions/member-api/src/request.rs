@@ -18,7 +18,7 @@ const LIMIT_DEFAULT: u32 = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     Card(MemberId),
-    /// The card of whoever has a phone number.
+    /// The card of the person with a phone number, whichever member they are by now.
     Found(MemberId),
     History {
         member_id: MemberId,

@@ -368,7 +368,7 @@ impl Scheduled {
             && !voucher.reminded
             && voucher.grant.remind_on.is_some_and(|day| day <= today);
         if reminds {
-            let stored = self.books.member(&voucher.grant.member_id, Consistency::Strong).await?;
+            let stored = self.books.member_now(&voucher.grant.member_id, Consistency::Strong).await?;
             if let Some(Stored { row: mut member, .. }) = stored {
                 // As they stand on this day, whether or not their own page has been worked by now.
                 let fell_due = advance(programme, &mut member, at, &mut Vec::new());

@@ -162,7 +162,8 @@ impl SendMessages {
             return self.give_up(message, "wrong_variables").await;
         };
         let programme = &version.programme;
-        let member = self.books.member(&message.member_id, Consistency::Strong).await?;
+        // What was written for who has joined another since goes to that one.
+        let member = self.books.member_now(&message.member_id, Consistency::Strong).await?;
         let Some(Stored { row: member, .. }) = member else { return self.skip(message, Skip::NoMember).await };
         if let Some(why) = outdated(&self.books, programme, &message, template, &member, now).await? {
             return self.skip(message, why).await;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use thang_hang::books::erase::{self, EraseArgs};
 use thang_hang::books::export::{self, ExportArgs};
+use thang_hang::books::import::orders::{self, ImportOrdersArgs};
 use thang_hang::books::import::{self, ImportMembersArgs};
+use thang_hang::books::merge::{self, MergeArgs};
 use thang_hang::check_programme::{self, CheckArgs};
 use thang_hang::cli;
 use thang_hang::cli::serve::ServeArgs;
@@ -56,7 +58,7 @@ enum Command {
     CheckProgramme(CheckArgs),
     /// Prove the ledger: every member from their history, every order from its entries
     Verify(TablesArgs),
-    /// Bring along what a shop has: existing members
+    /// Bring along what a shop has: existing members, and what they ordered
     Import {
         #[command(subcommand)]
         what: Import,
@@ -70,6 +72,8 @@ enum Command {
     },
     /// Forget the person behind a member; the books stay as they are
     Erase(EraseArgs),
+    /// Two members are one person: the second joins the first, with points, wallet and orders
+    Merge(MergeArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
     /// Build the functions as they are deployed, each a zip file
@@ -89,6 +93,8 @@ enum Command {
 enum Import {
     /// Existing members from a CSV file: points, tier and spending so far, one opening entry each; nobody is told
     Members(ImportMembersArgs),
+    /// Orders from before, from a CSV file: kept, so that later words about them move only what changes
+    Orders(ImportOrdersArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -157,7 +163,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify(args)) => return verify::run(&args).await,
         Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
         Some(Command::Messages { what: Messages::Preview(args) }) => return messages::run(&args),
+        Some(Command::Import { what: Import::Orders(args) }) => return orders::run(&args).await,
         Some(Command::Export(args)) => return export::run(&args).await,
+        Some(Command::Merge(args)) => return merge::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,
         Some(Command::Package(args)) => return package::run(&args),
         Some(Command::Measure(args)) => return measure::run(&args).await,

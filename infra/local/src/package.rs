@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(std::fs::metadata(executable).unwrap().permissions().mode() & 0o777, 0o755);
         let file = directory.path().join("webhook.zip");
         let zip = ZipArchive::new(File::open(file).unwrap()).unwrap();
-        assert_eq!(zip.file_names().collect::<Vec<_>>(), ["bootstrap"]);
+        assert_eq!(zip.file_names().map(|name| name.unwrap().into_owned()).collect::<Vec<_>>(), ["bootstrap"]);
     }
 
     #[test]

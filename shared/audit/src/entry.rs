@@ -9,7 +9,9 @@ use crate::fields::{
     Legs, Lot, Read, count, day, instant, legs, legs_if_any, legs_of, list, lots, map, map_if_any, number, text,
     text_if_any,
 };
+use crate::imported::Imported;
 use crate::item_rules;
+use crate::merges::{self, Note};
 use crate::opening::Opened;
 use crate::participations::{Noted, State};
 use crate::terms::Terms;
@@ -34,6 +36,10 @@ pub(crate) enum Kind {
     Tier,
     /// Where a member stood before these books.
     Opening,
+    /// Another member joined this one.
+    MergeIn,
+    /// The member joined another one.
+    MergeOut,
 }
 
 /// One row of the history, read.
@@ -54,6 +60,7 @@ pub(crate) struct Entry<'a> {
     pub reverses: Option<u64>,
     pub wallet: Option<Wallet>,
     pub opened: Option<Opened>,
+    pub merge: Option<Note>,
     pub notes: Vec<(&'a str, Noted)>,
     pub explained: Option<Explained<'a>>,
     pub occurred_at: DateTime<Utc>,
@@ -75,6 +82,8 @@ pub(crate) struct Explained<'a> {
     /// What the items cost that each rule of the terms is about.
     pub matched: Vec<i128>,
     pub deserves: Legs,
+    /// What an opening holds for the order.
+    pub imported: Option<Imported>,
     /// The cycle that its qualifying points are of (X21).
     pub cycle_start: NaiveDate,
 }
@@ -116,6 +125,7 @@ impl<'a> Entry<'a> {
             },
             wallet: map_if_any(row, "wallet")?.map(Wallet::read).transpose()?,
             opened: map_if_any(row, "opened")?.map(|opened| Opened::read(opened, recorded_at)).transpose()?,
+            merge: map_if_any(row, "merge")?.map(Note::read).transpose()?,
             notes: notes(row)?,
             explained,
             occurred_at: instant(row, "occurred_at")?,
@@ -157,6 +167,7 @@ impl<'a> Entry<'a> {
             Kind::Adjustment => legs.any_below_zero() != legs.any_above_zero(),
             Kind::Topup | Kind::Payment | Kind::Tier => legs == Legs::ZERO,
             Kind::Opening => legs.qualifying >= 0,
+            Kind::MergeIn | Kind::MergeOut => true,
         };
         if !right {
             wrong.push(format!("moves {legs}, which its kind does not"));
@@ -171,14 +182,18 @@ impl<'a> Entry<'a> {
             wrong.push(format!("writes off {written_off}, which its kind does not"));
         }
         // A review that decides about a tier says so even where no point is left to take (T9, T10).
-        let may_be_empty = matches!(self.kind, Kind::Topup | Kind::Payment | Kind::Tier | Kind::Opening)
-            || (self.kind == Kind::Reset && self.reason != CYCLE_ENDED);
+        let moves_more = matches!(
+            self.kind,
+            Kind::Topup | Kind::Payment | Kind::Tier | Kind::Opening | Kind::MergeIn | Kind::MergeOut
+        );
+        let may_be_empty = moves_more || (self.kind == Kind::Reset && self.reason != CYCLE_ENDED);
         if legs == Legs::ZERO && written_off == Legs::ZERO && !may_be_empty {
             wrong.push("moves nothing".to_owned());
         }
         self.prove_reason(wrong);
         self.prove_origin(wrong);
         Opened::prove(self, wrong);
+        merges::prove(self, wrong);
     }
 
     fn prove_reason(&self, wrong: &mut Vec<String>) {
@@ -205,6 +220,7 @@ impl<'a> Entry<'a> {
         }
         match (self.kind, self.wallet) {
             (Kind::Topup | Kind::Opening, Some(wallet)) if wallet.moved_minor > 0 => {}
+            (Kind::MergeIn | Kind::MergeOut, Some(wallet)) if wallet.moved_minor != 0 => {}
             (Kind::Topup, _) => wrong.push("tops nothing up".to_owned()),
             (Kind::Payment, Some(wallet)) if self.order_id.is_some() => {
                 let spent = self.reason == "wallet_spent";
@@ -225,7 +241,10 @@ impl<'a> Entry<'a> {
 impl Kind {
     /// A command asked for it, and its row of `requests` says what became of it.
     pub fn is_asked_for(self) -> bool {
-        matches!(self, Self::Redemption | Self::Adjustment | Self::Behaviour | Self::Topup | Self::Opening)
+        matches!(
+            self,
+            Self::Redemption | Self::Adjustment | Self::Behaviour | Self::Topup | Self::Opening | Self::MergeIn
+        )
     }
 }
 
@@ -245,6 +264,7 @@ impl<'a> Explained<'a> {
             facts: Facts::read(map(row, "facts")?)?,
             matched: item_rules::matched(row)?,
             deserves: legs(row, "deserves")?,
+            imported: map_if_any(row, "imported")?.map(Imported::read).transpose()?,
         })
     }
 }
@@ -287,6 +307,7 @@ fn reasons(kind: Kind) -> &'static [&'static str] {
         Kind::Payment => &["wallet_spent", "wallet_returned"],
         Kind::Tier => &["tier_reached", TIER_UNDONE, "tier_told"],
         Kind::Opening => &["opening_balance"],
+        Kind::MergeIn | Kind::MergeOut => &["members_merged"],
     }
 }
 
@@ -306,6 +327,8 @@ fn kind(word: &str) -> Read<Kind> {
         "payment" => Kind::Payment,
         "tier" => Kind::Tier,
         "opening" => Kind::Opening,
+        "merge_in" => Kind::MergeIn,
+        "merge_out" => Kind::MergeOut,
         _ => return Err(format!("`kind` is {word:?}")),
     })
 }

@@ -6,11 +6,13 @@ use foldhash::HashMap;
 
 use crate::Row;
 use crate::Table;
+use crate::credits::{Posting, Settled, Use};
 use crate::cycles::{Standing, Standings};
 use crate::entry::{Entry, Explained, Kind};
 use crate::fields::{Expiry, Legs, Lot, Problem};
+use crate::merges::{Merges, Side};
 use crate::opening::Opened;
-use crate::orders::{Orders, Posting, Settled, Use, passed};
+use crate::orders::{Orders, passed};
 use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;
@@ -37,6 +39,10 @@ pub(crate) struct History {
     pub wallet_minor: i128,
     /// Where the member stood before these books, if they were there.
     pub opened: Option<Opened>,
+    /// Who joined them, in that order.
+    pub joined: Vec<Side>,
+    /// Whom they joined; nothing follows.
+    pub out: Option<Side>,
     /// What commands posted, by `seq`.
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
@@ -49,6 +55,9 @@ pub(crate) struct History {
 #[derive(Default)]
 pub(crate) struct Histories {
     by_member: HashMap<CompactString, History>,
+    /// Entries of members whom others joined, from then on: an order of who joined may be behind them, and its own entries
+    /// come first.
+    waiting: Vec<Row>,
 }
 
 impl Histories {
@@ -66,24 +75,45 @@ impl Histories {
             Some(history) => history,
             None => self.by_member.entry(entry.member_id.into()).or_default(),
         };
-        let mut wrong = Vec::new();
-        history.play(&entry, &mut wrong);
-        if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
-            orders.pay(order_id, entry.member_id, wallet.moved_minor);
+        if !history.joined.is_empty() {
+            self.waiting.push(row.clone());
+            return Ok(());
         }
-        let used = match &entry.explained {
-            Some(explained) => prove_order_entry(&entry, explained, orders, history, &mut wrong),
-            None => Use::Unchanged,
-        };
-        history.take_notes(&entry, used, &mut wrong);
-        for what in wrong {
-            findings.add(Table::PointsHistory, format!("{}/{}", entry.member_id, entry.seq), what);
-        }
+        history.take(&entry, (orders, &Merges::default()), findings);
         Ok(())
+    }
+
+    /// Plays what had to wait, and answers who joined whom.
+    pub fn finish(&mut self, orders: &mut Orders, findings: &mut Findings) -> Merges {
+        let merges = Merges::of(self);
+        for row in std::mem::take(&mut self.waiting) {
+            let Ok(entry) = Entry::read(&row) else { continue };
+            if let Some(history) = self.by_member.get_mut(entry.member_id) {
+                history.take(&entry, (orders, &merges), findings);
+            }
+        }
+        merges
     }
 }
 
 impl History {
+    fn take(&mut self, entry: &Entry<'_>, (orders, merges): (&mut Orders, &Merges), findings: &mut Findings) {
+        let history = self;
+        let mut wrong = Vec::new();
+        history.play(entry, &mut wrong);
+        if let (Kind::Payment, Some(order_id), Some(wallet)) = (entry.kind, entry.order_id, entry.wallet) {
+            orders.pay(order_id, entry.member_id, wallet.moved_minor);
+        }
+        let used = match &entry.explained {
+            Some(explained) => prove_order_entry(entry, explained, (orders, merges), history, &mut wrong),
+            None => Use::Unchanged,
+        };
+        history.take_notes(entry, used, &mut wrong);
+        for what in wrong {
+            findings.add(Table::PointsHistory, format!("{}/{}", entry.member_id, entry.seq), what);
+        }
+    }
+
     /// The history of somebody who never moved a point.
     pub fn none(tier: &str) -> Self {
         Self { tier: tier.into(), first_tier: tier.into(), ..Self::default() }
@@ -109,6 +139,7 @@ impl History {
         self.chain_tier(entry, wrong);
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
+        self.merge(entry, before, wrong);
         if let Some(opened) = entry.opened {
             self.tier_since = Some(opened.tier_since);
             self.opened = Some(opened);
@@ -118,6 +149,24 @@ impl History {
                 wrong.push("is of an earlier cycle than the entry in front of it".to_owned());
             }
             self.newest_cycle = self.newest_cycle.max(Some(explained.cycle_start));
+        }
+    }
+
+    /// Who joined another has no later entry; either side says in which cycle its member is.
+    fn merge(&mut self, entry: &Entry<'_>, before: Legs, wrong: &mut Vec<String>) {
+        if self.out.is_some() {
+            wrong.push("was posted after the member had joined another".to_owned());
+        }
+        let Some(side) = Side::of(entry, before) else { return };
+        let own = if entry.kind == Kind::MergeOut { side.note.from_cycle } else { side.note.into_cycle };
+        if self.newest_cycle.is_some_and(|newest| own < newest) {
+            wrong.push("is of an earlier cycle than the entry in front of it".to_owned());
+        }
+        self.newest_cycle = self.newest_cycle.max(Some(own));
+        if entry.kind == Kind::MergeOut {
+            self.out = Some(side);
+        } else {
+            self.joined.push(side);
         }
     }
 
@@ -317,11 +366,11 @@ impl History {
 fn prove_order_entry(
     entry: &Entry<'_>,
     explained: &Explained<'_>,
-    orders: &mut Orders,
+    (orders, merges): (&mut Orders, &Merges),
     history: &mut History,
     wrong: &mut Vec<String>,
 ) -> Use {
-    let Explained { terms, facts, matched, deserves, cycle_start } = explained;
+    let Explained { terms, facts, matched, deserves, imported, cycle_start } = explained;
     let barred = terms.may_be_barred() && *deserves == Legs::ZERO;
     match terms.deserved(facts, matched) {
         Ok(computed) if computed == *deserves || barred => {}
@@ -343,10 +392,11 @@ fn prove_order_entry(
         reverses: entry.reverses,
         terms,
         cycle_start: *cycle_start,
+        imported: *imported,
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,
     };
-    let settled = orders.post(&posting, wrong);
+    let settled = orders.post(&posting, merges, wrong);
     let Settled { before, after, participation, .. } = settled;
     // Where one kind of points rises while the other falls, the reversal takes what falls and the next entry gives.
     let due = if entry.kind == Kind::Reversal { before.lesser(*deserves) } else { *deserves };

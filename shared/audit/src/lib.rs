@@ -11,7 +11,9 @@
 //! order: posted and written off against its entries, the sum against what its final facts deserve, generation and last
 //! credit. Of every review: the qualifying points are gone, and cycle and floor are those it began. Of every campaign:
 //! what was used are the distinct orders credited. Of every opening: it is the first entry, and what it says was before
-//! these books is on the row beside what the orders add up to. Of every command: one entry, and points that wait, stay away or came
+//! these books is on the row beside what the orders add up to. Of every merge: what one member gave up the other got, and
+//! their orders and sums are one person's. Of every order
+//! from before: its member was opened where it holds points, and it counts by what changed since. Of every command: one entry, and points that wait, stay away or came
 //! back. Vouchers and messages are held against what they name.
 //!
 //! Feed every row once, in any order of tables; the entries of one member by rising `seq`, as a scan or a query returns
@@ -20,6 +22,7 @@
 //! **While the books move** a scan is no snapshot: rows written between two pages look broken although they are not.
 //! Verify again and keep what [`Report::confirmed_by`] the second reading; a finding that two readings share is real.
 
+mod credits;
 mod cycles;
 mod digest;
 mod digests;
@@ -27,8 +30,10 @@ mod entry;
 mod facts;
 mod fields;
 mod history;
+mod imported;
 mod item_rules;
 mod members;
+mod merges;
 mod messages;
 mod opening;
 mod orders;
@@ -162,14 +167,25 @@ impl Audit {
     /// Holds the tables against each other and reports.
     pub fn finish(self) -> Report {
         let Self {
-            counts, mut findings, histories, orders, members, participations, requests, vouchers, messages, ..
+            counts,
+            mut findings,
+            mut histories,
+            mut orders,
+            members,
+            participations,
+            requests,
+            vouchers,
+            messages,
+            ..
         } = self;
-        let sums = orders.finish(&members, &mut findings);
-        members.finish(&histories, &orders, &sums, &mut findings);
+        let merges = histories.finish(&mut orders, &mut findings);
+        merges.prove(&histories, &members, &mut findings);
+        let sums = orders.finish(&members, (&histories, &merges), &mut findings);
+        members.finish((&histories, &merges), &orders, &sums, &mut findings);
         for (member_id, _) in histories.all().filter(|(member_id, _)| !members.has(member_id)) {
             findings.add(Table::PointsHistory, member_id.to_owned(), "has no row in members".into());
         }
-        participations.finish(&members, &histories, &orders, &mut findings);
+        participations.finish(&members, (&histories, &merges), &orders, &mut findings);
         requests.finish(&members, &histories, &mut findings);
         vouchers.finish(&members, &orders, &mut findings);
         messages.finish(&members, &histories, &mut findings);

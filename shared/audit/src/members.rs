@@ -7,10 +7,11 @@ use foldhash::HashMap;
 use crate::Row;
 use crate::cycles::begins;
 use crate::fields::{
-    Expiry, Legs, Lot, Problem, Read, count, day, flag_if_any, instant, list, lots_by_day, number, number_if_any, text,
-    text_if_any,
+    Expiry, Legs, Lot, Problem, Read, count, day, flag_if_any, instant, list, lots_by_day, map_if_any, number,
+    number_if_any, text, text_if_any,
 };
 use crate::history::{Histories, History};
+use crate::merges::{Merges, Went};
 use crate::orders::Orders;
 use crate::report::Findings;
 use crate::requests::Hold;
@@ -43,6 +44,8 @@ struct Member {
     active_campaigns: Vec<CompactString>,
     first_order: Option<CompactString>,
     erased_at: Option<DateTime<Utc>>,
+    went: Option<Went>,
+    came: Vec<CompactString>,
 }
 
 /// All members' rows.
@@ -86,17 +89,38 @@ impl Members {
         self.by_id.get(member_id).map(|member| member.activated_at)
     }
 
-    pub fn finish(&self, histories: &Histories, orders: &Orders, sums: &SumsByMember<'_>, findings: &mut Findings) {
+    /// Whom each member joined, who joined them, and the cycle they are in.
+    pub fn merges(&self) -> impl Iterator<Item = (&str, Option<&Went>, &[CompactString], NaiveDate)> {
+        self.by_id.iter().map(|(member_id, member)| {
+            (member_id.as_str(), member.went.as_ref(), member.came.as_slice(), member.cycle_start)
+        })
+    }
+
+    pub fn finish(
+        &self,
+        (histories, merges): (&Histories, &Merges),
+        orders: &Orders,
+        sums: &SumsByMember<'_>,
+        findings: &mut Findings,
+    ) {
         let none = MemberSums::default();
         for (member_id, member) in &self.by_id {
             let mut wrong = Vec::new();
-            let opened = histories.get(member_id).and_then(|history| history.opened);
-            let sum = sums.get(member_id.as_str()).unwrap_or(&none);
-            match opened {
-                Some(opened) => member.prove_orders(&sum.with(&opened), &mut wrong),
-                None => member.prove_orders(sum, &mut wrong),
+            let opened = |member_id: &str| histories.get(member_id).and_then(|history| history.opened);
+            let sum = |member_id: &str| sums.get(member_id).unwrap_or(&none);
+            let with_opening = |member_id: &str| {
+                opened(member_id).map_or_else(|| sum(member_id).clone(), |it| sum(member_id).with(&it))
+            };
+            let joined = merges.joined(member_id);
+            if !joined.is_empty() || merges.joined_another(member_id) {
+                member.prove_orders(&merges.sums(member_id, with_opening), &mut wrong);
+            } else if opened(member_id).is_some() {
+                member.prove_orders(&with_opening(member_id), &mut wrong);
+            } else {
+                member.prove_orders(sum(member_id), &mut wrong);
             }
-            member.prove_first_order(opened.is_some(), orders, &mut wrong);
+            let was_there = opened(member_id).is_some() || joined.iter().any(|from| opened(from).is_some());
+            member.prove_first_order(was_there, orders, &mut wrong);
             match histories.get(member_id) {
                 Some(history) => member.prove_history(history, &mut wrong),
                 None => member.prove_history(&History::none(&member.tier), &mut wrong),
@@ -141,9 +165,11 @@ impl Member {
             due_on: if row.contains_key("due_on") { Some(day(row, "due_on")?) } else { None },
             wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
             holds: Hold::read_all(row)?,
-            active_campaigns: campaigns(row)?,
+            active_campaigns: names(row, "active_campaigns", "campaigns")?,
             first_order: text_if_any(row, "first_order")?.map(CompactString::from),
             erased_at: if row.contains_key("erased_at") { Some(instant(row, "erased_at")?) } else { None },
+            went: map_if_any(row, "merged")?.map(Went::read).transpose()?,
+            came: names(row, "merged_from", "members")?,
         })
     }
 
@@ -274,12 +300,12 @@ impl Member {
     }
 }
 
-fn campaigns(row: &Row) -> Read<Vec<CompactString>> {
-    let campaign = |value: &Value| match value {
-        Value::S(campaign) => Ok(campaign.clone()),
-        _ => Err("`active_campaigns` is not a list of campaigns".to_owned()),
+fn names(row: &Row, name: &str, of: &str) -> Read<Vec<CompactString>> {
+    let one = |value: &Value| match value {
+        Value::S(text) => Ok(text.clone()),
+        _ => Err(format!("`{name}` is not a list of {of}")),
     };
-    list(row, "active_campaigns")?.iter().map(campaign).collect()
+    list(row, name)?.iter().map(one).collect()
 }
 
 fn day_after(day: NaiveDate) -> NaiveDate {

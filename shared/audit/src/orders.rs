@@ -4,12 +4,16 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use compact_str::CompactString;
 use foldhash::HashMap;
 
+use crate::credits::{CreditSum, Dates, InCycle, Posting, Settled};
 use crate::facts::Facts;
 use crate::fields::{
     Expiry, Legs, Problem, Read, count, day, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map,
     map_if_any, number, number_if_any, text, text_if_any,
 };
+use crate::history::Histories;
+use crate::imported::Imported;
 use crate::members::Members;
+use crate::merges::Merges;
 use crate::report::Findings;
 use crate::terms::{NegativeBalance, Terms};
 use crate::{MemberSums, SumsByMember, Table};
@@ -35,82 +39,6 @@ pub(crate) struct CampaignCredit<'a> {
     pub unseen: bool,
     /// Its participation has come back.
     pub released: bool,
-}
-
-/// An entry that credited an order, or took from it.
-pub(crate) struct Posting<'a> {
-    pub order_id: &'a str,
-    pub rule: &'a str,
-    pub member_id: &'a str,
-    pub seq: u64,
-    pub takes: bool,
-    /// The order was undone by then.
-    pub undone: bool,
-    pub legs: Legs,
-    pub written_off: Legs,
-    pub reverses: Option<u64>,
-    pub terms: &'a Terms<'a>,
-    /// The cycle that its qualifying points are of (X21).
-    pub cycle_start: NaiveDate,
-    pub updated_at: DateTime<Utc>,
-    pub recorded_at: DateTime<Utc>,
-}
-
-/// At what a credit had settled before an entry and after it.
-pub(crate) struct Settled {
-    pub before: Legs,
-    pub after: Legs,
-    /// Some of the credit's points may have expired by now (X23).
-    pub may_have_expired: bool,
-    /// Qualifying points that were of the entry's cycle before it (X21).
-    pub in_cycle: i128,
-    pub participation: Use,
-}
-
-/// What an entry of a credit that had a participation does about it (X18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
-    Unchanged,
-    GivesBack,
-    Again,
-}
-
-/// What the entries of one credit add up to.
-#[derive(Debug)]
-struct CreditSum {
-    rule: CompactString,
-    member_id: CompactString,
-    posted: Legs,
-    written_off: Legs,
-    pinned: u64,
-    dates: Dates,
-    /// The earliest expiry that any of its points had.
-    earliest_expiry: Expiry,
-    last_credit_seq: u64,
-    generation: i128,
-    released: bool,
-    in_cycle: InCycle,
-    updated_at: DateTime<Utc>,
-}
-
-/// The newest cycle that qualifying points of a credit are of, and how many are (X21).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct InCycle {
-    cycle_start: NaiveDate,
-    qualifying: i128,
-}
-
-/// The part of the terms that begins anew when an order comes back, or gets more points after the first expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Dates {
-    expiry: Expiry,
-    cycle_start: NaiveDate,
-}
-
-impl Dates {
-    fn of(terms: &Terms<'_>) -> Self {
-        Self { expiry: terms.expiry, cycle_start: terms.cycle_start }
-    }
 }
 
 /// What stands on the order's row of one credit.
@@ -141,6 +69,8 @@ struct CreditRow {
 #[derive(Debug)]
 struct OrderRow {
     member_id: Option<CompactString>,
+    /// The member it was with before they joined that one.
+    from: Option<CompactString>,
     counted: bool,
     spent_minor: i128,
     /// The cycle in which its own points count.
@@ -149,6 +79,8 @@ struct OrderRow {
     /// Taken from the wallet, minor units.
     wallet_minor: i128,
     vouchers: Vec<CompactString>,
+    imported: Option<Imported>,
+    placed_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     credits: Vec<CreditRow>,
 }
@@ -182,7 +114,7 @@ impl Orders {
     }
 
     /// Counts an entry for its credit.
-    pub fn post(&mut self, posting: &Posting<'_>, wrong: &mut Vec<String>) -> Settled {
+    pub fn post(&mut self, posting: &Posting<'_>, merges: &Merges, wrong: &mut Vec<String>) -> Settled {
         let pinned = posting.terms.pinned();
         let books = match self.by_id.get_mut(posting.order_id) {
             Some(books) => books,
@@ -196,7 +128,7 @@ impl Orders {
                 sums.len() - 1
             }
         };
-        sums[at].post(posting, pinned, wrong)
+        sums[at].post(posting, pinned, merges, wrong)
     }
 
     /// Counts what an order's entry moved its member's wallet by.
@@ -219,12 +151,12 @@ impl Orders {
         self.by_id.iter().flat_map(|(order_id, books)| {
             let row = books.row.as_ref().and_then(|row| Some((row, row.member_id.as_ref()?)));
             let credits =
-                row.into_iter().flat_map(|(row, member_id)| row.credits.iter().map(move |it| (it, member_id)));
-            let of_campaigns = credits.filter(|(credit, _)| ![BASE, WELCOME].contains(&credit.rule.as_str()));
-            of_campaigns.map(move |(credit, member_id)| CampaignCredit {
+                row.into_iter().flat_map(|(row, member_id)| row.credits.iter().map(move |it| (it, row, member_id)));
+            let of_campaigns = credits.filter(|(credit, ..)| ![BASE, WELCOME].contains(&credit.rule.as_str()));
+            of_campaigns.map(move |(credit, row, member_id)| CampaignCredit {
                 campaign: &credit.rule,
                 order_id,
-                member_id,
+                member_id: row.from.as_ref().unwrap_or(member_id),
                 posted: credit.posted.redeemable,
                 has_entries: credit.generation > 0,
                 waits: credit.waits,
@@ -239,13 +171,19 @@ impl Orders {
     }
 
     /// Holds rows against entries; answers what each member's orders add up to.
-    pub fn finish(&self, members: &Members, findings: &mut Findings) -> SumsByMember<'_> {
+    pub fn finish(
+        &self,
+        members: &Members,
+        (histories, merges): (&Histories, &Merges),
+        findings: &mut Findings,
+    ) -> SumsByMember<'_> {
         let mut sums = SumsByMember::default();
         for (order_id, books) in &self.by_id {
             let mut wrong = Vec::new();
             match &books.row {
                 Some(row) => {
-                    row.prove(&books.sums, members, &mut wrong);
+                    row.prove(&books.sums, (members, merges), &mut wrong);
+                    row.prove_imported((histories, merges), &mut wrong);
                     row.add_to(&mut sums);
                     row.prove_paid(&books.paid, &mut wrong);
                 }
@@ -256,121 +194,6 @@ impl Orders {
             }
         }
         sums
-    }
-}
-
-impl CreditSum {
-    fn begin(posting: &Posting<'_>, pinned: u64) -> Self {
-        Self {
-            rule: posting.rule.into(),
-            member_id: posting.member_id.into(),
-            posted: Legs::ZERO,
-            written_off: Legs::ZERO,
-            pinned,
-            dates: Dates::of(posting.terms),
-            earliest_expiry: posting.terms.expiry,
-            last_credit_seq: 0,
-            generation: 0,
-            released: false,
-            in_cycle: InCycle { cycle_start: posting.cycle_start, qualifying: 0 },
-            updated_at: posting.updated_at,
-        }
-    }
-
-    fn post(&mut self, posting: &Posting<'_>, pinned: u64, wrong: &mut Vec<String>) -> Settled {
-        if self.member_id != posting.member_id {
-            wrong.push(format!("credits order {} to a second member", posting.order_id));
-        }
-        if self.pinned != pinned {
-            wrong.push("has other terms than the order's first entry".to_owned());
-        }
-        if posting.updated_at < self.updated_at {
-            wrong.push("has older facts than the order's entry before it".to_owned());
-        }
-        self.updated_at = posting.updated_at;
-        let before = self.posted.minus(self.written_off);
-        let may_have_expired = passed(self.earliest_expiry, posting.recorded_at);
-        self.date(posting, before, wrong);
-        if !posting.takes && before == Legs::ZERO && posting.terms.cycle_start != posting.cycle_start {
-            wrong.push("counts in another cycle than it was posted in".to_owned());
-        }
-        if posting.takes {
-            if posting.reverses != Some(self.last_credit_seq) {
-                wrong.push(format!("does not name entry {}, the order's last credit", self.last_credit_seq));
-            }
-        } else {
-            if before == Legs::ZERO {
-                self.generation += 1;
-            }
-            self.last_credit_seq = posting.seq;
-            self.prove_kept(posting, wrong);
-        }
-        let in_cycle = self.count_in_cycle(posting);
-        self.posted = self.posted.plus(posting.legs);
-        if posting.takes {
-            self.in_cycle.qualifying = self.in_cycle.qualifying.min(self.posted.qualifying);
-        }
-        self.written_off = self.written_off.plus(posting.written_off);
-        let after = self.posted.minus(self.written_off);
-        Settled { before, after, may_have_expired, in_cycle, participation: self.use_of(posting, after) }
-    }
-
-    /// What is credited is of the cycle it is posted in; what is taken back is of the entry's own cycle first. Answers how
-    /// many points were of that cycle before.
-    fn count_in_cycle(&mut self, posting: &Posting<'_>) -> i128 {
-        let same = self.in_cycle.cycle_start == posting.cycle_start;
-        let there = if same { self.in_cycle.qualifying } else { 0 };
-        if !posting.takes {
-            let qualifying = there + posting.legs.qualifying;
-            self.in_cycle = InCycle { cycle_start: posting.cycle_start, qualifying };
-        } else if same {
-            let wanted = posting.written_off.qualifying - posting.legs.qualifying;
-            self.in_cycle.qualifying -= wanted.min(there);
-        }
-        there
-    }
-
-    /// An undone order whose terms say so gives its participation back once nothing of the bonus is left with the member;
-    /// what it is credited afterwards it has used one again for (X18).
-    fn use_of(&mut self, posting: &Posting<'_>, after: Legs) -> Use {
-        let nothing_left = self.posted.redeemable == 0 && after == Legs::ZERO;
-        if posting.takes && posting.undone && posting.terms.restores_participation && nothing_left {
-            self.released = true;
-            Use::GivesBack
-        } else if !posting.takes && self.released {
-            self.released = false;
-            Use::Again
-        } else {
-            Use::Unchanged
-        }
-    }
-
-    /// What was written off the order never lost: it is used up before anything is credited again.
-    fn prove_kept(&self, posting: &Posting<'_>, wrong: &mut Vec<String>) {
-        let due = posting.legs.minus(posting.written_off);
-        let kept = Legs {
-            redeemable: due.redeemable.min(self.written_off.redeemable),
-            qualifying: due.qualifying.min(self.written_off.qualifying),
-        };
-        if Legs::ZERO.minus(posting.written_off) != kept {
-            wrong.push(format!("does not use up the {kept} that were written off"));
-        }
-    }
-
-    /// Only points that are posted anew get new dates: those of an order that comes back, or that come after the first
-    /// have expired.
-    fn date(&mut self, posting: &Posting<'_>, before: Legs, wrong: &mut Vec<String>) {
-        let dates = Dates::of(posting.terms);
-        if dates == self.dates {
-            return;
-        }
-        let comes_back = before == Legs::ZERO;
-        let lives_on = passed(self.dates.expiry, posting.recorded_at) && dates.cycle_start == self.dates.cycle_start;
-        if posting.takes || !(comes_back || lives_on) {
-            wrong.push("changes when the order's points expire or in which cycle they count".to_owned());
-        }
-        self.dates = dates;
-        self.earliest_expiry = self.earliest_expiry.min(dates.expiry);
     }
 }
 
@@ -409,12 +232,15 @@ impl OrderRow {
         }
         let order = Self {
             member_id: member_id.map(CompactString::from),
+            from: text_if_any(row, "from_member")?.map(CompactString::from),
             counted: flag(row, "counted")?,
             spent_minor: number(row, "spent_minor")?,
             pending_points,
             cycle_start,
             wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
             vouchers: vouchers(row)?,
+            imported: map_if_any(row, "imported")?.map(Imported::read).transpose()?,
+            placed_at: facts.placed_at,
             updated_at: facts.updated_at,
             credits,
         };
@@ -435,10 +261,13 @@ impl OrderRow {
         Ok(order)
     }
 
-    /// What it says it took left the wallet of its member, and nobody else's (B2, F23).
+    /// What it says it took left the wallet of its member, or of who joined them, and nobody else's (B2, F23).
     fn prove_paid(&self, paid: &[(CompactString, i128)], wrong: &mut Vec<String>) {
-        let of_member = |paid: &&(CompactString, i128)| Some(&paid.0) == self.member_id.as_ref();
-        let found = paid.iter().find(of_member).map_or(0, |(_, moved)| -moved);
+        let of_member = |paid: &&(CompactString, i128)| {
+            let payer = Some(&paid.0);
+            payer == self.member_id.as_ref() || payer == self.from.as_ref()
+        };
+        let found: i128 = paid.iter().filter(of_member).map(|(_, moved)| -moved).sum();
         if self.wallet_minor != found {
             let stated = self.wallet_minor;
             wrong.push(format!("took {stated} from the wallet, but its entries took {found}"));
@@ -448,7 +277,20 @@ impl OrderRow {
         }
     }
 
-    fn prove(&self, sums: &[CreditSum], members: &Members, wrong: &mut Vec<String>) {
+    /// The sum as it is with the member the row names, where its own one joined that one.
+    fn as_moved(&self, sum: &CreditSum, merges: &Merges) -> Option<CreditSum> {
+        let (into, from) = (self.member_id.as_ref()?, self.from.as_ref()?);
+        let cycles = merges.cycles(from, into).filter(|_| *from == sum.member_id)?;
+        Some(sum.clone().moved(cycles, into))
+    }
+
+    fn prove(&self, sums: &[CreditSum], (members, merges): (&Members, &Merges), wrong: &mut Vec<String>) {
+        if let Some(from) = &self.from {
+            let joined = self.member_id.as_ref().is_some_and(|into| merges.cycles(from, into).is_some());
+            if !joined {
+                wrong.push(format!("comes from {from}, who did not join its member"));
+            }
+        }
         match &self.member_id {
             Some(member_id) if !members.has(member_id) => wrong.push(format!("its member {member_id} does not exist")),
             None if !self.credits.is_empty() => wrong.push("is credited to nobody".to_owned()),
@@ -457,6 +299,14 @@ impl OrderRow {
         for credit in &self.credits {
             match sums.iter().find(|sum| sum.rule == credit.rule) {
                 Some(sum) => {
+                    let moved = self.as_moved(sum, merges);
+                    let sum = moved.as_ref().unwrap_or(sum);
+                    if sum.moved && self.from.is_none() {
+                        wrong.push(format!("does not say whose it was before {}", sum.member_id));
+                    }
+                    if sum.imported != self.imported.filter(|_| credit.rule == BASE) {
+                        wrong.push("says otherwise than its entries what an opening holds for it".to_owned());
+                    }
                     credit.prove_against(sum, wrong);
                     if self.member_id.as_ref() != Some(&sum.member_id) {
                         wrong.push(format!("its {} points went to {}", credit.rule, sum.member_id));
@@ -465,12 +315,29 @@ impl OrderRow {
                         wrong.push("has older facts than its entries".to_owned());
                     }
                 }
-                None => credit.prove_unposted(wrong),
+                None => credit.prove_unposted(self.imported.filter(|_| credit.rule == BASE), wrong),
             }
             credit.prove(wrong);
         }
         for sum in sums.iter().filter(|sum| !self.credits.iter().any(|credit| credit.rule == sum.rule)) {
             wrong.push(format!("has entries of {} but no such credit", sum.rule));
+        }
+    }
+
+    /// An opening holds the points of an order that was placed before it, and of no other.
+    fn prove_imported(&self, (histories, merges): (&Histories, &Merges), wrong: &mut Vec<String>) {
+        let Some(imported) = self.imported else { return };
+        let Some(member_id) = &self.member_id else {
+            wrong.push("was brought along for nobody".to_owned());
+            return;
+        };
+        let persons = merges.person(member_id).chain([member_id.as_str()]);
+        let mut opened = persons.filter_map(|one| histories.get(one)?.opened);
+        if imported.legs != Legs::ZERO && !opened.any(|opened| self.placed_at <= opened.at) {
+            wrong.push("holds points of an opening that there is not, or that it came after".to_owned());
+        }
+        if imported.legs != Legs::ZERO && !self.credits.iter().any(|credit| credit.rule == BASE) {
+            wrong.push("holds points of an opening and no credit of them".to_owned());
         }
     }
 
@@ -483,6 +350,9 @@ impl OrderRow {
         if let Some(cycle_start) = self.cycle_start.filter(|_| self.spent_minor > 0) {
             let cycle = sum.cycles.entry(cycle_start).or_default();
             *cycle = (cycle.0 + self.spent_minor, cycle.1 + 1);
+        }
+        if let Some(imported) = &self.imported {
+            imported.take_off(sum);
         }
     }
 }
@@ -573,9 +443,17 @@ impl CreditRow {
     }
 
     /// A credit without entries is worth nothing so far: promised, or too little to earn.
-    fn prove_unposted(&self, wrong: &mut Vec<String>) {
-        let blank = self.posted == Legs::ZERO && self.written_off == Legs::ZERO;
-        if !blank || self.last_credit_seq != 0 || self.generation != 0 {
+    fn prove_unposted(&self, imported: Option<Imported>, wrong: &mut Vec<String>) {
+        let held = imported.map_or(Legs::ZERO, |imported| imported.legs);
+        let given = held != Legs::ZERO;
+        let blank = self.posted == held && self.written_off == Legs::ZERO;
+        if imported.is_some_and(|imported| {
+            let dates = Dates { expiry: imported.expiry, cycle_start: imported.cycle_start };
+            self.dates != dates || self.in_cycle.cycle_start != imported.cycle_start
+        }) {
+            wrong.push(format!("its {} has other dates than what was brought along", self.rule));
+        }
+        if !blank || self.last_credit_seq != u64::from(given) || self.generation != i128::from(given) {
             wrong.push(format!("its {} has no entries", self.rule));
         }
         if self.released && !self.unseen {

@@ -11,6 +11,7 @@ use crate::Table;
 use crate::fields::{Problem, Read, count, instant, list, number_if_any, text};
 use crate::history::Histories;
 use crate::members::Members;
+use crate::merges::Merges;
 use crate::orders::{CampaignCredit, Orders};
 use crate::report::Findings;
 use crate::value::Value;
@@ -130,17 +131,25 @@ impl Participations {
         Ok(())
     }
 
-    pub fn finish(&self, members: &Members, histories: &Histories, orders: &Orders, findings: &mut Findings) {
+    pub fn finish(
+        &self,
+        members: &Members,
+        (histories, merges): (&Histories, &Merges),
+        orders: &Orders,
+        findings: &mut Findings,
+    ) {
         let mut credits = CreditsByKey::new();
         for credit in orders.campaign_credits() {
             credits.entry((credit.campaign, credit.member_id)).or_default().push(credit);
         }
+        prove_persons(&credits, histories, merges, findings);
         for ((campaign, member_id), participation) in &self.by_key {
             let credits = credits.remove(&(campaign.as_str(), member_id.as_str())).unwrap_or_default();
             let told = histories.get(member_id).and_then(|history| history.campaigns.get(campaign.as_str()));
             let mut wrong = Vec::new();
             participation.prove_credits(&credits, &mut wrong);
-            participation.prove_told(told, &credits, &mut wrong);
+            let one_of_several = merges.person(member_id).next().is_some();
+            participation.prove_told(told, &credits, one_of_several, &mut wrong);
             match members.campaigns(member_id) {
                 Some(active) => participation.prove_member(campaign, active, &mut wrong),
                 None => wrong.push(format!("its member {member_id} does not exist")),
@@ -164,7 +173,9 @@ impl Participations {
             }
         }
         for (member_id, history) in histories.all() {
-            for campaign in history.campaigns.keys().filter(|campaign| !self.has(campaign, member_id)) {
+            let any = |campaign: &str| merges.person(member_id).any(|one| self.has(campaign, one));
+            let others = history.campaigns.keys().filter(|campaign| !self.has(campaign, member_id));
+            for campaign in others.filter(|campaign| !any(campaign)) {
                 let what = format!("entries tell of {campaign}, in which they have no part");
                 findings.add(Table::PointsHistory, member_id.to_owned(), what);
             }
@@ -190,6 +201,26 @@ impl Participations {
 
     fn has(&self, campaign: &str, member_id: &str) -> bool {
         self.by_key.contains_key(&(campaign.to_owned(), member_id.to_owned()))
+    }
+}
+
+/// A bonus that was promised to who joined another may be posted to that one: whoever is one person was credited as many
+/// orders as their entries say.
+fn prove_persons(credits: &CreditsByKey<'_>, histories: &Histories, merges: &Merges, findings: &mut Findings) {
+    let mut counts: BTreeMap<(&str, &str), (i128, i128)> = BTreeMap::new();
+    let joined = |member_id: &str| merges.person(member_id).next().is_some();
+    for ((campaign, member_id), credits) in credits.iter().filter(|((_, member_id), _)| joined(member_id)) {
+        let posted = credits.iter().filter(|credit| credit.has_entries).count() as i128;
+        counts.entry((campaign, merges.now(member_id))).or_default().0 += posted;
+    }
+    for (member_id, history) in histories.all().filter(|(member_id, _)| joined(member_id)) {
+        for (campaign, told) in &history.campaigns {
+            counts.entry((campaign, merges.now(member_id))).or_default().1 += told.bonuses;
+        }
+    }
+    for ((campaign, member_id), (posted, told)) in counts.into_iter().filter(|(_, (posted, told))| posted != told) {
+        let what = format!("credited {posted} orders of one person, but the entries credit {told}");
+        findings.add(Table::Participations, format!("{campaign}/{member_id}"), what);
     }
 }
 
@@ -254,14 +285,21 @@ impl Participation {
 
     /// Each use and each end stands on the entry that brought it about; only a bonus that has not been posted yet, or an
     /// end that a changed programme brought, has no entry to stand on.
-    fn prove_told(&self, told: Option<&Told>, credits: &[CampaignCredit<'_>], wrong: &mut Vec<String>) {
+    /// Of members who are one person the entries of one may tell of the other's: they are counted together.
+    fn prove_told(
+        &self,
+        told: Option<&Told>,
+        credits: &[CampaignCredit<'_>],
+        one_of_several: bool,
+        wrong: &mut Vec<String>,
+    ) {
         let posted = credits.iter().filter(|credit| credit.has_entries).count() as i128;
         let none = Told::default();
         let told = told.unwrap_or(&none);
-        if told.bonuses != posted {
+        if told.bonuses != posted && !one_of_several {
             wrong.push(format!("credited {posted} orders, but the entries credit {}", told.bonuses));
         }
-        if told.counts_others && !credits.iter().any(|credit| credit.waits || credit.unseen) {
+        if told.counts_others && !one_of_several && !credits.iter().any(|credit| credit.waits || credit.unseen) {
             wrong.push("was used by other orders than the entries say".to_owned());
         }
         let Some(noted) = told.last else { return };

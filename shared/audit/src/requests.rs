@@ -204,6 +204,7 @@ impl Request {
                 "behaviour" => Kind::Behaviour,
                 "topup" => Kind::Topup,
                 "opening" => Kind::Opening,
+                "merge" => Kind::MergeIn,
                 word => return Err(format!("`kind` is {word:?}")),
             },
             state: match text(row, "state")? {
@@ -230,7 +231,9 @@ impl Request {
         }
         // What a discount is worth stands nowhere else.
         let worth_minor = asked.worth_minor.or((self.kind != Kind::Redemption).then_some(0));
-        if worth_minor.is_some_and(|worth| worth != self.worth_minor) || self.worth_minor < 0 {
+        if worth_minor.is_some_and(|worth| worth != self.worth_minor)
+            || (self.worth_minor < 0 && self.kind != Kind::MergeIn)
+        {
             wrong.push("is worth another amount than its entry moved".to_owned());
         }
         if self.created_at != asked.recorded_at {

@@ -21,6 +21,9 @@ use crate::events::{Kind, ParticipationWord};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Card {
     pub member_id: String,
+    /// Whom the member has joined: that card says where the person stands. Absent where they have joined nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
     pub name: Option<String>,
     /// With its plus sign: `+84901234567`.
     pub phone: Option<String>,
@@ -102,6 +105,7 @@ impl Card {
         };
         Self {
             member_id: member.member_id.to_string(),
+            merged_into: member.merged.as_ref().map(|merged| merged.into.to_string()),
             name: member.profile.name.clone(),
             phone: member.profile.phone.as_ref().map(|digits| format!("+{digits}")),
             tier: CardTier {

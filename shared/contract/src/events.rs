@@ -478,6 +478,10 @@ words! {
         Tier = "tier",
         /// A member who was there before these books begins with what another system says of them. No event tells of it.
         Opening = "opening",
+        /// Another member joined this one and brought what they had.
+        MergeIn = "merge_in",
+        /// The member joined another one, who has what they had.
+        MergeOut = "merge_out",
     }
 }
 
@@ -540,6 +544,8 @@ words! {
         TierTold = "tier_told",
         /// Where the member stood before these books.
         OpeningBalance = "opening_balance",
+        /// Two members are one person.
+        MembersMerged = "members_merged",
     }
 }
 

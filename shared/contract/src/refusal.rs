@@ -84,6 +84,8 @@ pub fn refusal(programme: &Programme, rejection: &Rejection) -> Problem {
             (422, "nothing-to-adjust", "Nothing to adjust", detail.to_owned())
         }
         Rejection::CannotOpen(problem) => (422, "cannot-open", "Cannot be opened", format!("{problem}.")),
+        Rejection::CannotMerge(problem) => (422, "cannot-merge", "Cannot be merged", format!("{problem}.")),
+        Rejection::CannotBring(problem) => (422, "cannot-bring", "Cannot be brought along", format!("{problem}.")),
         Rejection::NoAmount => (422, "no-amount", "No amount", "amount must be above zero.".to_owned()),
         Rejection::NoTopups => (422, "no-topups", "No top-ups", "The programme takes no top-ups.".to_owned()),
     };

@@ -41,6 +41,7 @@ fn entry() -> Entry {
         note: None,
         wallet: None,
         opened: None,
+        merge: None,
         participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),

@@ -42,7 +42,9 @@ pub(crate) fn concerned(
 /// # Errors
 /// [`Overflow`] beyond 64 bits.
 pub(crate) fn gives_back(order: &Order, credit: &Credit) -> Result<bool, Overflow> {
-    let may = credit.terms.reversal.restores_participation && !credit.released && order.facts.undone();
+    // What was used before its member joined another stays used: those participations are over.
+    let own = order.from.is_none();
+    let may = own && credit.terms.reversal.restores_participation && !credit.released && order.facts.undone();
     Ok(may && credit.posted.redeemable.0 == 0 && credit.settled()?.is_zero())
 }
 

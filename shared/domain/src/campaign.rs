@@ -205,7 +205,8 @@ pub fn read_too_early(
 ) -> bool {
     let active = member.is_some_and(|member| member.active_campaigns.contains(campaign));
     let ended = known.is_none_or(|known| known.state != ParticipationState::Active);
-    let used_by = order.filter(|order| order.credit(campaign).is_some_and(|credit| !credit.released));
+    let own = order.filter(|order| order.from.is_none());
+    let used_by = own.filter(|order| order.credit(campaign).is_some_and(|credit| !credit.released));
     let holds = |order: &Order| known.is_some_and(|known| known.orders.contains(&order.order_id));
     (active && ended) || used_by.is_some_and(|order| !holds(order))
 }
@@ -230,7 +231,11 @@ pub(crate) fn may_wait(programme: &Programme, campaign: &Campaign, order: &Order
 
 fn fits(programme: &Programme, campaign: &Campaign, order: &Order, member: &Member) -> bool {
     let barred = order.ever_undone && programme.reversal.no_recredit_after_cancel;
+    // An order that was seen before its member joined this one uses up none of theirs, and one from before these books none
+    // at all.
     !barred
+        && order.from.is_none()
+        && order.imported.is_none()
         && member.active_campaigns.contains(&campaign.id)
         && !order.facts.undone()
         && order.credit(&campaign.id).is_none_or(|credit| credit.released)

@@ -4,8 +4,10 @@ use crate::campaign::Participation;
 use crate::ids::{MemberId, OrderId, RequestId, RuleId, VoucherId};
 use crate::ledger::Entry;
 use crate::member::Member;
+use crate::merge::MergeProblem;
 use crate::opening::OpeningProblem;
 use crate::order::Order;
+use crate::past::PastProblem;
 use crate::points::Overflow;
 use crate::request::Request;
 use crate::voucher::{Grant, Voucher};
@@ -16,11 +18,11 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The member's next state; `None` leaves the row alone.
     pub member: Option<Member>,
-    /// The next state of the member whom an order has left that was not bound to them (F23).
+    /// The next state of the member whom an order has left that was not bound to them (F23), or of one who has joined another.
     pub left_member: Option<Member>,
     /// The order's next state; `None` leaves the row alone.
     pub order: Option<Order>,
-    /// New rows of the ledger, by rising `seq`. They are all of `member`.
+    /// New rows of the ledger, by rising `seq`. They are all of `member`, save those with which `left_member` joins them.
     pub entries: Vec<Entry>,
     /// The next states of participations. They are all of `member`.
     pub participations: Vec<Participation>,
@@ -116,6 +118,10 @@ pub enum Rejection {
     WrongMember(MemberId),
     #[error("the member cannot begin like this: {0}")]
     CannotOpen(OpeningProblem),
+    #[error("the members cannot be merged: {0}")]
+    CannotMerge(MergeProblem),
+    #[error("the order cannot be brought along: {0}")]
+    CannotBring(PastProblem),
 }
 
 /// A decision, or the rows that must be read before it can be taken.
@@ -125,7 +131,7 @@ pub enum Verdict {
     Decided(Decision),
     /// Read this member too and ask again: the order still belongs to them.
     NeedsMember(MemberId),
-    /// Read this member's whole history and ask again (X23).
+    /// Read this member's whole history, and in front of it those of the members who joined them, and ask again (X23).
     NeedsHistory(MemberId),
     /// Read this member's participations in these campaigns, those that exist, and ask again (C5, X18, X19). What is older
     /// than the member's and the order's rows ([`read_too_early`](crate::campaign::read_too_early)) is no answer.

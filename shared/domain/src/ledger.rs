@@ -7,7 +7,7 @@ use crate::campaign::ParticipationNote;
 use crate::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
 use crate::lots::{Expiry, Lot, Lots};
 use crate::member::Member;
-use crate::order::{OrderFacts, Terms};
+use crate::order::{Imported, OrderFacts, Terms};
 use crate::points::{Legs, Overflow};
 use crate::programme::{Anchor, NegativeBalance, Programme, ReversalDemotes, TierAuthority};
 use crate::request::Asked;
@@ -44,6 +44,10 @@ pub enum EntryKind {
     Tier,
     /// A member who was there before these books begins with what another system says of them. Nothing is told of it.
     Opening,
+    /// Another member joined this one and brought what they had (X43).
+    MergeIn,
+    /// The member joined another one, who has what they had: their last entry.
+    MergeOut,
 }
 
 /// Why the points moved. Customers read it in their own language; this is its name.
@@ -89,6 +93,8 @@ pub enum Reason {
     TierTold,
     /// Where the member stood before these books.
     OpeningBalance,
+    /// Two members are one person.
+    MembersMerged,
 }
 
 /// One movement of points: one row of `points-history`.
@@ -120,6 +126,8 @@ pub struct Entry {
     pub wallet: Option<WalletMove>,
     /// What an opening says beside points.
     pub opened: Option<Opened>,
+    /// The other side of a merge.
+    pub merge: Option<MergeNote>,
     /// The participations that this entry used up, completed or exhausted, as it left them (C3, C7).
     pub participations: Vec<ParticipationNote>,
     /// The figures it was computed from; `None` where no order is behind it.
@@ -161,6 +169,17 @@ pub struct Opened {
     pub cycle_orders: i64,
 }
 
+/// The other entry of a merge, and in which cycles the two members were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeNote {
+    pub member_id: MemberId,
+    /// `seq` of its entry.
+    pub seq: u64,
+    /// The first day of the cycle of who joins, and of who goes on.
+    pub from_cycle: chrono::NaiveDate,
+    pub into_cycle: chrono::NaiveDate,
+}
+
 /// From what an order's points were computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
@@ -170,6 +189,8 @@ pub struct Explanation {
     pub matched: Vec<i64>,
     /// What the order deserves by these terms and facts.
     pub deserves: Legs,
+    /// What an opening holds for the order already.
+    pub imported: Option<Imported>,
     /// The first day of the member's cycle in which the entry was posted: its qualifying points are of that one (X21).
     pub cycle_start: chrono::NaiveDate,
 }
@@ -337,6 +358,54 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Posts that the member joins another: points, lots and wallet are empty then, and the tier stays.
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn merge_out(&mut self, posting: Posting, note: MergeNote) -> Result<(), Overflow> {
+        let lots = self.member.lots.take(i64::MAX, None);
+        let (legs, wallet_minor) = (Legs::ZERO.minus(self.member.balance)?, self.member.wallet_minor);
+        let tier = TierMove::To(self.member.tier.clone());
+        self.post_with(posting, legs, Legs::ZERO, lots, tier)?;
+        self.merged(wallet_minor.checked_neg().ok_or(Overflow)?, note)
+    }
+
+    /// Posts what a member who joins brings: `legs`, and the lots that hold their redeemable points. Debt is paid first,
+    /// on either side, with the points that expire soonest (X22, X40).
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn merge_in(
+        &mut self,
+        posting: Posting,
+        (legs, lots): (Legs, &[Lot]),
+        wallet_minor: i64,
+        note: MergeNote,
+    ) -> Result<(), Overflow> {
+        let moved = if legs.redeemable.0 < 0 {
+            self.member.lots.take(legs.redeemable.0.checked_neg().ok_or(Overflow)?, None)
+        } else {
+            let mut brought = Lots::from_rows(lots.iter().copied())?;
+            brought.take(self.member.debt(), None);
+            for lot in brought.as_slice() {
+                self.member.lots.put(*lot)?;
+            }
+            brought.as_slice().to_vec()
+        };
+        self.post(posting, legs, Legs::ZERO, moved)?;
+        self.merged(wallet_minor, note)
+    }
+
+    fn merged(&mut self, moved_minor: i64, note: MergeNote) -> Result<(), Overflow> {
+        let after_minor = self.member.wallet_minor.checked_add(moved_minor).ok_or(Overflow)?;
+        self.member.wallet_minor = after_minor;
+        if let Some(entry) = self.entries.last_mut() {
+            entry.wallet = (moved_minor != 0).then_some(WalletMove { moved_minor, after_minor });
+            entry.merge = Some(note);
+        }
+        Ok(())
+    }
+
     /// Posts the tier that the programme's rules say, where tiers are by rules and it is another one (T17). `undone`:
     /// something that counted is gone, which may cost a tier earned in this cycle (R5, X20).
     ///
@@ -428,6 +497,7 @@ impl<'a> Ledger<'a> {
             note: posting.note,
             wallet: None,
             opened: None,
+            merge: None,
             participations: Vec::new(),
             explanation: posting.explanation,
             programme_version: self.programme.version.clone(),

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use crate::criteria::CycleSums;
 use crate::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
 use crate::lots::{Lot, Lots};
+use crate::merge::Merged;
 use crate::points::Legs;
 use crate::programme::Programme;
 use crate::time::Instant;
@@ -103,6 +104,10 @@ pub struct Member {
     pub first_order: Option<OrderId>,
     /// When the person was forgotten: orders placed until then tell nothing of them any more.
     pub erased_at: Option<Instant>,
+    /// Where they went, once they have joined another member: nothing is decided about them any more.
+    pub merged: Option<Merged>,
+    /// Who has joined them, in that order.
+    pub merged_from: Vec<MemberId>,
     pub profile: Profile,
     /// Since when the newest word about the person holds, once the shop has reported them by themselves.
     pub profile_told_at: Option<Instant>,
@@ -139,6 +144,8 @@ impl Member {
             wallet_minor: 0,
             first_order: None,
             erased_at: None,
+            merged: None,
+            merged_from: Vec::new(),
             profile: Profile::default(),
             profile_told_at: None,
         })

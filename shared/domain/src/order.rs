@@ -142,6 +142,8 @@ pub struct Order {
     pub order_id: OrderId,
     pub facts: OrderFacts,
     pub owner: Option<Owner>,
+    /// The member it was with before they joined its owner. Its participations are theirs, and it uses none of the owner's.
+    pub from: Option<MemberId>,
     /// What it is credited, one row for each rule, in the order they first earned.
     pub credits: Vec<Credit>,
     /// What it adds to its member's spent amount, minor units of the programme's currency (X44).
@@ -158,6 +160,21 @@ pub struct Order {
     pub wallet_minor: i64,
     /// Our vouchers that it has used.
     pub vouchers: Vec<VoucherId>,
+    /// What it was when it was brought along from another system: figures of its member hold that already.
+    pub imported: Option<Imported>,
+}
+
+/// What an order that was there before these books was worth then. Its member's opening holds it, so the order moves only
+/// what changes against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    pub legs: Legs,
+    /// Minor units of the programme's currency (X44).
+    pub spent_minor: i64,
+    pub counted: bool,
+    /// The cycle that it counts in, and until when its points are good.
+    pub cycle_start: chrono::NaiveDate,
+    pub expiry: Expiry,
 }
 
 /// The member an order belongs to.
@@ -183,6 +200,7 @@ impl Order {
             order_id,
             facts,
             owner: None,
+            from: None,
             credits: Vec::new(),
             spent_minor: 0,
             counted: false,
@@ -191,13 +209,14 @@ impl Order {
             items: Vec::new(),
             wallet_minor: 0,
             vouchers: Vec::new(),
+            imported: None,
         }
     }
 
-    /// Whether it holds anything of its member's, points or money of their wallet: then it stays theirs, whomever a newer
-    /// snapshot names (F23).
+    /// Whether it holds anything of its member's, points or money of their wallet, or is in the figures they began with:
+    /// then it stays theirs, whomever a newer snapshot names (F23).
     pub fn bound(&self) -> bool {
-        !self.credits.is_empty() || self.wallet_minor != 0
+        !self.credits.is_empty() || self.wallet_minor != 0 || self.imported.is_some()
     }
 
     pub fn credit(&self, rule: &RuleId) -> Option<&Credit> {

@@ -70,7 +70,8 @@ pub(crate) fn use_vouchers(
 /// What the order takes from its member's wallet; nothing where the programme has none (B2). An order that has taken from
 /// it goes on to, though the shop has ended its top-ups meanwhile (I9).
 pub(crate) fn wallet_due(programme: &Programme, order: &Order) -> i64 {
-    let not_ours = programme.topups.is_empty() && order.wallet_minor == 0;
+    // What was paid before these books has left the wallet before its opening.
+    let not_ours = order.imported.is_some() || (programme.topups.is_empty() && order.wallet_minor == 0);
     let kept = not_ours || order.facts.undone() || order.facts.currency != programme.currency;
     if kept { 0 } else { order.facts.wallet_minor.max(0) }
 }

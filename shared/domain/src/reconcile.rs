@@ -31,7 +31,8 @@ pub struct OrderRows<'a> {
     pub member: Option<Member>,
     /// The member an order that is not bound belongs to now, when a newer snapshot names another.
     pub left_member: Option<Member>,
-    /// The member's whole history by rising `seq`; only when a verdict asked for it.
+    /// The member's whole history by rising `seq`, behind those of the members who joined them; only when a verdict asked
+    /// for it.
     pub history: Option<&'a [Entry]>,
     /// The member's participations in the campaigns that a verdict asked for.
     pub participations: Option<Vec<Participation>>,
@@ -82,7 +83,8 @@ pub fn reconcile_order(
         let waiting = Decision { order: Some(order), vouchers, ..Decision::nothing(Outcome::Waiting) };
         return Ok(Verdict::Decided(waiting));
     };
-    if let Some(wrong) = loaded.as_ref().filter(|loaded| loaded.member_id != member_id) {
+    // Whoever has joined another is followed before anything is decided (`merge::follow`).
+    if let Some(wrong) = loaded.as_ref().filter(|loaded| loaded.member_id != member_id || loaded.merged.is_some()) {
         return Err(Rejection::WrongMember(wrong.member_id.clone()));
     }
     let left_member = match (left, left_member) {
@@ -188,7 +190,7 @@ pub fn reconcile_order(
 }
 
 /// The newest snapshot's lines, where rules about items may concern them: today's, or those the order has earned by.
-fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot) {
+pub(crate) fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot) {
     let pinned = order.credits.iter().any(|credit| !credit.terms.rules.rules.is_empty());
     if pinned || !programme.item_rules.is_empty() {
         order.items.clone_from(&snapshot.items);
@@ -243,7 +245,11 @@ fn rename(order: &mut Order, snapshot: &OrderSnapshot, member_id: Option<&Member
         None => order.owner = Some(owner()),
         Some(known) if Some(named) == member_id && !bound && known.yields_to(named, named_at) => {
             let before = std::mem::replace(known, owner());
-            return (before.member_id != *named).then_some(before.member_id);
+            if before.member_id == *named {
+                return None;
+            }
+            order.from = None;
+            return Some(before.member_id);
         }
         Some(_) => {}
     }
@@ -307,7 +313,7 @@ fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
     }
 }
 
-fn spent(order: &Order, base: &Terms) -> i64 {
+pub(crate) fn spent(order: &Order, base: &Terms) -> i64 {
     if base.earned(&order.facts, order.ever_undone) { order.facts.spent_minor() } else { 0 }
 }
 
@@ -317,7 +323,7 @@ fn pending(order: &Order) -> i64 {
 }
 
 /// The terms of the order's own points: the pinned ones, or today's for the member's tier before the order (P9, X17).
-fn base_terms(programme: &Programme, order: &Order, member: &Member) -> Terms {
+pub(crate) fn base_terms(programme: &Programme, order: &Order, member: &Member) -> Terms {
     if let Some(credit) = order.credit(&RuleId::base()) {
         return credit.terms.clone();
     }
@@ -463,6 +469,7 @@ fn explain(order: &Order, credit: &Credit, takes: bool, cycle_start: NaiveDate) 
             facts: order.facts,
             matched,
             cycle_start,
+            imported: order.imported.filter(|_| credit.rule == RuleId::base()),
         }),
         occurred_at: order.facts.updated_at,
     })
@@ -484,6 +491,10 @@ fn taken_because(facts: &OrderFacts, still_earns: bool) -> Reason {
 fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, order: &Order) -> Option<i64> {
     if credit.terms.reversal.reverse_expired || credit.first_expiry >= Expiry::On(ledger.today()) {
         return Some(0);
+    }
+    // Whose points of an opening's lot were spent and whose expired nobody can tell any more: they are not owed.
+    if order.imported.is_some() && credit.rule == RuleId::base() {
+        return Some(i64::MAX);
     }
     let all = history?.iter().chain(ledger.entries.iter());
     let expired = expired_of(all, &order.order_id, &credit.rule);

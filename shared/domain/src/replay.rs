@@ -3,7 +3,7 @@
 //! Lots are joined by expiry date, so a member's row cannot say whose points of a lot were spent and whose expired. The
 //! history can: it is read again, credit by credit. Only a reversal of points whose day has passed needs it (X23).
 
-use crate::ids::{OrderId, RuleId};
+use crate::ids::{MemberId, OrderId, RuleId};
 use crate::ledger::{Entry, EntryKind};
 use crate::lots::{Expiry, Lot};
 
@@ -23,30 +23,80 @@ struct Drawn {
     points: i64,
 }
 
-#[derive(Default)]
 struct Replay<'a> {
+    member_id: &'a MemberId,
     parts: Vec<Part<'a>>,
     drawn: Vec<Drawn>,
 }
 
 /// How many redeemable points that a rule credited to an order have expired. Within one lot the oldest points are used
 /// first (X40), save that a reversal takes its own first; what a redemption took returns to where it came from.
+///
+/// The histories of members who joined this one stand in front of its own: what was left of their credits goes on in its
+/// lots.
 pub fn expired_of<'a>(history: impl Iterator<Item = &'a Entry>, order_id: &OrderId, rule: &RuleId) -> i64 {
-    let mut replay = Replay::default();
+    let mut replays: Vec<Replay<'a>> = Vec::new();
     for entry in history {
-        for lot in &entry.lots {
-            match (lot.points > 0, entry.kind) {
-                (true, EntryKind::Restoration) => replay.restore(entry, *lot),
-                (true, _) => replay.open(entry, *lot),
-                (false, _) => replay.take(entry, *lot),
-            }
+        if replays.last().is_none_or(|last| *last.member_id != entry.member_id) {
+            replays.push(Replay { member_id: &entry.member_id, parts: Vec::new(), drawn: Vec::new() });
+        }
+        let joined = match (entry.kind, &entry.merge) {
+            (EntryKind::MergeIn, Some(merge)) => replays.iter().position(|one| *one.member_id == merge.member_id),
+            _ => None,
+        };
+        let joined = joined.map(|at| replays.remove(at));
+        if let Some(replay) = replays.last_mut() {
+            replay.play(entry, joined);
         }
     }
-    let own = replay.parts.iter().filter(|part| part.order_id == Some(order_id) && part.rule == rule);
+    let parts = replays.iter().flat_map(|replay| &replay.parts);
+    let own = parts.filter(|part| part.order_id == Some(order_id) && part.rule == rule);
     own.fold(0, |sum, part| sum.saturating_add(part.expired))
 }
 
 impl<'a> Replay<'a> {
+    fn play(&mut self, entry: &'a Entry, joined: Option<Replay<'a>>) {
+        match (entry.kind, joined) {
+            // What is left goes on with the member whom this one joins.
+            (EntryKind::MergeOut, _) => {}
+            (EntryKind::MergeIn, Some(joined)) => self.join(entry, joined),
+            _ => {
+                for lot in &entry.lots {
+                    match (lot.points > 0, entry.kind) {
+                        (true, EntryKind::Restoration) => self.restore(entry, *lot),
+                        (true, _) => self.open(entry, *lot),
+                        (false, _) => self.take(entry, *lot),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes over what the lots of who joins still hold. Of that, what the entry did not bring paid a debt: in each lot
+    /// the oldest points did.
+    fn join(&mut self, entry: &'a Entry, joined: Replay<'a>) {
+        let mut parts = joined.parts;
+        let brought =
+            |expiry: Expiry| entry.lots.iter().find(|lot| lot.expiry == expiry).map_or(0, |lot| lot.points.max(0));
+        let mut days: Vec<Expiry> = parts.iter().map(|part| part.expiry).collect();
+        days.sort_unstable();
+        days.dedup();
+        for day in days {
+            let held =
+                parts.iter().filter(|part| part.expiry == day).fold(0_i64, |sum, part| sum.saturating_add(part.left));
+            let mut paid = held.saturating_sub(brought(day)).max(0);
+            for part in parts.iter_mut().filter(|part| part.expiry == day) {
+                let taken = part.left.min(paid);
+                part.left = part.left.saturating_sub(taken);
+                paid = paid.saturating_sub(taken);
+            }
+        }
+        self.parts.append(&mut parts);
+        for lot in entry.lots.iter().filter(|lot| lot.points < 0) {
+            self.take(entry, *lot);
+        }
+    }
+
     fn open(&mut self, entry: &'a Entry, lot: Lot) {
         self.parts.push(Part {
             order_id: entry.order_id.as_ref(),

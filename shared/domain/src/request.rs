@@ -42,6 +42,7 @@ pub enum RequestKind {
     Behaviour,
     Topup,
     Opening,
+    Merge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

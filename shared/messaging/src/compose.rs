@@ -64,7 +64,9 @@ pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
         | EntryKind::Topup
         | EntryKind::Payment
         | EntryKind::Tier
-        | EntryKind::Opening => return None,
+        | EntryKind::Opening
+        | EntryKind::MergeIn
+        | EntryKind::MergeOut => return None,
     };
     let standing = standing(programme, &entry.tier_after, entry.balance_after);
     let message_id = format!("{}:{}:{}", entry.member_id, entry.seq, template.name());

@@ -287,6 +287,7 @@ pub fn is_cause(reason: Why) -> bool {
         | Why::TierUndone
         | Why::TierTold
         | Why::OpeningBalance
+        | Why::MembersMerged
         | Why::AdjustedByOperator
         | Why::WalletToppedUp => false,
     }

@@ -39,6 +39,7 @@ fn accrual() -> Entry {
         note: None,
         wallet: None,
         opened: None,
+        merge: None,
         participations: Vec::new(),
         explanation: None,
         programme_version: "cnv-retail@6f1c".into(),

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use loyalty_domain::decision::{Decision, Outcome, Verdict};
 use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::ledger::Entry;
+use loyalty_domain::merge::follow;
 use loyalty_domain::order::{Order, OrderSnapshot};
 use loyalty_domain::programme::Programme;
 use loyalty_domain::reconcile::{OrderRows, member_of, reconcile_order};
@@ -118,7 +119,7 @@ where
             let snapshot = &self.events[event].snapshot;
             let group = groups.of(&format!("order {}", snapshot.order_id));
             for member_id in snapshot.member_id.iter().chain(rows.owner(&snapshot.order_id)) {
-                groups.join(group, &format!("member {member_id}"));
+                groups.join(group, &format!("member {}", rows.now(member_id)));
             }
         }
         let mut together: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -185,6 +186,7 @@ where
     ) -> Result<Option<Decision>, StoreError> {
         let OrderEvent { snapshot, now } = &self.events[event];
         let order = rows.order(&snapshot.order_id)?.row.clone();
+        let (order, snapshot) = &follow(order, snapshot.clone(), &rows.merged());
         let member = match member_of(order.as_ref(), snapshot) {
             Some(member_id) => rows.member(member_id)?.row.clone(),
             None => None,
@@ -216,7 +218,8 @@ where
                     vouchers = Some(self.books.load_vouchers(rows, named, used_for.as_ref()).await?);
                 }
                 Verdict::NeedsHistory(member_id) => {
-                    let mut entries = self.books.whole_history(&member_id).await?;
+                    let joined = member.as_ref().map_or(&[][..], |member| &member.merged_from);
+                    let mut entries = self.books.whole_histories(joined, &member_id).await?;
                     entries.extend(staged.iter().filter(|entry| entry.member_id == member_id).cloned());
                     history = Some(entries);
                 }

@@ -91,7 +91,7 @@ pub struct Loaded {
 
 /// Revisions of what was read.
 #[derive(Clone, Debug, Default)]
-struct Revisions {
+pub(crate) struct Revisions {
     member: u64,
     request: u64,
     participations: Vec<(RuleId, u64)>,
@@ -138,6 +138,11 @@ impl Books {
                 Some(seen) => seen,
                 None => self.load_for(concerns).await?,
             };
+            // Whoever has joined another is that one from then on.
+            if let Some(merged) = loaded.member.take_if(|member| member.merged.is_some()).and_then(|it| it.merged) {
+                let concerns = Concerns { member_id: merged.into, ..concerns.clone() };
+                Seen { loaded, revisions } = self.load_for(&concerns).await?;
+            }
             if let Some(campaign) = &concerns.campaign
                 && concerns.budget
                 && loaded.participation.is_none()
@@ -196,6 +201,12 @@ impl Books {
         Ok(members.into_iter().map(concerns).collect())
     }
 
+    /// The rows that a command concerns, whatever they say, as they really are.
+    pub(crate) async fn load_rows(&self, concerns: &Concerns) -> Result<(Loaded, Revisions), StoreError> {
+        let Seen { loaded, revisions } = self.load_for(concerns).await?;
+        Ok((loaded, revisions))
+    }
+
     /// Commands are rare and answer a person who waits, so they read what is really there.
     async fn load_for(&self, concerns: &Concerns) -> Result<Seen, StoreError> {
         let (mut loaded, mut revisions) = (Loaded::default(), Revisions::default());
@@ -214,7 +225,8 @@ impl Books {
             loaded.request = slot.row;
         }
         if concerns.history {
-            loaded.history = self.whole_history(member_id).await?;
+            let joined = loaded.member.as_ref().map_or(&[][..], |member| &member.merged_from);
+            loaded.history = self.whole_histories(joined, member_id).await?;
         }
         let active = loaded.member.as_ref().map(|member| member.active_campaigns.clone()).unwrap_or_default();
         for campaign in active.iter().chain(concerns.campaign.iter().filter(|asked| !active.contains(asked))) {
@@ -265,7 +277,7 @@ impl Books {
         Ok(found)
     }
 
-    fn writes_of(&self, programme: &Programme, decision: &Decision, revisions: &Revisions) -> Vec<Write> {
+    pub(crate) fn writes_of(&self, programme: &Programme, decision: &Decision, revisions: &Revisions) -> Vec<Write> {
         let mut writes = Vec::new();
         if let Some(member) = &decision.member {
             let item = encode_member(member, revisions.member + 1, programme);

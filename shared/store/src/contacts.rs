@@ -166,7 +166,7 @@ impl Books {
         self.change_user(user, |user| user.interacted_at = user.interacted_at.max(Some(at))).await
     }
 
-    /// A user of the account is a member: `user_id` is what messages to them are addressed to. What was known of either
+    /// A user of the account is a member, or whom that one has joined: `user_id` is what messages to them are addressed to. What was known of either
     /// before is brought together; whom either was linked to before no longer is. `false` when a newer link is known.
     ///
     /// # Errors
@@ -178,6 +178,8 @@ impl Books {
         member_id: &MemberId,
         at: Instant,
     ) -> Result<bool, StoreError> {
+        let joined = self.member_now(member_id, Consistency::Strong).await?.map(|stored| stored.row.member_id);
+        let member_id = joined.as_ref().unwrap_or(member_id);
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let (mut known, mut contact) = (self.zalo_user(user).await?, self.contact(member_id).await?);
@@ -273,7 +275,46 @@ impl Books {
     /// # Errors
     /// [`StoreError`] when it is not known whether it was written.
     pub async fn told_follows(&self, member_id: &MemberId, follows: bool, as_of: Instant) -> Result<bool, StoreError> {
-        self.change_contact(member_id, |contact| contact.follow(Some(follows), Some(as_of))).await
+        let joined = self.member_now(member_id, Consistency::Strong).await?.map(|stored| stored.row.member_id);
+        self.change_contact(joined.as_ref().unwrap_or(member_id), |contact| contact.follow(Some(follows), Some(as_of)))
+            .await
+    }
+
+    /// The rows by which one member can be reached as the other could.
+    pub(crate) async fn joined_contacts(
+        &self,
+        from: Stored<Contact>,
+        into: Stored<Contact>,
+    ) -> Result<Vec<Write>, StoreError> {
+        let (gone, mut goes_on) = (from.row, into.row);
+        let mut writes = Vec::new();
+        if let Some(key) = &gone.zalo_key {
+            let Stored { row: mut user, revision } = self.zalo_user(key).await?;
+            if user.member_id.as_ref() == Some(&gone.member_id) {
+                // A member has one user of the account; a second one is nobody until they say who they are.
+                user.member_id = goes_on.zalo_key.is_none().then(|| goes_on.member_id.clone());
+                writes.push(write_user(&user, revision));
+                if goes_on.zalo_key.is_none() {
+                    (goes_on.zalo_user_id, goes_on.zalo_key) = (gone.zalo_user_id.clone(), gone.zalo_key.clone());
+                    goes_on.linked_at = goes_on.linked_at.max(gone.linked_at);
+                    goes_on.follow(gone.follows_oa, gone.follows_as_of);
+                    goes_on.interacted_at = goes_on.interacted_at.max(gone.interacted_at);
+                }
+            }
+        }
+        for (kind, wish) in gone.wishes {
+            let known = goes_on.wishes.entry(kind).or_insert(wish);
+            if wish.changed_at > known.changed_at {
+                *known = wish;
+            }
+        }
+        goes_on.promotional = match (goes_on.promotional, gone.promotional) {
+            (Some((week, sent)), Some((other, more))) if week == other => Some((week, sent.saturating_add(more))),
+            (known, other) => known.max(other),
+        };
+        writes.push(write_contact(&Contact::new(gone.member_id), from.revision));
+        writes.push(write_contact(&goes_on, into.revision));
+        Ok(writes)
     }
 
     async fn change_contact(&self, member_id: &MemberId, change: impl Fn(&mut Contact)) -> Result<bool, StoreError> {

@@ -93,6 +93,35 @@ impl Books {
         Err(StoreError::unavailable("read a whole history", HistoryTooLong))
     }
 
+    /// The whole histories of members who joined another, and then that one's own.
+    pub(crate) async fn whole_histories(
+        &self,
+        joined: &[MemberId],
+        member_id: &MemberId,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut all = Vec::new();
+        for member_id in joined.iter().chain([member_id]) {
+            all.extend(self.whole_history(member_id).await?);
+        }
+        Ok(all)
+    }
+
+    /// The member who goes on: this one, or whom they joined.
+    ///
+    /// # Errors
+    /// As [`Books::member`].
+    pub async fn member_now(
+        &self,
+        member_id: &MemberId,
+        consistency: Consistency,
+    ) -> Result<Option<Stored<Member>>, StoreError> {
+        let stored = self.member(member_id, consistency).await?;
+        match stored.as_ref().and_then(|stored| stored.row.merged.as_ref()) {
+            Some(merged) => self.member(&merged.into, consistency).await,
+            None => Ok(stored),
+        }
+    }
+
     fn history_query(&self, member_id: &MemberId) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
         *self.meter() += Consumed::request();
         self.client

@@ -107,6 +107,18 @@ impl Rows {
         order.owner.as_ref().map(|owner| &owner.member_id)
     }
 
+    /// Who a member is now: whom they joined, as far as it can be read, or themselves.
+    pub fn now<'a>(&'a self, member_id: &'a MemberId) -> &'a MemberId {
+        let row = self.members.get(member_id).and_then(|slot| slot.as_ref().ok()?.row.as_ref());
+        row.and_then(|member| member.merged.as_ref()).map_or(member_id, |merged| &merged.into)
+    }
+
+    /// The rows of members who joined others.
+    pub fn merged(&self) -> Vec<&Member> {
+        let rows = self.members.values().filter_map(|slot| slot.as_ref().ok()?.row.as_ref());
+        rows.filter(|member| member.merged.is_some()).collect()
+    }
+
     /// Brings an order along; its revision is still the one it was read with.
     pub fn put_order(&mut self, order: Order) {
         if let Some(Ok(slot)) = self.orders.get_mut(&order.order_id) {
@@ -189,7 +201,7 @@ struct Wanted {
 
 impl Books {
     /// Reads the orders and members of the snapshots: one request, and one more only when an order belongs to a member
-    /// that no snapshot names.
+    /// that no snapshot names, or one of them has joined another.
     pub(crate) async fn load(
         &self,
         snapshots: impl Iterator<Item = &OrderSnapshot>,
@@ -204,6 +216,10 @@ impl Books {
         self.fill(&mut rows, &wanted, consistency).await?;
         let owners = wanted.orders.iter().filter_map(|order_id| rows.owner(order_id));
         let unread = owners.filter(|owner| !wanted.members.contains(*owner)).cloned().collect();
+        let unread = Wanted { orders: BTreeSet::new(), members: unread };
+        self.fill(&mut rows, &unread, consistency).await?;
+        let joined = rows.merged().into_iter().filter_map(|member| Some(member.merged.as_ref()?.into.clone()));
+        let unread = joined.filter(|into| !rows.members.contains_key(into)).collect();
         let unread = Wanted { orders: BTreeSet::new(), members: unread };
         self.fill(&mut rows, &unread, consistency).await?;
         Ok(rows)

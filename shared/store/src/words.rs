@@ -104,6 +104,8 @@ words!(EntryKind {
     Payment => "payment",
     Tier => "tier",
     Opening => "opening",
+    MergeIn => "merge_in",
+    MergeOut => "merge_out",
 });
 words!(ParticipationState { Active => "active", Completed => "completed", Exhausted => "exhausted" });
 words!(RequestKind {
@@ -112,6 +114,7 @@ words!(RequestKind {
     Behaviour => "behaviour",
     Topup => "topup",
     Opening => "opening",
+    Merge => "merge",
 });
 words!(VoucherState { Issued => "issued", Used => "used", Expired => "expired", Voided => "voided" });
 words!(MessageState {
@@ -152,6 +155,7 @@ words!(Reason {
     TierUndone => "tier_undone",
     TierTold => "tier_told",
     OpeningBalance => "opening_balance",
+    MembersMerged => "members_merged",
 });
 words!(Basis { DueMinusShipping => "due_minus_shipping", Paid => "paid", Items => "items" });
 words!(EarnWhen { Delivered => "delivered", DeliveredAndPaid => "delivered_and_paid", Placed => "placed" });

@@ -385,6 +385,8 @@ fn movement(entry: &Entry) -> Movement {
         EntryKind::Payment => "payment",
         EntryKind::Tier => "tier",
         EntryKind::Opening => "opening",
+        EntryKind::MergeIn => "merge_in",
+        EntryKind::MergeOut => "merge_out",
     };
     Movement {
         kind: kind.to_owned(),

@@ -1,13 +1,12 @@
 //! `erase`: the person behind a member is forgotten, the books stay, and `verify` goes on proving them.
 
-use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
 use loyalty_contract::phone::normalise;
 use loyalty_contract::sheet::member_id;
 use loyalty_store::{Books, Consistency};
 
-use super::{BooksArgs, check_key};
+use super::{BooksArgs, check_key, confirmed};
 use crate::clock::{instant, machine_ms, parse_instant};
 use crate::error::{Context, Result, StackError};
 use crate::tables::client;
@@ -51,8 +50,13 @@ pub async fn run(args: &EraseArgs) -> Result<ExitCode> {
     let programmes = args.books.programmes()?;
     let now = instant(args.at.unwrap_or_else(machine_ms));
     let books = Books::new(client, &args.books.tables.table_prefix);
+    let stored = books.member_now(&id, Consistency::Strong).await.context(about)?;
+    let person = stored.as_ref().map_or(&id, |stored| &stored.row.member_id).clone();
+    if person != id {
+        println!("{id} has joined {person}, who is the person now.");
+    }
+    let id = person;
     let nobody = || StackError::new(format!("there is no member {id}"));
-    let stored = books.member(&id, Consistency::Strong).await.context(about)?;
     let contact = books.contact(&id).await.context(about)?.row;
     if stored.is_none() && contact.zalo_user_id.is_none() {
         return Err(nobody());
@@ -66,7 +70,7 @@ pub async fn run(args: &EraseArgs) -> Result<ExitCode> {
             None => println!("{id}: known at Zalo, without an entry."),
         }
         println!("The name, phone number, e-mail address, birthday and user at Zalo will be gone for good.");
-        if !confirmed()? {
+        if !confirmed("Erase")? {
             println!("Nothing was changed.");
             return Ok(ExitCode::FAILURE);
         }
@@ -77,13 +81,4 @@ pub async fn run(args: &EraseArgs) -> Result<ExitCode> {
         false => println!("{id} was erased before."),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn confirmed() -> Result<bool> {
-    let about = || "cannot ask: say --yes".to_owned();
-    print!("Erase? Type yes: ");
-    std::io::stdout().flush().context(about)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context(about)?;
-    Ok(answer.trim() == "yes")
 }

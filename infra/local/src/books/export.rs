@@ -95,7 +95,9 @@ pub async fn export(args: &ExportArgs, output: impl Write) -> Result<u64> {
     }
     let mut written = Ok(());
     scan(&client(&args.tables).await, &args.tables, table, |row| {
-        if written.is_ok() {
+        // Whoever has joined another stands where that one does.
+        let stands = args.sheet != Sheet::Members || !row.contains_key("merged");
+        if written.is_ok() && stands {
             written = writer.write_record(columns.iter().map(|column| cell(column.name, &row, args.time_zone)));
             bar.inc(1);
         }

@@ -5,7 +5,9 @@
 pub mod erase;
 pub mod export;
 pub mod import;
+pub mod merge;
 
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::Client;
@@ -101,4 +103,14 @@ pub async fn check_key(client: &Client, args: &TablesArgs, key: &MemberKey) -> R
         )));
     }
     Ok(())
+}
+
+/// Asks on the terminal whether to go on.
+fn confirmed(what: &str) -> Result<bool> {
+    let about = || "cannot ask: say --yes".to_owned();
+    print!("{what}? Type yes: ");
+    std::io::stdout().flush().context(about)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context(about)?;
+    Ok(answer.trim() == "yes")
 }

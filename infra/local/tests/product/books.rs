@@ -23,9 +23,9 @@ Số điện thoại;Họ tên;Hạng;Ngày lên hạng;Điểm tích lũy;Lô �
 ";
 
 /// The programme's 23 November 2026.
-const NOW_MS: i64 = 1_795_396_510_000;
+pub const NOW_MS: i64 = 1_795_396_510_000;
 
-async fn stack() -> Stack {
+pub async fn stack() -> Stack {
     let options = Options {
         settle_seconds: Some(0),
         environment: crate::quiet(),
@@ -35,7 +35,7 @@ async fn stack() -> Stack {
     Stack::start(options).await.unwrap_or_else(|error| panic!("{}", error.report()))
 }
 
-fn books(stack: &Stack) -> BooksArgs {
+pub fn books(stack: &Stack) -> BooksArgs {
     let tables = TablesArgs {
         endpoint_url: stack.running().dynamodb_url(),
         region: None,
@@ -44,7 +44,7 @@ fn books(stack: &Stack) -> BooksArgs {
     BooksArgs { tables, programme: None, data: Some(stack.data().path().to_owned()) }
 }
 
-fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs {
+pub fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs {
     ImportMembersArgs {
         file: file.to_owned(),
         dry_run,
@@ -169,4 +169,65 @@ async fn members_come_along_silently_and_go_anywhere_else_as_they_are() {
     let forgotten = card(&first).await;
     assert_eq!((&forgotten["redeemable_points"], &forgotten["name"]), (&json!(150), &Value::Null), "{forgotten}");
     first.stop().await;
+}
+
+/// How many members make the round trip.
+const ROUND_TRIP: u64 = 100_000;
+
+/// A file of members, no two alike: some with debts, some with lots, in every tier that the figures reach.
+fn many(members: u64) -> String {
+    let mut text =
+        "phone,name,redeemable_points,lots,qualifying_points,spent,orders_count,wallet,joined_on\n".to_owned();
+    for number in 0..members {
+        let (points, lots) = match number % 3 {
+            0 => (i64::try_from(number % 900).expect("small") - 30, String::new()),
+            1 => (150, "2027-01-31:50;never:100".to_owned()),
+            _ => (40, "2027-10-31:40".to_owned()),
+        };
+        let row = format!(
+            "09{:08},Khách {number},{points},{lots},{},{}000,{},{},2026-{:02}-01\n",
+            10_000_000 + number,
+            number % 2_500,
+            number % 9_000,
+            number % 40,
+            number % 7 * 10_000,
+            1 + number % 11
+        );
+        text.push_str(&row);
+    }
+    text
+}
+
+/// In, out, in somewhere else and out again: the same standings, at a size that a shop has. Minutes long:
+/// `cargo test --release -p thang-hang --test product -- --ignored --nocapture round_trip`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes; measured by hand"]
+async fn round_trip_of_100_000_members() {
+    let _turn = crate::TURN.lock().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("members.csv");
+    std::fs::write(&file, many(ROUND_TRIP)).expect("it is written");
+    let mut sheets = Vec::new();
+    let mut from = file;
+    for turn in ["first", "second"] {
+        let stack = stack().await;
+        let begun = std::time::Instant::now();
+        assert_eq!(imported(&stack, &from, false).await, (ROUND_TRIP, 0, 0));
+        let in_seconds = begun.elapsed().as_secs_f64();
+        let begun = std::time::Instant::now();
+        let sheet = exported(&stack, Sheet::Members, Headers::Vi).await;
+        let out_seconds = begun.elapsed().as_secs_f64();
+        println!("{turn}: {ROUND_TRIP} members imported in {in_seconds:.0} s, exported in {out_seconds:.0} s");
+        prove(&stack, ROUND_TRIP).await;
+        from = directory.path().join(format!("{turn}.csv"));
+        std::fs::write(&from, &sheet).expect("it is written");
+        // The ids are of another installation's key.
+        let rows = standings(&sheet);
+        let mut rows: Vec<String> = rows.iter().map(|row| row.split_once(',').expect("an id").1.to_owned()).collect();
+        rows.sort();
+        sheets.push(rows);
+        stack.stop().await;
+    }
+    assert_eq!(sheets[0].len() as u64, ROUND_TRIP);
+    assert!(sheets[0] == sheets[1], "both installations hold the same standings");
 }

@@ -5,6 +5,7 @@ mod canaries;
 mod door;
 mod kills;
 mod messages;
+mod persons;
 mod rights;
 mod scenarios;
 

@@ -4,11 +4,13 @@
 //! ours and a Vietnamese one; spreadsheets write either, in any case and any spelling of the accents.
 
 mod opening;
+mod past;
 mod person;
 
 use loyalty_domain::money::Currency;
 
 pub use opening::{Brought, RowProblem, member_id, read_opening};
+pub use past::{PastProblem, read_order};
 pub use person::{safe_cell, typed_cell};
 
 /// A column of a sheet.
@@ -75,6 +77,22 @@ pub const POINTS_HISTORY: [Column; 22] = [
     column("programme_version", "Phiên bản chương trình"),
 ];
 
+/// Orders from before these books.
+pub const ORDERS: [Column; 12] = [
+    column("order_id", "Mã đơn hàng"),
+    column("placed_at", "Ngày đặt"),
+    column("updated_at", "Cập nhật lúc"),
+    column("status", "Trạng thái"),
+    column("payment_status", "Thanh toán"),
+    column("amount_due", "Số tiền cần thanh toán"),
+    column("shipping_fee", "Phí vận chuyển"),
+    column("refunded", "Đã hoàn"),
+    column("currency", "Tiền tệ"),
+    column("phone", "Số điện thoại"),
+    column("customer_id", "Mã khách hàng"),
+    column("name", "Họ tên"),
+];
+
 /// The currency of a code on a row; `None` for one that there is not.
 pub fn currency(code: &str) -> Option<Currency> {
     Currency::from_code(code)
@@ -120,15 +138,36 @@ pub enum HeaderError {
     Twice(&'static str),
     #[error("no column says who a row is about: phone, customer_id or member_id is needed")]
     Nobody,
+    #[error("there is no column {0}")]
+    Missing(&'static str),
 }
 
 impl Header {
     /// # Errors
     /// [`HeaderError`] when a column stands there twice or nothing names a member.
     pub fn of_members<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Self, HeaderError> {
+        Self::of(cells, |cell| called(cell, &MEMBERS).filter(|name| !NOT_TAKEN.contains(name)))
+    }
+
+    /// # Errors
+    /// [`HeaderError`] when a column stands there twice, nothing names a customer, or a figure is missing that every order
+    /// has.
+    pub fn of_orders<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Self, HeaderError> {
+        let header = Self::of(cells, |cell| called(cell, &ORDERS))?;
+        let needed = ["order_id", "placed_at", "status", "payment_status", "amount_due"];
+        match needed.into_iter().find(|name| !header.columns.contains(&Some(name))) {
+            Some(missing) => Err(HeaderError::Missing(missing)),
+            None => Ok(header),
+        }
+    }
+
+    fn of<'a>(
+        cells: impl Iterator<Item = &'a str>,
+        known_as: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<Self, HeaderError> {
         let (mut columns, mut left_out) = (Vec::new(), Vec::new());
         for cell in cells {
-            let known = called(cell).filter(|name| !NOT_TAKEN.contains(name));
+            let known = known_as(cell);
             if let Some(name) = known
                 && columns.contains(&Some(name))
             {
@@ -172,13 +211,14 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Which column of members a header's cell is.
-fn called(cell: &str) -> Option<&'static str> {
+/// Which of the columns a header's cell is.
+fn called(cell: &str, columns: &[Column]) -> Option<&'static str> {
     use unicode_normalization::UnicodeNormalization as _;
     let cell: String = cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').nfc().collect();
     let cell = cell.to_lowercase();
-    let ours = MEMBERS.iter().find(|column| column.name == cell || column.vietnamese.to_lowercase() == cell);
-    let other = || ALSO_CALLED.iter().find(|(name, _)| *name == cell).map(|(_, ours)| *ours);
+    let ours = columns.iter().find(|column| column.name == cell || column.vietnamese.to_lowercase() == cell);
+    let named = |ours: &str| columns.iter().any(|column| column.name == ours);
+    let other = || ALSO_CALLED.iter().find(|(name, ours)| *name == cell && named(ours)).map(|(_, ours)| *ours);
     ours.map(|column| column.name).or_else(other)
 }
 
@@ -207,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_column_has_two_names_of_its_own() {
-        for sheet in [&MEMBERS[..], &POINTS_HISTORY[..]] {
+        for sheet in [&MEMBERS[..], &POINTS_HISTORY[..], &ORDERS[..]] {
             for (at, column) in sheet.iter().enumerate() {
                 let same = |other: &Column| other.name == column.name || other.vietnamese == column.vietnamese;
                 assert!(!sheet[..at].iter().any(same), "{}", column.name);

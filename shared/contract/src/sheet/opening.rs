@@ -22,9 +22,9 @@ const POINTS_MAX: i64 = 1_000_000_000_000;
 /// Lots of one member: more days than these are joined by no programme.
 const LOTS_MAX: usize = 60;
 /// Characters of a name or an e-mail address.
-const TEXT_CHARS_MAX: usize = 200;
+pub(super) const TEXT_CHARS_MAX: usize = 200;
 /// Characters of a customer id.
-const ID_CHARS_MAX: usize = 100;
+pub(super) const ID_CHARS_MAX: usize = 100;
 /// Characters of our own member ids.
 const MEMBER_ID_CHARS: usize = 28;
 
@@ -162,7 +162,7 @@ pub fn member_id(text: &str) -> Result<MemberId, RowProblem> {
     if ours && text.len() == MEMBER_ID_CHARS { Ok(MemberId::new(text)) } else { Err(RowProblem::MemberId) }
 }
 
-fn text(cells: &Cells<'_>, name: &'static str, chars_max: usize) -> Result<Option<String>, RowProblem> {
+pub(super) fn text(cells: &Cells<'_>, name: &'static str, chars_max: usize) -> Result<Option<String>, RowProblem> {
     match cells.get(name).map(typed_cell) {
         Some(text) if text.chars().count() > chars_max => Err(RowProblem::TooLong(name, chars_max)),
         text => Ok(text.map(str::to_owned)),
@@ -180,7 +180,7 @@ fn whole(text: &str, name: &'static str) -> Result<i64, RowProblem> {
 }
 
 /// 0 where nothing is said.
-fn amount(cells: &Cells<'_>, name: &'static str, currency: Currency) -> Result<i64, RowProblem> {
+pub(super) fn amount(cells: &Cells<'_>, name: &'static str, currency: Currency) -> Result<i64, RowProblem> {
     let read = |cell| minor_units(cell, currency, Fraction::Refuse).map_err(|error| RowProblem::Amount(name, error));
     cells.get(name).map_or(Ok(0), read)
 }
@@ -190,7 +190,7 @@ fn day(cells: &Cells<'_>, name: &'static str) -> Result<Option<NaiveDate>, RowPr
 }
 
 /// `2026-11-30`, or `30/11/2026` as it is written in Vietnam.
-fn plain_day(text: &str) -> Option<NaiveDate> {
+pub(super) fn plain_day(text: &str) -> Option<NaiveDate> {
     let vietnamese = || NaiveDate::parse_from_str(text, "%d/%m/%Y").ok();
     // A year of two digits is nobody's year for certain.
     let long = text.len() >= "1/1/2026".len();

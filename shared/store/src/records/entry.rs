@@ -3,11 +3,12 @@
 use chrono::NaiveDate;
 use loyalty_domain::campaign::{ParticipationNote, ParticipationState};
 use loyalty_domain::ids::{MemberId, OrderId, ProgrammeVersion, RequestId, RuleId, TierId};
-use loyalty_domain::ledger::{Entry, EntryKind, Explanation, Note, Opened, Reason, WalletMove};
+use loyalty_domain::ledger::{Entry, EntryKind, Explanation, MergeNote, Note, Opened, Reason, WalletMove};
 use loyalty_domain::order::Terms;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use super::order::ImportedRecord;
 use super::terms::{FactsRecord, TermsRecord};
 use super::{LegsRecord, LotRecord, Unreadable};
 use crate::item::{Item, sealed};
@@ -41,6 +42,8 @@ struct EntryRecord {
     wallet: Option<WalletRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opened: Option<OpenedRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    merge: Option<MergeRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     participations: Vec<NotedRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,6 +55,8 @@ struct EntryRecord {
     matched: Vec<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deserves: Option<LegsRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedRecord>,
     /// Left out when it is the cycle the terms name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cycle_start: Option<Text<NaiveDate>>,
@@ -83,6 +88,14 @@ struct OpenedRecord {
 }
 
 #[derive(Serialize, Deserialize)]
+struct MergeRecord {
+    member_id: Text<MemberId>,
+    seq: u64,
+    from_cycle: Text<NaiveDate>,
+    into_cycle: Text<NaiveDate>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct NotedRecord {
     campaign: Text<RuleId>,
     granted: u32,
@@ -109,6 +122,7 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         note,
         wallet,
         opened,
+        merge,
         participations,
         explanation,
         programme_version,
@@ -134,11 +148,13 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         note: note.as_ref().map(|note| NoteRecord { operator: note.operator.clone(), text: note.text.clone() }),
         wallet: wallet.map(|WalletMove { moved_minor, after_minor }| WalletRecord { moved_minor, after_minor }),
         opened: opened.map(OpenedRecord::from),
+        merge: merge.as_ref().map(MergeRecord::from),
         participations: participations.iter().map(NotedRecord::from).collect(),
         terms: explanation.as_ref().map(|explanation| (&explanation.terms).into()),
         facts: explanation.as_ref().map(|explanation| explanation.facts.into()),
         matched: explanation.as_ref().map(|explanation| explanation.matched.clone()).unwrap_or_default(),
         deserves: explanation.as_ref().map(|explanation| explanation.deserves.into()),
+        imported: explanation.as_ref().and_then(|explanation| explanation.imported).map(ImportedRecord::from),
         cycle_start: explanation
             .as_ref()
             .filter(|explanation| explanation.cycle_start != explanation.terms.cycle_start)
@@ -156,7 +172,8 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
             let terms = Terms::try_from(terms)?;
             let cycle_start = record.cycle_start.map_or(terms.cycle_start, |text| text.0);
             let (matched, deserves) = (record.matched, deserves.into());
-            Some(Explanation { terms, facts: facts.into(), matched, deserves, cycle_start })
+            let imported = record.imported.map(Into::into);
+            Some(Explanation { terms, facts: facts.into(), matched, deserves, imported, cycle_start })
         }
         (None, None, None) => None,
         _ => return Err(Unreadable::Pair("terms", "facts and deserves")),
@@ -179,6 +196,7 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
         note: record.note.map(|NoteRecord { operator, text }| Note { operator, text }),
         wallet: record.wallet.map(|WalletRecord { moved_minor, after_minor }| WalletMove { moved_minor, after_minor }),
         opened: record.opened.map(Opened::from),
+        merge: record.merge.map(MergeNote::from),
         participations: record.participations.into_iter().map(Into::into).collect(),
         explanation,
         programme_version: record.programme_version.0,
@@ -200,6 +218,21 @@ impl From<OpenedRecord> for Opened {
         let OpenedRecord { spent_minor, orders_count, cycle_spent_minor, cycle_orders, .. } = record;
         let (tier_since, cycle_start) = (record.tier_since.0, record.cycle_start.0);
         Self { tier_since, cycle_start, spent_minor, orders_count, cycle_spent_minor, cycle_orders }
+    }
+}
+
+impl From<&MergeNote> for MergeRecord {
+    fn from(note: &MergeNote) -> Self {
+        let MergeNote { member_id, seq, from_cycle, into_cycle } = note;
+        let (from_cycle, into_cycle) = (Text(*from_cycle), Text(*into_cycle));
+        Self { member_id: Text(member_id.clone()), seq: *seq, from_cycle, into_cycle }
+    }
+}
+
+impl From<MergeRecord> for MergeNote {
+    fn from(record: MergeRecord) -> Self {
+        let MergeRecord { member_id, seq, from_cycle, into_cycle } = record;
+        Self { member_id: member_id.0, seq, from_cycle: from_cycle.0, into_cycle: into_cycle.0 }
     }
 }
 

@@ -9,6 +9,7 @@ use loyalty_domain::daily::due_on;
 use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
 use loyalty_domain::lots::{Expiry, Lot, Lots};
 use loyalty_domain::member::{Hold, Member, Profile};
+use loyalty_domain::merge::Merged;
 use loyalty_domain::money::Currency;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
@@ -78,6 +79,10 @@ struct MemberRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     erased_at: Option<Text<Instant>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    merged: Option<MergedRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    merged_from: Vec<Text<MemberId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
@@ -87,6 +92,13 @@ struct MemberRecord {
     birthday: Option<Text<NaiveDate>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile_told_at: Option<Text<Instant>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MergedRecord {
+    into: Text<MemberId>,
+    at: Text<Instant>,
+    cycle_start: Text<NaiveDate>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,8 +113,10 @@ struct HoldRecord {
 /// the row by what it says is due and whom its campaigns address.
 pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> Item {
     let shard = shard_of(&member.member_id);
-    let due_on = due_on(programme, member);
-    let addressed = in_an_audience(programme, member);
+    // Nothing is due for who has joined another, and no campaign addresses them.
+    let here = member.merged.is_none();
+    let due_on = due_on(programme, member).filter(|_| here);
+    let addressed = here && in_an_audience(programme, member);
     let Member {
         member_id,
         last_seq,
@@ -130,6 +144,8 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         wallet_minor,
         first_order,
         erased_at,
+        merged,
+        merged_from,
         profile: Profile { name, phone, email, birthday },
         profile_told_at,
     } = member;
@@ -168,6 +184,12 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         audience_shard: addressed.then_some(shard),
         first_order: first_order.clone().map(Text),
         erased_at: erased_at.map(Text),
+        merged: merged.as_ref().map(|Merged { into, at, cycle_start }| MergedRecord {
+            into: Text(into.clone()),
+            at: Text(*at),
+            cycle_start: Text(*cycle_start),
+        }),
+        merged_from: merged_from.iter().cloned().map(Text).collect(),
         name: name.clone(),
         phone: phone.clone(),
         email: email.clone(),
@@ -209,6 +231,12 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         wallet_minor: record.wallet_minor,
         first_order: record.first_order.map(|text| text.0),
         erased_at: record.erased_at.map(|text| text.0),
+        merged: record.merged.map(|MergedRecord { into, at, cycle_start }| Merged {
+            into: into.0,
+            at: at.0,
+            cycle_start: cycle_start.0,
+        }),
+        merged_from: record.merged_from.into_iter().map(|text| text.0).collect(),
         profile: Profile {
             name: record.name,
             phone: record.phone,

@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, VoucherId};
 use loyalty_domain::item_rules;
 use loyalty_domain::lots::Expiry;
-use loyalty_domain::order::{Credit, InCycle, Order, Owner, Terms};
+use loyalty_domain::order::{Credit, Imported, InCycle, Order, Owner, Terms};
+use loyalty_domain::points::Legs;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ struct OrderRecord {
     member_id: Option<Text<MemberId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     named_at: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_member: Option<Text<MemberId>>,
     facts: FactsRecord,
     credits: Vec<CreditRecord>,
     spent_minor: i64,
@@ -35,6 +38,42 @@ struct OrderRecord {
     wallet_minor: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     vouchers: Vec<Text<VoucherId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedRecord>,
+}
+
+/// What an order was when it was brought along.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ImportedRecord {
+    redeemable: i64,
+    qualifying: i64,
+    spent_minor: i64,
+    counted: bool,
+    cycle_start: Text<NaiveDate>,
+    expires_on: Text<Expiry>,
+}
+
+impl From<Imported> for ImportedRecord {
+    fn from(imported: Imported) -> Self {
+        let Imported { legs, spent_minor, counted, cycle_start, expiry } = imported;
+        let (cycle_start, expires_on) = (Text(cycle_start), Text(expiry));
+        Self {
+            redeemable: legs.redeemable.0,
+            qualifying: legs.qualifying.0,
+            spent_minor,
+            counted,
+            cycle_start,
+            expires_on,
+        }
+    }
+}
+
+impl From<ImportedRecord> for Imported {
+    fn from(record: ImportedRecord) -> Self {
+        let ImportedRecord { redeemable, qualifying, spent_minor, counted, cycle_start, expires_on } = record;
+        let legs = Legs::new(redeemable, qualifying);
+        Self { legs, spent_minor, counted, cycle_start: cycle_start.0, expiry: expires_on.0 }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,6 +130,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         order_id,
         facts,
         owner,
+        from,
         credits,
         spent_minor,
         counted,
@@ -99,12 +139,14 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         items,
         wallet_minor,
         vouchers,
+        imported,
     } = order;
     sealed(&OrderRecord {
         order_id: Text(order_id.clone()),
         revision,
         member_id: owner.as_ref().map(|owner| Text(owner.member_id.clone())),
         named_at: owner.as_ref().map(|owner| Text(owner.named_at)),
+        from_member: from.clone().map(Text),
         facts: (*facts).into(),
         credits: credits.iter().map(CreditRecord::from).collect(),
         spent_minor: *spent_minor,
@@ -114,6 +156,7 @@ pub(crate) fn encode(order: &Order, revision: u64) -> Item {
         items: items.iter().map(ItemRecord::from).collect(),
         wallet_minor: *wallet_minor,
         vouchers: vouchers.iter().cloned().map(Text).collect(),
+        imported: imported.map(ImportedRecord::from),
     })
 }
 
@@ -128,6 +171,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         order_id: record.order_id.0,
         facts: record.facts.into(),
         owner,
+        from: record.from_member.map(|text| text.0),
         credits: record.credits.into_iter().map(Credit::try_from).collect::<Result<_, _>>()?,
         spent_minor: record.spent_minor,
         counted: record.counted,
@@ -136,6 +180,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Order>, Unreadable> {
         items: record.items.into_iter().map(Into::into).collect(),
         wallet_minor: record.wallet_minor,
         vouchers: record.vouchers.into_iter().map(|text| text.0).collect(),
+        imported: record.imported.map(Imported::from),
     };
     Ok(Stored { row: order, revision: record.revision })
 }

@@ -108,6 +108,7 @@ fn entry() -> Entry {
         note: None,
         wallet: None,
         opened: None,
+        merge: None,
         participations: vec![ParticipationNote {
             campaign: "fast-promotion".into(),
             granted: 2,
@@ -115,6 +116,7 @@ fn entry() -> Entry {
             state: ParticipationState::Completed,
         }],
         explanation: Some(Explanation {
+            imported: None,
             terms: base(),
             facts: facts(),
             matched: Vec::new(),
@@ -157,7 +159,9 @@ fn member() -> Member {
         last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
         holds: Vec::new(),
         wallet_minor: 0,
-        first_order: Some(ORDER_ID.into()),
+        erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
+        merged: None,
+        merged_from: Vec::new(),
         erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
         profile_told_at: None,
         profile: Profile {

@@ -5,7 +5,9 @@
 mod batches;
 mod budget;
 mod faults;
+mod merge;
 mod opening;
+mod past;
 mod reading;
 mod second_engine;
 mod support;

@@ -1,6 +1,6 @@
 //! Members who were there before these books: opened once, written in one transaction, proved like everybody else.
 
-use loyalty_audit::{Audit, Report, Table, Value};
+use loyalty_audit::Table;
 use loyalty_domain::decision::Rejection;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::EntryKind;
@@ -12,7 +12,7 @@ use loyalty_domain::request::Asked;
 use loyalty_store::{Mode, StoreError};
 use serde_json::json;
 
-use crate::support::{AN, BINH, Shop, at, order, version, with_welcome};
+use crate::support::{AN, BINH, Shop, at, audit, check, order, version, with_welcome};
 
 fn opening(redeemable: i64) -> Opening {
     Opening {
@@ -40,37 +40,6 @@ async fn open(shop: &Shop, member_id: &str, redeemable: i64, new_here: bool) -> 
 fn check_refusal(refused: &StoreError, problem: &OpeningProblem) {
     let StoreError::Rejected(Rejection::CannotOpen(found)) = refused else { panic!("{refused:?}") };
     assert_eq!(found, problem);
-}
-
-/// What the verifier says of the rows, one of which may be changed first. Digests are another test's.
-fn audit(shop: &Shop, change: impl Fn(Table, &mut serde_json::Value)) -> Report {
-    let mut audit = Audit::new();
-    for table in [Table::Members, Table::PointsHistory, Table::Orders, Table::Requests] {
-        let mut rows = shop.engine.rows(table.name());
-        rows.sort_by_key(|row| row["seq"].as_u64());
-        for mut row in rows {
-            let before = row.clone();
-            change(table, &mut row);
-            let mut row_of_audit = Value::from(row.clone()).into_row().expect("a row");
-            if row != before {
-                let digest = loyalty_audit::digest_of(&row_of_audit);
-                row_of_audit = Value::from({
-                    let mut sealed = row;
-                    sealed["digest"] = json!(digest);
-                    sealed
-                })
-                .into_row()
-                .expect("a row");
-            }
-            audit.row(table, &row_of_audit);
-        }
-    }
-    audit.finish()
-}
-
-fn check(shop: &Shop) {
-    let report = audit(shop, |_, _| {});
-    assert!(report.clean(), "{:#?}", report.findings);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use loyalty_audit::{Audit, Report, Table, Value};
 use loyalty_domain::decision::Outcome;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::member::{Member, Profile};
@@ -141,4 +142,30 @@ impl Shop {
     pub fn always(&self, operation: &'static str, fault: Fault) {
         self.engine.inject(move |call: &Call<'_>| if call.operation == operation { fault } else { Fault::None });
     }
+}
+
+/// What the verifier says of the rows, any of which may be changed first: then with the digest that they should have.
+pub fn audit(shop: &Shop, change: impl Fn(Table, &mut serde_json::Value)) -> Report {
+    let mut audit = Audit::new();
+    let tables = [Table::Members, Table::PointsHistory, Table::Orders, Table::Participations, Table::Requests];
+    for table in tables {
+        let mut rows = shop.engine.rows(table.name());
+        rows.sort_by_key(|row| row["seq"].as_u64());
+        for mut row in rows {
+            let before = row.clone();
+            change(table, &mut row);
+            let read = |row: serde_json::Value| Value::from(row).into_row().expect("a row");
+            if row != before {
+                row["digest"] = serde_json::json!(loyalty_audit::digest_of(&read(row.clone())));
+            }
+            audit.row(table, &read(row));
+        }
+    }
+    audit.finish()
+}
+
+/// Nothing is wrong with the rows.
+pub fn check(shop: &Shop) {
+    let report = audit(shop, |_, _| {});
+    assert!(report.clean(), "{:#?}", report.findings);
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder, Writer};
-use loyalty_contract::sheet::{Cells, Header};
+use loyalty_contract::sheet::{Cells, Header, HeaderError};
 
 use crate::error::{Context, Result, StackError};
 
@@ -31,11 +31,11 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Opens a file and reads its header.
+    /// Opens a file and reads its header as one of the sheet whose columns `read` knows.
     ///
     /// # Errors
-    /// When it cannot be read, or its header names no members.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// When it cannot be read, or its header is none of that sheet.
+    pub fn open(path: &Path, read: fn(&[String]) -> std::result::Result<Header, HeaderError>) -> Result<Self> {
         let shown = path.display();
         let about = || format!("cannot read {shown}");
         let mut file = File::open(path).context(about)?;
@@ -49,7 +49,7 @@ impl Lines {
             ReaderBuilder::new().delimiter(delimiter(&first)).flexible(true).from_reader(BufReader::new(file));
         let titles = reader.headers().context(|| format!("{shown} is not UTF-8: save it as \"CSV UTF-8\""))?;
         let titles: Vec<String> = titles.iter().map(str::to_owned).collect();
-        let header = Header::of_members(titles.iter().map(String::as_str)).context(|| format!("cannot use {shown}"))?;
+        let header = read(&titles).context(|| format!("cannot use {shown}"))?;
         Ok(Self { header, titles, bytes, reader, ended: false })
     }
 

@@ -4,6 +4,7 @@
 //! failure, or with the rejects corrected. Nothing is told to anybody.
 
 mod file;
+pub mod orders;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,7 +18,7 @@ use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
 use loyalty_contract::refusal::refusal;
-use loyalty_contract::sheet::{Brought, read_opening};
+use loyalty_contract::sheet::{Brought, Header, read_opening};
 use loyalty_store::{Books, Mode, StoreError};
 use tokio::task::JoinSet;
 
@@ -116,7 +117,7 @@ pub async fn import(args: &ImportMembersArgs) -> Result<Imported> {
     let programmes = args.books.programmes()?;
     let client = client(&args.books.tables).await;
     check_key(&client, &args.books.tables, &key).await?;
-    let lines = Lines::open(&args.file)?;
+    let lines = Lines::open(&args.file, |titles| Header::of_members(titles.iter().map(String::as_str)))?;
     for name in &lines.header.left_out {
         eprintln!("the column {name:?} is not imported: no column of members is called that");
     }
