@@ -53,9 +53,7 @@ async fn five_hundred_keep_to_the_rate() {
     all_arrive(500, 100, Duration::from_millis(250)).await;
 }
 
-/// `cargo test --release -p send-messages --test sending -- --ignored --nocapture`
 #[tokio::test]
-#[ignore = "takes a minute"]
 async fn ten_thousand_keep_to_the_rate() {
     all_arrive(10_000, 400, Duration::from_secs(1)).await;
 }

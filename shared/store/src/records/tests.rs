@@ -162,7 +162,6 @@ fn member() -> Member {
         erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
         merged: None,
         merged_from: Vec::new(),
-        erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
         profile_told_at: None,
         profile: Profile {
             name: Some("Công Tằng Tôn Nữ Thị Phương Thảo Nguyên".to_owned()),
