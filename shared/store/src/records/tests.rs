@@ -159,6 +159,7 @@ fn member() -> Member {
         last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
         holds: Vec::new(),
         wallet_minor: 0,
+        first_order: Some(ORDER_ID.into()),
         erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
         merged: None,
         merged_from: Vec::new(),

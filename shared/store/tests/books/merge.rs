@@ -320,13 +320,13 @@ async fn who_is_reached_how_moves_and_the_newest_wish_holds() {
     let user = ZaloKey::new("z_binh");
     shop.books.follow(&user, true, at(5)).await.unwrap();
     shop.books.link(&user, "zalo-7", &BINH.into(), at(10)).await.unwrap();
-    let kinds = [loyalty_domain::sending::MessageKind::Promotional];
-    shop.books.wish(&AN.into(), &kinds, true, at(20)).await.unwrap();
-    shop.books.wish(&BINH.into(), &kinds, false, at(30)).await.unwrap();
+    let kind = loyalty_domain::sending::MessageKind::Promotional;
+    shop.books.wish(&AN.into(), &[(kind, true)].into(), at(20)).await.unwrap();
+    shop.books.wish(&BINH.into(), &[(kind, false)].into(), at(30)).await.unwrap();
     merged(&shop, BINH, AN, at(200)).await;
     let an = shop.books.contact(&AN.into()).await.unwrap().row;
     assert_eq!((an.zalo_user_id.as_deref(), an.follows_oa), (Some("zalo-7"), Some(true)));
-    assert!(!an.wishes[&kinds[0]].allowed);
+    assert!(!an.wishes[&kind].allowed);
     assert_eq!(shop.books.contact(&BINH.into()).await.unwrap().row.zalo_user_id, None);
     // What the account says next reaches who goes on; a link to the old number too.
     shop.books.follow(&user, false, at(300)).await.unwrap();
