@@ -151,6 +151,7 @@ mod tests {
             profile: crate::member::Profile::default(),
             items: Vec::new(),
             vouchers: Vec::new(),
+            again: false,
         }
     }
 
