@@ -166,8 +166,9 @@ impl Books {
         self.change_user(user, |user| user.interacted_at = user.interacted_at.max(Some(at))).await
     }
 
-    /// A user of the account is a member, or whom that one has joined: `user_id` is what messages to them are addressed to. What was known of either
-    /// before is brought together; whom either was linked to before no longer is. `false` when a newer link is known.
+    /// A user of the account is a member, or whom that one has joined: `user_id` is what messages to them are addressed
+    /// to. What was known of either before is brought together; whom either was linked to before no longer is. `false`
+    /// when a newer link is known.
     ///
     /// # Errors
     /// [`StoreError`] when it is not known whether it was written.

@@ -35,6 +35,7 @@ const BOOKS: &[(&str, Uses)] = &[
     ("follow_tier", COMMAND),
     ("look", &[(BATCH, &["Members", "Participations"])]),
     ("member", &[(GET, &["Members"])]),
+    ("member_now", &[(GET, &["Members"])]),
     ("order", &[(GET, &["OrdersTable"])]),
     ("participations", &[(GET, &["Participations"])]),
     ("history", &[(QUERY, &["PointsHistory"])]),
@@ -75,8 +76,9 @@ const QUERY: &str = "dynamodb:Query";
 const COMMAND: Uses =
     &[(GET, &["Members", "Participations"]), (PUT, &["Members", "Participations", "PointsHistory", "Vouchers"])];
 const MOVE_ON: Uses = &[(GET, &["Messages"]), (PUT, &["Messages"])];
-const CONTACT: Uses = &[(GET, &["Contacts"]), (PUT, &["Contacts"])];
-const ZALO_USER: Uses = &[(GET, &["ZaloUsers", "Contacts"]), (PUT, &["ZaloUsers", "Contacts"])];
+// Whoever joined another is found at that one.
+const CONTACT: Uses = &[(GET, &["Contacts", "Members"]), (PUT, &["Contacts"])];
+const ZALO_USER: Uses = &[(GET, &["ZaloUsers", "Contacts", "Members"]), (PUT, &["ZaloUsers", "Contacts"])];
 
 /// Of what a client of the store is made, and not a request.
 const NO_REQUEST: [&str; 2] = ["clone", "with_coder"];
