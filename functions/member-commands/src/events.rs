@@ -23,7 +23,7 @@ use loyalty_domain::request::Asked;
 use loyalty_domain::sending::MessageKind;
 use loyalty_domain::time::Instant;
 use loyalty_domain::topup::{top_up, voucher_brought};
-use loyalty_store::{Concerns, Loaded};
+use loyalty_store::{Concerns, Consistency, Loaded};
 
 use crate::request::Request;
 use crate::{Answered, MemberCommands, done, posted_by, problem};
@@ -242,7 +242,10 @@ impl MemberCommands {
     ) -> Answered {
         let unavailable = |error| problem::unavailable(&error);
         let new = self.books.wish(member_id, wishes, changed_at).await.map_err(unavailable)?;
-        let consent = self.books.contact(member_id).await.map_err(unavailable)?.row.consent();
+        // The answer is about whoever the person is by now.
+        let joined = self.books.member_now(member_id, Consistency::Strong).await.map_err(unavailable)?;
+        let person = joined.as_ref().map_or(member_id, |stored| &stored.row.member_id);
+        let consent = self.books.contact(person).await.map_err(unavailable)?.row.consent();
         let messages = MessageKind::ALL.map(|kind| (kind.word(), !consent.opted_out.contains(&kind))).into();
         Ok(done(new, &EventAnswer::Consent { member_id: member_id.to_string(), messages }))
     }

@@ -225,7 +225,9 @@ impl SendMessages {
                 return Ok(Look::Again);
             }
             Outcome::Passing { code, reason, pause } => {
+                // No queue holds it for longer, and no index finds it.
                 let pause = pause.unwrap_or_default().max(backoff(message.attempt));
+                let pause = pause.min(TimeDelta::seconds(DELAY_SECONDS_MAX));
                 let ending = Ending::Again { after: now + pause, listed: false, sent_again: false };
                 if self.record(message, ending, reason, code, now).await? {
                     self.again(&id, pause).await?;

@@ -218,7 +218,7 @@ impl Books {
         Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
     }
 
-    /// A member wants messages of these kinds, or does not. `false` when a newer wish about each of them is known.
+    /// A member, or whom they have joined, wants messages of these kinds, or does not. `false` when a newer wish about each of them is known.
     ///
     /// # Errors
     /// [`StoreError`] when it is not known whether it was written.
@@ -228,7 +228,8 @@ impl Books {
         wishes: &BTreeMap<MessageKind, bool>,
         changed_at: Instant,
     ) -> Result<bool, StoreError> {
-        self.change_contact(member_id, |contact| {
+        let joined = self.member_now(member_id, Consistency::Strong).await?.map(|stored| stored.row.member_id);
+        self.change_contact(joined.as_ref().unwrap_or(member_id), |contact| {
             for (kind, allowed) in wishes {
                 contact.wish(*kind, *allowed, changed_at);
             }
@@ -304,10 +305,7 @@ impl Books {
             }
         }
         for (kind, wish) in gone.wishes {
-            let known = goes_on.wishes.entry(kind).or_insert(wish);
-            if wish.changed_at > known.changed_at {
-                *known = wish;
-            }
+            goes_on.wish(kind, wish.allowed, wish.changed_at);
         }
         goes_on.promotional = match (goes_on.promotional, gone.promotional) {
             (Some((week, sent)), Some((other, more))) if week == other => Some((week, sent.saturating_add(more))),

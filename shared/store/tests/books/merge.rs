@@ -327,6 +327,8 @@ async fn who_is_reached_how_moves_and_the_newest_wish_holds() {
     let an = shop.books.contact(&AN.into()).await.unwrap().row;
     assert_eq!((an.zalo_user_id.as_deref(), an.follows_oa), (Some("zalo-7"), Some(true)));
     assert!(!an.wishes[&kind].allowed);
+    shop.books.wish(&BINH.into(), &[(kind, true)].into(), at(250)).await.unwrap();
+    assert!(shop.books.contact(&AN.into()).await.unwrap().row.wishes[&kind].allowed, "said under the old number");
     assert_eq!(shop.books.contact(&BINH.into()).await.unwrap().row.zalo_user_id, None);
     // What the account says next reaches who goes on; a link to the old number too.
     shop.books.follow(&user, false, at(300)).await.unwrap();
