@@ -121,11 +121,6 @@ impl Pool {
         FunctionCounts { instances: state.instances.len() as u64, ..state.counts.clone() }
     }
 
-    /// The binary it runs.
-    pub fn executable(&self) -> &std::path::Path {
-        &self.launch.executable
-    }
-
     /// Whether no invocation waits or runs.
     pub fn is_idle(&self) -> bool {
         let state = self.state.lock().expect("not poisoned");

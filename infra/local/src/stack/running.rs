@@ -13,7 +13,7 @@ use crate::clock::{self, Clock};
 use crate::engine::streams;
 use crate::engine::{Engine, Usage};
 use crate::error::{Result, StackError};
-use crate::functions::Functions;
+use crate::functions::{Functions, Launch};
 use crate::gateway::Gateway;
 use crate::queue::{Lying, QueueStore};
 use crate::schedule::{Fired, Scheduler, Settle};
@@ -79,9 +79,9 @@ impl Running {
         self.engine.url()
     }
 
-    /// The functions' binaries, by function.
-    pub fn executables(&self) -> Vec<(String, std::path::PathBuf)> {
-        self.functions.iter().map(|(name, pool)| (name.clone(), pool.executable().to_owned())).collect()
+    /// What each function is started with.
+    pub fn launches(&self) -> impl Iterator<Item = &Launch> {
+        self.functions.values().map(|pool| &pool.launch)
     }
 
     /// Everything that can be counted, as one JSON document.

@@ -4,6 +4,7 @@ mod books;
 mod canaries;
 mod door;
 mod kills;
+mod measuring;
 mod messages;
 mod persons;
 mod rights;
