@@ -1,8 +1,9 @@
 //! Order events become ledger entries: a batch of the queue is decoded, applied to the books and answered.
 //!
 //! Only messages that are not done are given back (F15), so one bad message ends in the dead letters alone. A message
-//! may come any number of times, late and out of order; the books decide what it still changes. Logs name orders and
-//! members by id and never say who a customer is or what a body held.
+//! may come any number of times, late and out of order; the books decide what it still changes, and nobody else (P16). A
+//! message carries the whole order as the shop has it, so nothing is fetched by its id (P12). Logs name orders and members
+//! by id and never say who a customer is or what a body held.
 
 mod message;
 

@@ -97,7 +97,7 @@ pub enum Reason {
     MembersMerged,
 }
 
-/// One movement of points: one row of `points-history`.
+/// One movement of points: one row of `points-history`, and no point moves without one (R7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub member_id: MemberId,
@@ -522,7 +522,7 @@ impl TierCause<'_> {
     }
 }
 
-/// Upgrades as soon as a threshold is reached (T7); a reversal may undo what the points it took had earned (R5, X20).
+/// Upgrades as soon as a threshold is reached (P13, T7); a reversal may undo what the points it took had earned (R5, X20).
 fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
     if programme.tiers.by_rules() || programme.tier_authority == TierAuthority::Outside {
         return;

@@ -2,6 +2,7 @@
 //!
 //! What the newest snapshot deserves, minus what has been settled for the order, is what is posted now. A duplicate or a
 //! stale snapshot posts nothing, a cancel the exact negative, a partial return the exact part (R1–R5, X10–X12, X21–X28).
+//! "Trừ điểm với công thức tương ứng đã cộng" (R4) is the same: the terms are pinned on the order when it first earns.
 //! Every order of deliveries of one order's snapshots ends in the same books (I5).
 
 use chrono::NaiveDate;

@@ -57,9 +57,9 @@ pub(super) use words;
 words!(
     /// P8: exactly one of the two.
     Mechanism {
-        /// Cơ chế 1: everybody earns alike (P6).
+        /// Cơ chế 1: everybody earns alike, no multiplier at all (P5, P6).
         Fixed,
-        /// Cơ chế 2: by tier (P7).
+        /// Cơ chế 2: by tier: the higher, the faster (P7, P18, P19).
         ByTier,
     }
 );
