@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::clock::parse_instant;
 use crate::error::StackError;
 use crate::problem::problem;
-use crate::sample::{SampleOrder, signed_order};
+use crate::sample::{SampleOrder, curl_config};
 use crate::stack::{Drained, Running};
 
 type Shared = State<Arc<Running>>;
@@ -156,10 +156,11 @@ async fn replay(State(running): Shared, body: Bytes) -> Response {
 }
 
 async fn sample_order(State(running): Shared, Query(order): Query<SampleOrder>) -> Response {
-    let secret = running.secrets.get("WEBHOOK_SECRET_STANDARD").unwrap_or_default();
-    match signed_order(&order, running.clock.now_ms(), secret) {
-        Some(request) => request.to_curl_config(&running.url()).into_response(),
-        None => refused("WEBHOOK_SECRET_STANDARD must be whsec_ and base64 for a sample order."),
+    let variable = format!("WEBHOOK_SECRET_{}", order.source.as_str().to_uppercase());
+    let secrets = running.secrets.get(&variable).unwrap_or_default();
+    match curl_config(&order, &running.url(), running.clock.now_ms(), secrets) {
+        Some(config) => config.into_response(),
+        None => refused(&format!("{variable} cannot sign a sample order: it must be whsec_ and base64.")),
     }
 }
 

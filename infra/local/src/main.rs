@@ -123,7 +123,7 @@ enum DeadLetters {
 #[derive(Debug, clap::Args)]
 struct Target {
     /// Where the stack's HTTP API listens
-    #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
+    #[arg(long, env = "LOYALTY_URL", default_value = "http://127.0.0.1:3000", value_name = "URL")]
     url: String,
 }
 

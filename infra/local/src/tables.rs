@@ -14,7 +14,7 @@ use crate::error::{Context, Result};
 #[derive(Clone, Debug, clap::Args)]
 pub struct TablesArgs {
     /// The DynamoDB endpoint: the local stack's by default; leave the address empty ("") for AWS itself
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    #[arg(long, env = "LOYALTY_ENDPOINT_URL", value_name = "URL", default_value = "http://127.0.0.1:8000")]
     pub endpoint_url: String,
     /// The AWS region; needed for AWS itself only, and then taken from the environment unless given
     #[arg(long, value_name = "REGION")]

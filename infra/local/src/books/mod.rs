@@ -35,7 +35,7 @@ pub struct BooksArgs {
     pub programme: Option<PathBuf>,
     /// The stack's data directory, which holds the key of member ids; the variable MEMBER_ID_KEY goes before it
     /// [default: .local in the workspace]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, env = "LOYALTY_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
 

@@ -23,7 +23,7 @@ pub struct ServeArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub services_port: u16,
     /// Where the data is kept between starts [default: .local in the workspace]
-    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    #[arg(long, env = "LOYALTY_DATA", value_name = "DIR", conflicts_with = "ephemeral")]
     pub data: Option<PathBuf>,
     /// Keep nothing: the data goes when the stack stops
     #[arg(long)]

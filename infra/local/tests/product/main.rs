@@ -3,6 +3,7 @@
 mod books;
 mod canaries;
 mod door;
+mod guides;
 mod kills;
 mod measuring;
 mod messages;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use loyalty_contract::queue::Source;
-use loyalty_signatures::{sign_base64, sign_kiotviet, sign_standard, sign_zalo};
+use loyalty_signatures::sign_zalo;
 use serde_json::{Value, json};
+use thang_hang::sample::shops::{self, ShopOrder};
 use thang_hang::zalo::DEVELOPMENT;
 
 /// A customer. The same source and tag are the same person.
@@ -267,71 +268,27 @@ fn replace(json: &mut Value, field: &str, value: &Value) -> bool {
 }
 
 fn signed(source: Source, body: &str) -> BTreeMap<String, String> {
-    let (secret, body) = (secret(source), body.as_bytes());
-    let base64 = sign_base64(secret.as_bytes(), body);
-    let headers = match source {
-        Source::Standard => {
-            let now = Utc::now().timestamp();
-            let signature = sign_standard(&secret, "msg_1", now, body).expect("a good secret");
-            vec![
-                ("webhook-id", "msg_1".into()),
-                ("webhook-timestamp", now.to_string()),
-                ("webhook-signature", signature),
-            ]
-        }
-        Source::Shopify => vec![("X-Shopify-Hmac-Sha256", base64)],
-        Source::WooCommerce => vec![("X-WC-Webhook-Signature", base64)],
-        Source::Haravan => vec![("X-Haravan-HmacSha256", base64)],
-        Source::Sapo => vec![("X-Sapo-Hmac-SHA256", base64)],
-        Source::KiotViet => vec![("X-Hub-Signature", sign_kiotviet(secret.as_bytes(), body))],
-        Source::Pancake | Source::Nhanh => vec![("Authorization", format!("Bearer {secret}"))],
-    };
-    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let headers = shops::signature(source, &secret(source), "msg_1", Utc::now().timestamp(), body.as_bytes());
+    headers.expect("a good secret").into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A paid order of 530.000đ in the shop's own words, delivered or cancelled.
 fn order(source: Source, person: &Person, number: &str, at: DateTime<Utc>, cancelled: bool) -> Value {
-    let Person { phone, name, email, birthday, .. } = person;
-    let address = person.address();
-    let zone = FixedOffset::east_opt(7 * 3600).expect("a zone");
-    let (placed, updated) = ((at - TimeDelta::minutes(9)).to_rfc3339(), at.to_rfc3339());
-    let utc = at.format("%Y-%m-%dT%H:%M:%S").to_string();
-    let there = at.with_timezone(&zone);
-    let (naive, spaced) =
-        (there.format("%Y-%m-%dT%H:%M:%S").to_string(), there.format("%Y-%m-%d %H:%M:%S").to_string());
-    match source {
-        Source::Standard => json!({"type": "order.changed", "timestamp": updated, "data": {
-            "order_id": format!("DH-{number}"), "placed_at": placed, "updated_at": updated,
-            "status": if cancelled { "cancelled" } else { "delivered" }, "payment_status": "paid",
-            "amount_due": "530000", "shipping_fee": "30000", "refunded": "0", "currency": "VND", "note": address,
-            "customer": {"phone": phone, "name": name, "email": email, "birthday": birthday}}}),
-        Source::Shopify | Source::Haravan => json!({"id": number, "created_at": placed, "updated_at": updated,
-            "cancelled_at": cancelled.then_some(&updated), "cancelled_status": if cancelled { "cancelled" } else { "uncancelled" },
-            "currency": "VND", "financial_status": "paid", "fulfillment_status": "fulfilled", "note": address,
-            "total_price": "530000", "shipping_lines": [{"price": "30000"}], "email": email,
-            "shipping_address": {"address1": address, "phone": phone},
-            "fulfillments": [{"status": "success", "carrier_status_code": "delivered"}],
-            "customer": {"phone": phone, "first_name": person.name_word(), "last_name": "Trần", "email": email}}),
-        Source::Sapo => json!({"id": number, "created_on": placed, "modified_on": updated,
-            "status": if cancelled { "cancelled" } else { "completed" }, "cancelled_on": cancelled.then_some(&updated),
-            "payment_status": "paid", "total": 530_000, "delivery_fee": {"fee": 30_000}, "note": address,
-            "customer_data": {"phone_number": phone, "name": name, "email": email}}),
-        Source::WooCommerce => json!({"id": number, "status": if cancelled { "cancelled" } else { "completed" },
-            "currency": "VND", "total": "530000.00", "shipping_total": "30000.00", "customer_id": 0,
-            "date_created_gmt": utc, "date_modified_gmt": utc, "date_paid_gmt": utc, "refunds": [],
-            "billing": {"phone": phone, "first_name": name, "email": email, "address_1": address}}),
-        Source::KiotViet => json!({"Id": "n1", "Attempt": 1, "Notifications": [{"Action": "invoice.update.1",
-            "Data": [{"Id": number, "PurchaseDate": naive, "ModifiedDate": naive, "Total": 530_000,
-                "TotalPayment": 530_000, "Status": if cancelled { 2 } else { 1 }, "CustomerName": name,
-                "Description": address,
-                "InvoiceDelivery": {"Status": 3, "Price": 30_000, "ContactNumber": phone, "Address": address}}]}]}),
-        Source::Pancake => json!({"id": number, "inserted_at": utc, "updated_at": utc,
-            "status": if cancelled { 6 } else { 16 }, "bill_phone_number": phone, "bill_full_name": name,
-            "bill_email": email, "shipping_fee": 30_000, "shipping_address": {"full_address": address},
-            "items": [{"quantity": 1, "variation_info": {"retail_price": 500_000}}]}),
-        Source::Nhanh => json!({"event": "orderAdd", "businessId": 10, "data": {"orderId": number,
-            "createdDateTime": spaced, "updatedDateTime": spaced, "status": if cancelled { "Canceled" } else { "Success" },
-            "calcTotalMoney": 530_000, "customerShipFee": 30_000, "moneyTransfer": 530_000, "customerAddress": address,
-            "customerMobile": phone, "customerName": name, "customerEmail": email}}),
+    let mut order = shops::order(
+        source,
+        &ShopOrder {
+            number,
+            phone: &person.phone,
+            name: &person.name,
+            email: &person.email,
+            address: &person.address(),
+            amount: 530_000,
+            updated_at: at,
+            cancelled,
+        },
+    );
+    if source == Source::Standard {
+        order["data"]["customer"]["birthday"] = json!(person.birthday);
     }
+    order
 }
