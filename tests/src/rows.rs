@@ -281,8 +281,11 @@ pub fn entry(entry: &Entry) -> Row {
     if let Some(request_id) = &entry.request_id {
         put(&mut row, "request_id", text(request_id.as_str()));
     }
-    if let Some(Note { operator, text: why }) = &entry.note {
-        let note = self::row([("operator", text(operator.as_str())), ("text", text(why.as_str()))]);
+    if let Some(Note { operator, text: why, subject }) = &entry.note {
+        let mut note = self::row([("operator", text(operator.as_str())), ("text", text(why.as_str()))]);
+        if let Some(subject) = subject {
+            put(&mut note, "subject", text(subject.as_str()));
+        }
         put(&mut row, "note", Value::M(note));
     }
     if let Some(wallet) = entry.wallet {

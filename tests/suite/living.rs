@@ -540,7 +540,7 @@ fn a_behaviour_is_rewarded_as_often_as_allowed() {
 fn an_adjustment_says_who_and_why_and_never_moves_nothing() {
     let shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
     let adjusted = |legs| {
-        let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned() };
+        let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject: None };
         let adjustment = Adjustment { asked: asked("r_1"), legs, note };
         adjust(&shop.programme, shop.book.member().clone(), None, Vec::new(), adjustment, monday())
     };

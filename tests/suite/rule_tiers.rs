@@ -245,7 +245,7 @@ fn points_may_be_one_of_the_rules() {
     let mut shop = Shop::panda();
     shop.programme = preset("panda-rules", tiers);
     shop.deliver("A", 100_000, hour(0));
-    let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned() };
+    let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject: None };
     let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
     let adjustment = Adjustment { asked, legs: Legs::new(0, 40), note };
     let (request, decision) =
@@ -281,7 +281,7 @@ fn taking_points_to_spend_costs_no_tier_that_was_carried_in() {
     shop.deliver("B", 2_500_000, at("2027-11-20T10:00:00+07:00"));
     shop.day(at("2027-11-24T00:05:00+07:00"));
     assert_eq!((shop.tier(), shop.book.member().cycle.spent_minor), ("silver", 0), "carried into a new cycle");
-    let note = Note { operator: "lan".to_owned(), text: "trừ điểm".to_owned() };
+    let note = Note { operator: "lan".to_owned(), text: "trừ điểm".to_owned(), subject: None };
     let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
     let adjustment = Adjustment { asked, legs: Legs::new(-15, 0), note };
     let now = at("2027-11-24T10:00:00+07:00");

@@ -46,6 +46,7 @@ const UNTOLD: &[&str] = &[
     "points-history facts payment_status",
     // What an operator said.
     "points-history note operator",
+    "points-history note subject",
     "points-history note text",
     "points-history occurred_at",
     "points-history recorded_at",
@@ -184,7 +185,8 @@ fn in_every_way(book: &mut Book, programme: &Programme, day: impl Fn(i64) -> Ins
         book.apply(&decision);
     }
     for (key, legs) in [("a_1", Legs::new(90, 30)), ("a_2", Legs::new(-20, -10))] {
-        let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned() };
+        let subject = (key == "a_2").then(|| "9f1c-sub".to_owned());
+        let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject };
         let adjustment = Adjustment { asked: asked(key), legs, note };
         let (_, decision) = adjust(programme, member(book), None, Vec::new(), adjustment, day(20)).unwrap();
         book.apply(&decision);

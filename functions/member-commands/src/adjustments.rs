@@ -33,7 +33,11 @@ impl MemberCommands {
         let adjustment = Adjustment {
             asked,
             legs: Legs::new(body.redeemable, body.qualifying),
-            note: Note { operator: body.operator, text: body.reason },
+            note: Note {
+                operator: body.operator,
+                text: body.reason,
+                subject: request.subject(&self.gate).map(str::to_owned),
+            },
         };
         let decide = |loaded: Loaded| {
             let Some(member) = loaded.member else { return Ok((None, Decision::nothing(Outcome::Duplicate))) };

@@ -9,7 +9,7 @@ use loyalty_contract::command::COMMAND_BYTES_MAX;
 use loyalty_contract::problem::Problem;
 use loyalty_domain::ids::{MemberId, RequestId};
 use loyalty_domain::time::Instant;
-use loyalty_runtime::access::Needs;
+use loyalty_runtime::access::{Gate, Needs};
 
 /// A longer key is refused.
 const KEY_CHARS_MAX: usize = 200;
@@ -75,6 +75,11 @@ impl<'a> Request<'a> {
     /// When API Gateway took it: this command's now. The machine's clock is never read.
     pub fn now(&self) -> Instant {
         DateTime::from_timestamp_millis(self.event.request_context.time_epoch).unwrap_or_default()
+    }
+
+    /// Whose verified token it brings.
+    pub fn subject(&self, gate: &Gate) -> Option<&'a str> {
+        gate.subject(self.event)
     }
 
     /// A header, whatever the case of its name; `None` too when its value is not text.

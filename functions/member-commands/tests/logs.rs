@@ -70,6 +70,12 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
     shop.redeem("canary-key-2", json!({"points": 1})).await;
     shop.post(&format!("/vouchers/{code}/use"), "").send().await;
 
+    let shop = Shop::with_tokens(10).await;
+    let body = json!({"redeemable": 1, "reason": "chim-hoàng-yến", "operator": "Chị Yến"});
+    let claims = json!({"sub": "canary-subject", "cognito:groups": "[operator]"});
+    let adjusted = shop.post("/members/{id}/adjustments", body).key("canary-key-3").token(claims).send().await;
+    assert_eq!(adjusted.0, 201, "{adjusted:?}");
+
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for said in [
         "a command is not carried out",

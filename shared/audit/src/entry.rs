@@ -102,6 +102,9 @@ impl<'a> Entry<'a> {
         if let Some(note) = note {
             text(note, "operator")?;
             text(note, "text")?;
+            if note.contains_key("subject") {
+                text(note, "subject")?;
+            }
         }
         text(row, "programme_version")?;
         let recorded_at = instant(row, "recorded_at")?;

@@ -140,11 +140,13 @@ pub struct Entry {
     pub recorded_at: Instant,
 }
 
-/// Who adjusted points, and why: an operator's own words.
+/// Who adjusted points, and why: an operator's own words, and whose token proved that they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     pub operator: String,
     pub text: String,
+    /// The subject of the token; missing where the adjustment was signed instead.
+    pub subject: Option<String>,
 }
 
 /// A movement of the wallet: minor units of the programme's currency.

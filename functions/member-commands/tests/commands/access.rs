@@ -57,6 +57,13 @@ async fn an_adjustment_is_an_operators_and_their_token_is_proof_enough() {
     shop.refused(adjust("2").signed(SECRET).token(till()), 403, "not-allowed").await;
     assert_eq!(adjust("3").token(operator()).send().await.0, 201);
     assert_eq!(adjust("4").token(operator()).signed(SECRET).send().await.0, 201);
+    // The name is what they say; whose token it was is what was proved.
+    let noted: Vec<_> =
+        shop.engine.rows("points-history").into_iter().filter(|entry| !entry["note"].is_null()).collect();
+    assert_eq!(noted.len(), 2);
+    for entry in noted {
+        assert_eq!(entry["note"], json!({"operator": "Mai", "text": "goodwill", "subject": "2"}));
+    }
     let wrong = adjust("5").token(operator()).signed("whsec_d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmc=");
     shop.refused(wrong, 401, "bad-signature").await;
 }

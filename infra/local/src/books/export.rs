@@ -123,6 +123,9 @@ fn cell(column: &str, row: &Row, zone: Tz) -> String {
         "written_off_redeemable" | "written_off_qualifying" => part(row, "written_off", column),
         "wallet_minor" => inner(row, "wallet", "moved_minor").unwrap_or_default(),
         "operator" => inner(row, "note", "operator").map_or_else(String::new, |text| safe_cell(&text).into_owned()),
+        "operator_subject" => {
+            inner(row, "note", "subject").map_or_else(String::new, |text| safe_cell(&text).into_owned())
+        }
         "note" => inner(row, "note", "text").map_or_else(String::new, |text| safe_cell(&text).into_owned()),
         "order_id" => text(row, column).map_or_else(String::new, |text| safe_cell(&text).into_owned()),
         _ => text(row, column).unwrap_or_default(),

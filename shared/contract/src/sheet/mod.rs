@@ -52,7 +52,7 @@ pub const MEMBERS: [Column; 23] = [
 ];
 
 /// Bảng Lịch sử tích điểm: every movement.
-pub const POINTS_HISTORY: [Column; 22] = [
+pub const POINTS_HISTORY: [Column; 23] = [
     column("member_id", "Mã thành viên"),
     column("seq", "Số thứ tự"),
     column("recorded_at", "Ghi nhận lúc"),
@@ -73,6 +73,7 @@ pub const POINTS_HISTORY: [Column; 22] = [
     column("reverses", "Đảo dòng"),
     column("wallet_minor", "Ví thay đổi"),
     column("operator", "Người điều chỉnh"),
+    column("operator_subject", "Tài khoản điều chỉnh"),
     column("note", "Ghi chú"),
     column("programme_version", "Phiên bản chương trình"),
 ];

@@ -69,6 +69,20 @@ struct EntryRecord {
 struct NoteRecord {
     operator: String,
     text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+}
+
+impl From<&Note> for NoteRecord {
+    fn from(Note { operator, text, subject }: &Note) -> Self {
+        Self { operator: operator.clone(), text: text.clone(), subject: subject.clone() }
+    }
+}
+
+impl From<NoteRecord> for Note {
+    fn from(NoteRecord { operator, text, subject }: NoteRecord) -> Self {
+        Self { operator, text, subject }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,7 +159,7 @@ pub(crate) fn encode(entry: &Entry) -> Item {
         reason: Text(*reason),
         reverses: *reverses,
         request_id: request_id.clone().map(Text),
-        note: note.as_ref().map(|note| NoteRecord { operator: note.operator.clone(), text: note.text.clone() }),
+        note: note.as_ref().map(NoteRecord::from),
         wallet: wallet.map(|WalletMove { moved_minor, after_minor }| WalletRecord { moved_minor, after_minor }),
         opened: opened.map(OpenedRecord::from),
         merge: merge.as_ref().map(MergeRecord::from),
@@ -193,7 +207,7 @@ pub(crate) fn decode(item: Item) -> Result<Entry, Unreadable> {
         reason: record.reason.0,
         reverses: record.reverses,
         request_id: record.request_id.map(|text| text.0),
-        note: record.note.map(|NoteRecord { operator, text }| Note { operator, text }),
+        note: record.note.map(Note::from),
         wallet: record.wallet.map(|WalletRecord { moved_minor, after_minor }| WalletMove { moved_minor, after_minor }),
         opened: record.opened.map(Opened::from),
         merge: record.merge.map(MergeNote::from),

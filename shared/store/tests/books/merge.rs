@@ -54,7 +54,7 @@ async fn refusal(shop: &Shop, from: &str, into: &str) -> MergeProblem {
 }
 
 async fn adjusted(shop: &Shop, member_id: &str, legs: Legs, now: Instant) -> Result<(), StoreError> {
-    let note = Note { operator: "op".to_owned(), text: "why".to_owned() };
+    let note = Note { operator: "op".to_owned(), text: "why".to_owned(), subject: None };
     let request_id = format!("r_{member_id}_{}_{}", now.timestamp(), legs.redeemable.0);
     let asked = Asked { request_id: request_id.as_str().into(), fingerprint: String::new() };
     let concerns = Concerns::request(member_id.into(), asked.request_id.clone());

@@ -95,7 +95,7 @@ impl World<'_> {
                 redeem(programme, row, known, redemption, event.now)
             }
             What::Adjust { redeemable, qualifying, .. } => {
-                let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned() };
+                let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject: None };
                 let adjustment = Adjustment { asked, legs: Legs::new(redeemable, qualifying), note };
                 adjust(programme, row, known, active.rows, adjustment, event.now)
             }
