@@ -3,10 +3,9 @@
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use loyalty_audit::{Row, Table, Value};
+use loyalty_audit::{Row, Table};
 
 use crate::error::{Context, Result};
 
@@ -58,16 +57,9 @@ fn is_loopback(url: &str) -> bool {
 ///
 /// # Errors
 /// When the endpoint cannot be reached or the table is not there.
-pub async fn scan(client: &Client, args: &TablesArgs, table: Table, mut each: impl FnMut(Row)) -> Result<()> {
-    let name = format!("{}{}", args.table_prefix, table.name());
-    let mut pages = client.scan().table_name(&name).consistent_read(true).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.context(|| cannot_read(&name, args))?;
-        for item in page.items.unwrap_or_default() {
-            each(item.into_iter().map(|(name, value)| (name, plain(value))).collect());
-        }
-    }
-    Ok(())
+pub async fn scan(client: &Client, args: &TablesArgs, table: Table, each: impl FnMut(Row)) -> Result<()> {
+    let read = loyalty_verify::scan(client, &args.table_prefix, table, each).await;
+    read.context(|| cannot_read(&format!("{}{}", args.table_prefix, table.name()), args))
 }
 
 /// That a table cannot be read, and what to look at.
@@ -77,15 +69,4 @@ pub(crate) fn cannot_read(name: &str, args: &TablesArgs) -> String {
         "cannot read the table {name} at {place}: is the stack running (`cargo run`), and are --endpoint-url, --region \
          and --table-prefix right?"
     )
-}
-
-fn plain(value: AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => Value::S(text.into()),
-        AttributeValue::N(number) => Value::N(number.into()),
-        AttributeValue::Bool(value) => Value::Bool(value),
-        AttributeValue::L(values) => Value::L(values.into_iter().map(plain).collect()),
-        AttributeValue::M(values) => Value::M(values.into_iter().map(|(name, value)| (name, plain(value))).collect()),
-        _ => Value::Foreign,
-    }
 }

@@ -4,16 +4,14 @@ use std::process::ExitCode;
 
 use aws_sdk_dynamodb::Client;
 use indicatif::{ProgressBar, ProgressStyle};
-use loyalty_audit::{Audit, Report, Table};
+use loyalty_audit::{Report, Table};
+use loyalty_verify::Watch;
 
-use crate::error::Result;
-use crate::tables::{TablesArgs, client, scan};
+use crate::error::{Context, Result};
+use crate::tables::{TablesArgs, cannot_read, client};
 
 /// How many findings are printed; all of them are counted.
 const FINDINGS_SHOWN: usize = 100;
-
-/// How many rows are proved together: enough to share among processors, few enough to be near them still.
-const ROWS_AT_ONCE: usize = 256;
 
 /// Proves the books and prints what is broken.
 ///
@@ -25,55 +23,47 @@ pub async fn run(args: &TablesArgs) -> Result<ExitCode> {
     Ok(if report.clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Reads all tables and holds them against each other. A row that looks broken is read again with everything else: books
-/// that move while they are read are no finding.
+/// Reads all tables and holds them against each other.
 ///
 /// # Errors
 /// When the tables cannot be read.
 pub async fn prove(client: &Client, args: &TablesArgs) -> Result<Report> {
-    let first = read(client, args).await?;
-    if first.clean() {
-        return Ok(first);
-    }
-    Ok(first.confirmed_by(read(client, args).await?))
-}
-
-async fn read(client: &Client, args: &TablesArgs) -> Result<Report> {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {pos} rows") {
         bar.set_style(style);
     }
-    let mut audit = Audit::new();
-    let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
-    for table in Table::ALL {
-        bar.set_message(format!("reading {}", table.name()));
-        scan(client, args, table, |row| {
-            rows.push((table, row));
-            bar.inc(1);
-            if rows.len() == ROWS_AT_ONCE {
-                audit.rows(&rows);
-                rows.clear();
-            }
-        })
-        .await?;
-    }
-    audit.rows(&rows);
+    let proved = loyalty_verify::prove(client, &args.table_prefix, &mut Progress(bar.clone())).await;
     bar.finish_and_clear();
-    Ok(audit.finish())
+    proved.or_else(|error| {
+        let about = cannot_read(&error.table, args);
+        Err(error).context(|| about)
+    })
+}
+
+struct Progress(ProgressBar);
+
+impl Watch for Progress {
+    fn rows(&mut self, table: Table, rows: usize) {
+        self.0.set_message(format!("reading {}", table.name()));
+        self.0.inc(rows as u64);
+    }
 }
 
 /// Prints the counts, then the verdict.
 pub fn print(report: &Report) {
     let counts = &report.counts;
     println!(
-        "read {} members, {} entries of the ledger, {} orders, {} participations, {} requests, {} vouchers, {} messages",
+        "read {} members, {} entries of the ledger, {} orders, {} participations, {} requests, {} vouchers, {} messages, \
+         {} contacts, {} users of Zalo",
         counts.members,
         counts.entries,
         counts.orders,
         counts.participations,
         counts.requests,
         counts.vouchers,
-        counts.messages
+        counts.messages,
+        counts.contacts,
+        counts.zalo_users
     );
     if report.clean() {
         println!("verified: every member follows from their history, every order from its entries");
@@ -82,7 +72,7 @@ pub fn print(report: &Report) {
     for finding in report.findings.iter().take(FINDINGS_SHOWN) {
         println!("  {finding}");
     }
-    let found = report.findings.len() as u64 + report.left_out;
+    let found = report.found();
     if found > FINDINGS_SHOWN as u64 {
         println!("  … and {} more", found - FINDINGS_SHOWN as u64);
     }

@@ -14,7 +14,9 @@
 //! these books is on the row beside what the orders add up to. Of every merge: what one member gave up the other got, and
 //! their orders and sums are one person's. Of every order
 //! from before: its member was opened where it holds points, and it counts by what changed since. Of every command: one entry, and points that wait, stay away or came
-//! back. Vouchers and messages are held against what they name.
+//! back. Vouchers and messages are held against what they name. Of every contact and every user of the official account:
+//! what is not wanted follows from the wishes, and the two agree on who is who. What was said before it was said again
+//! stands nowhere, so that the newest word won cannot be proved. The table `senders` holds secrets and is not read.
 //!
 //! Feed every row once, in any order of tables; the entries of one member by rising `seq`, as a scan or a query returns
 //! them. Memory grows with members, orders and credits, not with entries. [`Audit::rows`] is the fast way to feed them.
@@ -22,6 +24,7 @@
 //! **While the books move** a scan is no snapshot: rows written between two pages look broken although they are not.
 //! Verify again and keep what [`Report::confirmed_by`] the second reading; a finding that two readings share is real.
 
+mod contacts;
 mod credits;
 mod cycles;
 mod digest;
@@ -46,7 +49,7 @@ mod value;
 mod vouchers;
 
 pub use digest::{DIGEST, canonical, digest_of};
-pub use report::{Counts, Finding, Report};
+pub use report::{Counts, Finding, Report, Standing};
 pub use row::Row;
 pub use value::Value;
 
@@ -55,6 +58,7 @@ use std::thread;
 
 use chrono::NaiveDate;
 
+use contacts::Contacts;
 use digests::Digests;
 use foldhash::HashMap;
 use history::Histories;
@@ -76,10 +80,12 @@ pub enum Table {
     Requests,
     Vouchers,
     Messages,
+    Contacts,
+    ZaloUsers,
 }
 
 impl Table {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Members,
         Self::PointsHistory,
         Self::Orders,
@@ -87,6 +93,8 @@ impl Table {
         Self::Requests,
         Self::Vouchers,
         Self::Messages,
+        Self::Contacts,
+        Self::ZaloUsers,
     ];
 
     /// The table's name without the installation's prefix.
@@ -99,6 +107,8 @@ impl Table {
             Self::Requests => "requests",
             Self::Vouchers => "vouchers",
             Self::Messages => "messages",
+            Self::Contacts => "contacts",
+            Self::ZaloUsers => "zalo-users",
         }
     }
 }
@@ -115,6 +125,7 @@ pub struct Audit {
     requests: Requests,
     vouchers: Vouchers,
     messages: Messages,
+    contacts: Contacts,
     text: Vec<u8>,
 }
 
@@ -158,6 +169,8 @@ impl Audit {
             Table::Requests => self.requests.row(row, &mut self.findings),
             Table::Vouchers => self.vouchers.row(row, &mut self.findings),
             Table::Messages => self.messages.row(row, &mut self.findings),
+            Table::Contacts => self.contacts.contact(row, &mut self.findings),
+            Table::ZaloUsers => self.contacts.user(row, &mut self.findings),
         };
         if let Err(problem) = read {
             self.findings.add(table, key_of(table, row), format!("cannot be read: {problem}"));
@@ -176,6 +189,7 @@ impl Audit {
             requests,
             vouchers,
             messages,
+            contacts,
             ..
         } = self;
         let merges = histories.finish(&mut orders, &mut findings);
@@ -189,7 +203,8 @@ impl Audit {
         requests.finish(&members, &histories, &mut findings);
         vouchers.finish(&members, &orders, &mut findings);
         messages.finish(&members, &histories, &mut findings);
-        Report::new(counts, findings)
+        contacts.finish(&mut findings);
+        Report::new(counts, members.standing(), findings)
     }
 }
 
@@ -203,6 +218,8 @@ fn key_of(table: Table, row: &Row) -> String {
         Table::Requests => &["request_id"],
         Table::Vouchers => &["voucher_id"],
         Table::Messages => &["message_id"],
+        Table::Contacts => &["member_id"],
+        Table::ZaloUsers => &["user_id"],
     };
     let part = |name: &&str| match row.get(name) {
         Some(Value::S(text) | Value::N(text)) => text.to_string(),

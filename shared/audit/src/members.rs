@@ -13,7 +13,7 @@ use crate::fields::{
 use crate::history::{Histories, History};
 use crate::merges::{Merges, Went};
 use crate::orders::Orders;
-use crate::report::Findings;
+use crate::report::{Findings, Standing};
 use crate::requests::Hold;
 use crate::value::Value;
 use crate::{MemberSums, SumsByMember, Table};
@@ -87,6 +87,19 @@ impl Members {
 
     pub fn activated_at(&self, member_id: &str) -> Option<DateTime<Utc>> {
         self.by_id.get(member_id).map(|member| member.activated_at)
+    }
+
+    /// Where all members stand together.
+    pub fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for member in self.by_id.values().filter(|member| member.went.is_none()) {
+            let points = member.balance.redeemable;
+            standing.members += 1;
+            standing.outstanding_points += points.max(0);
+            standing.owed_points -= points.min(0);
+            *standing.tiers.entry(member.tier.to_string()).or_default() += 1;
+        }
+        standing
     }
 
     /// Whom each member joined, who joined them, and the cycle they are in.

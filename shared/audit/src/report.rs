@@ -1,6 +1,6 @@
 //! What an audit found.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use crate::Table;
@@ -18,6 +18,8 @@ pub struct Counts {
     pub requests: u64,
     pub vouchers: u64,
     pub messages: u64,
+    pub contacts: u64,
+    pub zalo_users: u64,
 }
 
 impl Counts {
@@ -30,6 +32,8 @@ impl Counts {
             Table::Requests => &mut self.requests,
             Table::Vouchers => &mut self.vouchers,
             Table::Messages => &mut self.messages,
+            Table::Contacts => &mut self.contacts,
+            Table::ZaloUsers => &mut self.zalo_users,
         }
     }
 }
@@ -49,10 +53,23 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Where all members stand together, as their rows say. Who has joined another stands where that one does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub members: u64,
+    /// Redeemable points that members may still spend: what the shop owes them.
+    pub outstanding_points: i128,
+    /// Redeemable points that members owe, above zero.
+    pub owed_points: i128,
+    /// Members by tier.
+    pub tiers: BTreeMap<String, u64>,
+}
+
 /// The outcome of one audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub counts: Counts,
+    pub standing: Standing,
     /// Sorted by table and key; at most 10,000.
     pub findings: Vec<Finding>,
     /// Findings beyond those kept.
@@ -60,20 +77,25 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(counts: Counts, findings: Findings) -> Self {
+    pub(crate) fn new(counts: Counts, standing: Standing, findings: Findings) -> Self {
         let Findings { mut kept, left_out } = findings;
         kept.sort_unstable();
         kept.dedup();
-        Self { counts, findings: kept, left_out }
+        Self { counts, standing, findings: kept, left_out }
+    }
+
+    /// How many findings there are, kept or not.
+    pub fn found(&self) -> u64 {
+        self.findings.len() as u64 + self.left_out
     }
 
     /// The books are in order.
     pub fn clean(&self) -> bool {
-        self.findings.is_empty() && self.left_out == 0
+        self.found() == 0
     }
 
     /// What a second reading of the same tables finds wrong with the same rows: a row that only one of them saw broken
-    /// was in motion. The counts are those of the second.
+    /// was in motion. Counts and standing are those of the second.
     pub fn confirmed_by(self, second: Self) -> Self {
         let left_out = self.left_out.min(second.left_out);
         let broken: HashSet<(Table, String)> =
@@ -83,7 +105,7 @@ impl Report {
         } else {
             second.findings.into_iter().filter(|found| broken.contains(&(found.table, found.key.clone()))).collect()
         };
-        Self { counts: second.counts, findings, left_out }
+        Self { counts: second.counts, standing: second.standing, findings, left_out }
     }
 }
 

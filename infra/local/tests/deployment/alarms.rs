@@ -72,6 +72,62 @@ fn a_missing_alarm_is_named() {
     names(&problems(&silent), "WebhookErrors tells nobody");
 }
 
+/// Broken books at once and until they are mended, and a night without a proof.
+fn proof_problems(document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let alarms = resources(document, ALARM);
+    let of_findings: Vec<_> = alarms
+        .iter()
+        .map(|(_, alarm)| &alarm["Properties"])
+        .filter(|alarm| alarm["MetricName"] == "VerifyFindings")
+        .collect();
+    let rings = |alarm: &Value| alarm["ComparisonOperator"] == "GreaterThanThreshold" && alarm["Threshold"] == 0;
+    if !of_findings.iter().any(|alarm| {
+        alarm["Statistic"] == "Maximum"
+            && rings(alarm)
+            && alarm["EvaluationPeriods"] == 1
+            && alarm["TreatMissingData"] == "ignore"
+    }) {
+        found.push("no alarm rings at the first broken row and stays".to_owned());
+    }
+    let hours =
+        |alarm: &Value| alarm["Period"].as_u64().unwrap_or(0) * alarm["DatapointsToAlarm"].as_u64().unwrap_or(0);
+    if !of_findings.iter().any(|alarm| {
+        alarm["Statistic"] == "SampleCount"
+            && alarm["ComparisonOperator"] == "LessThanThreshold"
+            && alarm["Threshold"] == 1
+            && alarm["TreatMissingData"] == "breaching"
+            && (25 * 3_600..=48 * 3_600).contains(&hours(alarm))
+            && alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
+    }) {
+        found.push("no alarm rings after a day without a proof".to_owned());
+    }
+    let errors = alarms
+        .iter()
+        .map(|(_, alarm)| &alarm["Properties"])
+        .find(|alarm| alarm["MetricName"] == "Errors" && named(&alarm["Dimensions"][0]["Value"]) == Some("Verify"));
+    if !errors.is_some_and(|alarm| rings(alarm) && alarm["DatapointsToAlarm"] == 1) {
+        found.push("one failure of a night's proof does not ring".to_owned());
+    }
+    found
+}
+
+#[test]
+fn a_proof_that_finds_something_fails_or_is_not_made_rings() {
+    let document = document();
+    none(&proof_problems(&document));
+    for (pointer, value, expected) in [
+        ("BooksBroken/Properties/TreatMissingData", json!("notBreaching"), "stays"),
+        ("BooksBroken/Properties/Threshold", json!(1), "first broken row"),
+        ("BooksNotProved/Properties/TreatMissingData", json!("missing"), "a day without"),
+        ("BooksNotProved/Properties/EvaluationPeriods", json!(25), "a day without"),
+        ("BooksNotProved/Properties/Period", json!(60), "a day without"),
+        ("VerifyErrors/Properties/DatapointsToAlarm", json!(2), "one failure"),
+    ] {
+        names(&proof_problems(&with(&document, &format!("/Resources/{pointer}"), value)), expected);
+    }
+}
+
 /// The filter looks for a word of the log: the code has to write it.
 #[test]
 fn what_the_log_is_searched_for_is_written_there() {

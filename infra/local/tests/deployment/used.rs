@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use loyalty_audit::Table;
 use serde_json::Value;
 
-use crate::{binary, named, workspace};
+use crate::{binary, document, named, resources, workspace};
 
 /// An action and a logical id, with what follows it: `("dynamodb:Query", "Members/due")`.
 pub type Right = (String, String);
@@ -134,6 +135,9 @@ pub fn by_code(function: &Value) -> Result<BTreeSet<Right>, String> {
             add(uses);
         }
     }
+    if code.contains("loyalty_verify::") {
+        rights.extend(proved().into_iter().map(|table| ("dynamodb:Scan".to_owned(), table)));
+    }
     // Queues and the bus are named by variables.
     let variables = function["Properties"]["Environment"]["Variables"].as_object();
     let names: Vec<_> = variables.into_iter().flatten().collect();
@@ -148,6 +152,18 @@ pub fn by_code(function: &Value) -> Result<BTreeSet<Right>, String> {
         rights.extend(of("BUS_NAME").into_iter().map(|bus| ("events:PutEvents".to_owned(), bus)));
     }
     Ok(rights)
+}
+
+/// The tables that the verifier reads, by their logical ids.
+fn proved() -> Vec<String> {
+    let document = document();
+    let tables = resources(&document, "AWS::DynamoDB::Table");
+    let named = |name: &str| {
+        let pattern = format!("${{Prefix}}{name}");
+        let found = tables.iter().find(|(_, table)| table["Properties"]["TableName"]["Fn::Sub"][0] == pattern.as_str());
+        found.unwrap_or_else(|| panic!("no table of the template is {name}")).0.to_owned()
+    };
+    Table::ALL.iter().map(|table| named(table.name())).collect()
 }
 
 /// The table above is of methods that exist, and the store makes no request that it leaves out.

@@ -62,7 +62,7 @@ fn the_products_template_is_understood() {
     assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));
     let mut schedules: Vec<&str> = template.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
     schedules.sort_unstable();
-    assert_eq!(schedules, ["daily", "send-due", "weekly-campaign", "yearly"]);
+    assert_eq!(schedules, ["daily", "send-due", "verify", "weekly-campaign", "yearly"]);
 }
 
 /// Reads a template with one change and returns the refusal.
