@@ -7,6 +7,7 @@
 //! is not done is reported, and the stream comes again from there; the function never answers well after a failed publish
 //! (F17).
 
+mod figures;
 mod record;
 
 use std::error::Error;
@@ -16,9 +17,11 @@ use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse
 use loyalty_contract::events::{BusEvent, VoucherIssued};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_messaging::{BUS_NAME, Bus, Outbox, message_of};
-use loyalty_runtime::chain;
 use loyalty_runtime::config::{ConfigError, Environment};
+use loyalty_runtime::metrics::Metric;
+use loyalty_runtime::{chain, metrics};
 
+pub use figures::{figures_of, used};
 pub use record::{Issued, RecordError, Written, entry_of, written};
 
 /// What the function needs, made once and borrowed by every call.
@@ -74,6 +77,7 @@ impl LedgerStream {
     /// Works a batch of the stream. The answer names the first record that is not done, if there is one; every record
     /// before it is.
     pub async fn answer(&self, event: Event) -> DynamoDbEventResponse {
+        metrics::count(Metric::VouchersUsed, event.records.iter().filter(|record| figures::used(record)).count());
         let (posted, unreadable) = read(event);
         let failed = match self.follow(&posted).await {
             Ok(()) => unreadable,
@@ -123,7 +127,15 @@ impl LedgerStream {
             log_failure("its message is not kept", &posted[at], &error);
             at
         })?;
+        self.count(&posted[..done]);
         published
+    }
+
+    /// What is done is counted; what comes again is counted then.
+    fn count(&self, done: &[Posted]) {
+        for Posted { written, .. } in done {
+            metrics::count_all(&figures_of(written, &self.programmes.at(written.at()).programme.tiers));
+        }
     }
 }
 

@@ -2,11 +2,16 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use ledger_stream::LedgerStream;
+use loyalty_runtime::metrics;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     loyalty_runtime::start_tracing();
     let ledger = &LedgerStream::from_environment().await?;
-    let answer = |event: LambdaEvent<_>| async move { Ok::<_, Error>(ledger.answer(event.payload).await) };
+    let answer = |event: LambdaEvent<_>| async move {
+        let answer = ledger.answer(event.payload).await;
+        metrics::flush();
+        Ok::<_, Error>(answer)
+    };
     lambda_runtime::run(service_fn(answer)).await
 }

@@ -10,8 +10,10 @@ mod message;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
+use loyalty_domain::decision::Outcome;
 use loyalty_domain::ids::OrderId;
 use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
 use loyalty_store::{Applied, Books, Consumed, StoreError};
 
@@ -65,12 +67,18 @@ impl OrderChanged {
             log_result(order_id, result);
             failed[at] |= result.is_err();
         }
+        metrics::count(Metric::OrdersIn, results.iter().filter(|result| news(result)).count());
         log_consumed(order_ids.len(), self.books.consumed() - before);
         let mut answer = SqsBatchResponse::default();
         let messages = batch.records.into_iter().zip(failed).filter(|(_, failed)| *failed);
         messages.for_each(|(message, _)| answer.add_failure(message.message_id.unwrap_or_default()));
         answer
     }
+}
+
+/// Whether a version of an order said something that the books did not know.
+fn news(result: &Result<Applied, StoreError>) -> bool {
+    result.as_ref().is_ok_and(|applied| !matches!(applied.outcome, Outcome::Duplicate | Outcome::Stale))
 }
 
 fn log_unreadable(message_id: Option<&str>, error: &MessageError) {

@@ -29,6 +29,7 @@ use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Voucher, VoucherState};
 use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, voucher_reminder};
 use loyalty_runtime::config::ConfigError;
+use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
 use loyalty_store::{Books, Coder, Concerns, Consistency, OrderEvent, Pending, StoreError, Stored};
 use serde::Deserialize;
@@ -314,12 +315,14 @@ impl Scheduled {
         let concerns = if self.take_up(concerns, at).await? { &read_anew } else { concerns };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
+            let new = rows.participation.is_none();
             let enrolment = enrol(programme, campaign, member.clone(), rows.participation, rows.reserved_points, at)?;
             let invited = enrolment.invitation.map(|invited| invitation(&member, &invited, programme, at));
             let changes = enrolment.decision.outcome == Outcome::Posted;
-            Ok(((invited, changes), enrolment.decision))
+            Ok(((invited, changes, new && changes), enrolment.decision))
         };
-        let (invited, changes): (Option<Message>, bool) = self.books.command(programme, concerns, decide).await?;
+        let (invited, changes, new): (Option<Message>, _, _) = self.books.command(programme, concerns, decide).await?;
+        metrics::count(Metric::CampaignEnrolled, i64::from(new));
         self.put(invited.as_slice()).await?;
         Ok(changes)
     }

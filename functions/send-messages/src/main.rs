@@ -1,6 +1,7 @@
 //! Messages to people, as a Lambda function. Everything it does is in the library, where it is tested.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use loyalty_runtime::metrics;
 use loyalty_runtime::secrets::Renewed;
 use send_messages::SendMessages;
 
@@ -8,7 +9,10 @@ use send_messages::SendMessages;
 async fn main() -> Result<(), Error> {
     loyalty_runtime::start_tracing();
     let messages = &Renewed::start(SendMessages::from_environment).await?;
-    let answer =
-        |event: LambdaEvent<_>| async move { Ok::<_, Error>(messages.get().await.answer(event.payload).await?) };
+    let answer = |event: LambdaEvent<_>| async move {
+        let answer = messages.get().await.answer(event.payload).await;
+        metrics::flush();
+        Ok::<_, Error>(answer?)
+    };
     lambda_runtime::run(service_fn(answer)).await
 }

@@ -7,6 +7,7 @@ use loyalty_domain::sending::{Channel, Gate, MessageKind, Skip, backoff, gate, n
 use loyalty_domain::time::Instant;
 use loyalty_messaging::{Template, Variables};
 use loyalty_runtime::chain;
+use loyalty_runtime::metrics::{self, Metric};
 use loyalty_store::{Claim, Consistency, Contact, Ending, MessageState, Note, Outgoing, Stored};
 use loyalty_zalo::{Class, NOT_FOLLOWING, Refused, Taken, tracking_id};
 
@@ -403,8 +404,17 @@ impl SendMessages {
     }
 }
 
-/// One line for each outcome: what metrics and alarms are made of. It says nothing of a person.
+/// One line for each outcome, and its figure. It says nothing of a person.
 fn told_outcome(message: &Outgoing, state: &'static str, reason: &'static str, code: Option<i64>) {
+    let ended = match state {
+        "sent" => Some(Metric::MessagesSent),
+        "failed" => Some(Metric::MessagesFailed),
+        "skipped" => Some(Metric::MessagesSkipped),
+        "unknown" => Some(Metric::MessagesUnknown),
+        // It goes on waiting, or comes again.
+        _ => None,
+    };
+    ended.into_iter().for_each(|metric| metrics::count(metric, 1));
     tracing::info!(
         member_id = message.member_id.as_str(),
         template = message.template,

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use loyalty_messaging::Template;
+use loyalty_runtime::metrics::{self, Metric};
 use loyalty_store::engine::Fault;
 use loyalty_zalo::CODES;
 
@@ -56,9 +57,24 @@ async fn logs_name_nobody_and_hold_no_token() {
     shop.provider.world().drop_refreshes = 1;
     shop.sends(&member, Template::OrderPointsCredited, "c").await;
     shop.work_off().await;
+    // Of a voucher that there is not.
+    shop.sends(&member, Template::VoucherReminder, "e").await;
     let id = shop.message(&member, Template::OrderPointsCredited, "d").await;
     shop.engine.inject(|_| Fault::RequestLost);
     shop.stream(&[&id]).await;
+
+    // Every message that ended is counted once, under what became of it.
+    let (counted, rows) = (metrics::take(), shop.engine.rows("messages"));
+    for (metric, state) in [
+        (Metric::MessagesSent, "sent"),
+        (Metric::MessagesFailed, "failed"),
+        (Metric::MessagesSkipped, "skipped"),
+        (Metric::MessagesUnknown, "unknown"),
+    ] {
+        let ended = rows.iter().filter(|row| row["state"] == state).count();
+        assert_eq!(counted.of(metric), i64::try_from(ended).unwrap(), "{state}");
+    }
+    assert!(counted.of(Metric::MessagesSent) > 0 && counted.of(Metric::MessagesSkipped) > 0, "{counted:?}");
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for said in ["message", "the token is refreshed", "a message is not done", "is paused", "has stopped", "DEBUG"] {

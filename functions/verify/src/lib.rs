@@ -89,7 +89,7 @@ impl Verify {
         Ok(Self {
             client: Client::from_conf(config.build()),
             table_prefix: environment.table_prefix()?,
-            metrics: Metrics::of(&environment),
+            metrics: Metrics::of_process(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! What every function needs before its first event and after its last line: configuration, clients, logs, answers.
 //!
 //! All of it is made once, at start, or again when a secret has changed. Only [`clock`] reads a clock, for what happens at
-//! the moment of sending, [`secrets`], for how old they are, and [`metrics`], for when a figure was; nothing decides here.
+//! the moment of sending, and [`secrets`], for how old they are; nothing here knows about points.
 
 pub mod access;
 pub mod aws;
@@ -9,9 +9,10 @@ pub mod calls;
 pub mod clock;
 pub mod config;
 pub mod http;
-pub mod metrics;
 pub mod queue;
 pub mod secrets;
+
+pub use loyalty_metrics as metrics;
 
 use std::error::Error;
 

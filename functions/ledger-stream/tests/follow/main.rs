@@ -1,5 +1,6 @@
 //! The function on batches of the stream, through the real SDK to a bus and a table that can fail.
 
+mod figures;
 mod wire;
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use loyalty_metrics::METRICS_NAMESPACE;
 
 use crate::cli::serve::workspace;
 use crate::error::{Result, StackError};
@@ -73,10 +74,12 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
     }
 }
 
-/// Thousands of orders would log a line each; whoever wants them says so.
+/// Thousands of orders would log a line each, and a line of metrics; whoever wants them says so.
 fn logs() -> BTreeMap<String, String> {
     let asked = std::env::var_os("RUST_LOG").is_some();
-    if asked { BTreeMap::new() } else { BTreeMap::from([("RUST_LOG".to_owned(), "warn".to_owned())]) }
+    let quiet =
+        [("RUST_LOG", "warn"), (METRICS_NAMESPACE, "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    if asked { BTreeMap::new() } else { quiet.into() }
 }
 
 async fn play(args: &DemoArgs, url: &str) -> Result<ExitCode> {

@@ -357,8 +357,17 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
         "an event of the official account is kept",
         "zalo_oa",
         "DEBUG",
+        "\"OrdersIn\":",
+        "\"PointsOut\":",
+        "\"MessagesSent\":",
     ] {
         assert!(logs.contains(said), "the logs do not say “{said}”, so the search proves nothing");
+    }
+    // A metric is a line of its own, or the log service does not see it.
+    for line in logs.lines().filter(|line| line.contains("CloudWatchMetrics")) {
+        let (_, metric) = line.split_once("| ").expect("a line of a function");
+        let metric: Value = serde_json::from_str(metric).unwrap_or_else(|error| panic!("{error}: {metric}"));
+        assert_eq!(metric["_aws"]["CloudWatchMetrics"][0]["Namespace"], "loyalty");
     }
     for function in
         ["webhook |", "order-changed |", "ledger-stream |", "member-api |", "member-commands |", "send-messages |"]

@@ -57,6 +57,7 @@ fn the_products_template_is_understood() {
         "RunsDeadLetters",
         "SendsDeadLetters",
         "TierEventsDeadLetters",
+        "VerifyNightDeadLetters",
         "VoucherStreamDeadLetters",
     ];
     assert_eq!(template.dead_letter_queues(), dead_letters.map(|name| format!("loyalty-{name}")));

@@ -11,8 +11,6 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use crate::config::Environment;
-
 /// The variable that names the namespace of the metrics; without it none are written.
 pub const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
 
@@ -107,7 +105,7 @@ impl Tally {
 
 /// What this process has counted and not written yet. An instance of a function works one invocation at a time.
 static COUNTED: Mutex<Tally> = Mutex::new(Tally([0; Metric::ALL.len()]));
-static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::of(&Environment::of_process()));
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::of_process);
 
 /// Counts something that is done.
 pub fn count(metric: Metric, count: impl TryInto<i64>) {
@@ -136,9 +134,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The namespace that the environment names; nowhere without one.
-    pub fn of<F: Fn(&str) -> Option<String>>(environment: &Environment<F>) -> Self {
-        Self { namespace: environment.required(METRICS_NAMESPACE).ok() }
+    /// To a namespace; nowhere without one, or with a blank one.
+    pub fn to(namespace: Option<String>) -> Self {
+        Self { namespace: namespace.filter(|namespace| !namespace.trim().is_empty()) }
+    }
+
+    /// To the namespace that the environment of the process names.
+    pub fn of_process() -> Self {
+        Self::to(std::env::var(METRICS_NAMESPACE).ok())
     }
 
     /// Writes what was counted, in one line; nothing where there is nothing.
@@ -289,9 +292,7 @@ mod tests {
 
     #[test]
     fn without_a_namespace_nothing_is_written() {
-        let none = Environment::new(|_: &str| None);
-        assert_eq!(Metrics::of(&none), Metrics::default());
-        let set = Environment::new(|name: &str| (name == METRICS_NAMESPACE).then(|| "loyalty".to_owned()));
-        assert_eq!(Metrics::of(&set).namespace.as_deref(), Some("loyalty"));
+        assert_eq!(Metrics::to(Some(" ".to_owned())), Metrics::default());
+        assert_eq!(Metrics::to(Some("loyalty".to_owned())).namespace.as_deref(), Some("loyalty"));
     }
 }
