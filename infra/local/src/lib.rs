@@ -8,6 +8,7 @@ pub mod bus;
 pub mod check_programme;
 pub mod cli;
 pub mod clock;
+pub mod cost;
 pub mod data_dir;
 pub mod demo;
 pub mod engine;

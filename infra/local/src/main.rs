@@ -12,6 +12,7 @@ use thang_hang::books::merge::{self, MergeArgs};
 use thang_hang::check_programme::{self, CheckArgs};
 use thang_hang::cli;
 use thang_hang::cli::serve::ServeArgs;
+use thang_hang::cost::{self, CostArgs};
 use thang_hang::demo::{self, DemoArgs};
 use thang_hang::error::{Context, Result};
 use thang_hang::measure::{self, MeasureArgs};
@@ -76,6 +77,8 @@ enum Command {
     Merge(MergeArgs),
     /// Real purchases of a year and a half, end to end, in about a minute
     Demo(DemoArgs),
+    /// What the stack costs a month at some volumes of orders, from asserted units and dated prices
+    Cost(CostArgs),
     /// Build the functions as they are deployed, each a zip file
     Package(PackageArgs),
     /// Measure the built functions on this machine, against their budget
@@ -167,6 +170,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => return export::run(&args).await,
         Some(Command::Merge(args)) => return merge::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,
+        Some(Command::Cost(args)) => return cost::run(&args),
         Some(Command::Package(args)) => return package::run(&args),
         Some(Command::Measure(args)) => return measure::run(&args).await,
         Some(Command::Demo(args)) => return demo::run(&args).await,

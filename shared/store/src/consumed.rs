@@ -1,6 +1,6 @@
 //! What DynamoDB charged, as it says itself.
 
-use std::ops::{AddAssign, Sub};
+use std::ops::{Add, AddAssign, Mul, Sub};
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
@@ -31,6 +31,26 @@ impl Consumed {
             sum.write_units += capacity.capacity_units().unwrap_or(0.0) - read;
         }
         sum
+    }
+}
+
+impl Add for Consumed {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
+/// So many times as much.
+impl Mul<f64> for Consumed {
+    type Output = Self;
+
+    fn mul(self, times: f64) -> Self {
+        // Requests of averages are no whole numbers; nothing is charged for them.
+        let requests = (self.requests as f64 * times).round() as u64;
+        Self { requests, read_units: self.read_units * times, write_units: self.write_units * times }
     }
 }
 

@@ -26,6 +26,7 @@ mod records;
 mod rows;
 mod senders;
 mod staged;
+pub mod units;
 mod vouchers;
 pub mod words;
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use loyalty_store::Consumed;
+use loyalty_store::units::{ENROLLED, LOOKED_AT, MESSAGE_KEPT};
 use serde_json::json;
 
 use crate::campaign::{MONDAY, members};
@@ -42,9 +43,9 @@ async fn an_enrolled_member_costs_four_writes_and_a_message() {
     members(&shop, [5, 2]).await;
     assert!(shop.fire("weekly-campaign", MONDAY).await);
     // Each of the five: half a unit for the member and half for their participation, and two rows in a transaction.
-    assert_eq!(page(&shop).await, cost(2 + 5, FOUND + 5.0, 5.0 * 4.0));
+    assert_eq!(page(&shop).await, cost(2, FOUND, 0.0) + ENROLLED * 5.0);
     assert_eq!(shop.told_of("campaign_invitation").len(), 5);
-    assert_eq!(message_units(&shop).await, 1.0);
+    assert_eq!(message_units(&shop).await, MESSAGE_KEPT.write_units);
 }
 
 /// Members whose participations are used up stay in the audience, and are looked at every week.
@@ -56,7 +57,7 @@ async fn a_page_that_changes_nothing_costs_two_requests() {
     shop.run("weekly-campaign", MONDAY).await;
     // The same page again: everybody is enrolled, and their messages are there.
     assert!(shop.fire("weekly-campaign", MONDAY).await);
-    assert_eq!(page(&shop).await, cost(2, FOUND + 5.0, 0.0));
+    assert_eq!(page(&shop).await, cost(2, FOUND, 0.0) + LOOKED_AT * 5.0);
     shop.work_off().await;
     for (order, phone) in phones.iter().flat_map(|phone| [("a", phone), ("b", phone)]) {
         let unpaid = json!({"status": "pending", "payment_status": "unpaid"});
@@ -66,7 +67,7 @@ async fn a_page_that_changes_nothing_costs_two_requests() {
     let rows = shop.everything();
     assert!(shop.fire("weekly-campaign", "2026-11-30T08:00:00+07:00").await);
     let requests = shop.requests();
-    assert_eq!(page(&shop).await, cost(2, FOUND + 5.0, 0.0));
+    assert_eq!(page(&shop).await, cost(2, FOUND, 0.0) + LOOKED_AT * 5.0);
     assert_eq!(requests.load(Ordering::Relaxed), 2, "and no message is tried");
     shop.work_off().await;
     shop.check(&rows, "nothing is left to do");

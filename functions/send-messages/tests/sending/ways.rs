@@ -2,6 +2,7 @@
 
 use loyalty_messaging::Template;
 use loyalty_signatures::{StandardDelivery, StandardSecrets};
+use loyalty_store::units::MESSAGE_SENT;
 use serde_json::{Value, json};
 
 use crate::provider::Act;
@@ -173,4 +174,16 @@ async fn a_link_that_moves_leaves_nobody_else_with_it() {
     assert!(shop.books().follow(&key, true, last + chrono::TimeDelta::seconds(1)).await.unwrap());
     assert_eq!(shop.books().contact(&other).await.unwrap().row.follows_oa, None);
     assert!(shop.engine.rows("zalo-users").iter().all(|row| !row["user_id"].as_str().unwrap().contains(USER)));
+}
+
+/// What the shop's costs are computed from. The first message also reads the token, and is not counted.
+#[tokio::test]
+async fn a_message_costs_what_the_books_say() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    let before = shop.books().consumed();
+    let row = shop.sends(&member, Template::OrderPointsCredited, "2").await;
+    assert_eq!(row["state"], "sent");
+    assert_eq!(shop.books().consumed() - before, MESSAGE_SENT);
 }

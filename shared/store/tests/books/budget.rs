@@ -3,19 +3,16 @@
 use loyalty_domain::decision::Outcome;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_store::Consumed;
+use loyalty_store::units::{CREDITED, DUPLICATE, FIRST_SIGHT, FURTHER_ENTRY, INDEXED, NEWER_VERSION, REVERSED};
 
 use crate::second_engine;
 use crate::support::{Shop, order, programme, version, with_welcome};
 
-fn check(consumed: Consumed, requests: u64, read_units: f64, write_units: f64) {
+fn check(consumed: Consumed, expected: Consumed) {
     // Most reads are one BatchGetItem, of which the second engine does not say what it consumed.
-    let read_units = if second_engine::is_chosen() { consumed.read_units } else { read_units };
-    assert_eq!(consumed, Consumed { requests, read_units, write_units });
+    let read_units = if second_engine::is_chosen() { consumed.read_units } else { expected.read_units };
+    assert_eq!(consumed, Consumed { read_units, ..expected });
 }
-
-/// Points that expire put their member into the index of those for whom something will be due, and the last ones take
-/// them out again: one unit, once.
-const INDEX: f64 = 1.0;
 
 fn placed(id: &str) -> OrderSnapshot {
     let mut snapshot = order(id);
@@ -27,8 +24,8 @@ fn placed(id: &str) -> OrderSnapshot {
 #[tokio::test]
 async fn a_credited_order_costs_six_writes_and_one_read_in_two_requests() {
     let shop = Shop::new(programme());
-    check(shop.cost(vec![order("1")]).await, 2, 1.0, 6.0 + INDEX);
-    check(shop.cost(vec![order("2")]).await, 2, 1.0, 6.0);
+    check(shop.cost(vec![order("1")]).await, CREDITED + INDEXED);
+    check(shop.cost(vec![order("2")]).await, CREDITED);
     shop.check_balance("m_an", 100).await;
 }
 
@@ -39,15 +36,15 @@ async fn and_the_same_after_a_thousand_earlier_ones() {
     for batch in earlier.chunks(20) {
         shop.cost(batch.to_vec()).await;
     }
-    check(shop.cost(vec![order("DH-1001")]).await, 2, 1.0, 6.0);
+    check(shop.cost(vec![order("DH-1001")]).await, CREDITED);
     shop.check_balance("m_an", 50_050).await;
 }
 
 #[tokio::test]
 async fn the_first_sight_of_an_order_that_has_not_earned_costs_four() {
     let shop = Shop::new(programme());
-    check(shop.cost(vec![placed("1")]).await, 2, 1.0, 4.0);
-    check(shop.cost(vec![placed("2")]).await, 2, 1.0, 4.0);
+    check(shop.cost(vec![placed("1")]).await, FIRST_SIGHT);
+    check(shop.cost(vec![placed("2")]).await, FIRST_SIGHT);
 }
 
 #[tokio::test]
@@ -56,32 +53,32 @@ async fn a_newer_snapshot_that_moves_no_points_costs_one() {
     shop.one(placed("1")).await;
     let mut shipping = version("1", 60, OrderStatus::Shipping);
     shipping.facts.payment = PaymentStatus::Unpaid;
-    check(shop.cost(vec![shipping]).await, 2, 1.0, 1.0);
+    check(shop.cost(vec![shipping]).await, NEWER_VERSION);
 
     shop.one(version("1", 120, OrderStatus::Delivered)).await;
-    check(shop.cost(vec![version("1", 180, OrderStatus::Delivered)]).await, 2, 1.0, 1.0);
+    check(shop.cost(vec![version("1", 180, OrderStatus::Delivered)]).await, NEWER_VERSION);
 }
 
 #[tokio::test]
 async fn a_duplicate_and_a_stale_snapshot_write_nothing() {
     let shop = Shop::new(programme());
     shop.one(version("1", 60, OrderStatus::Delivered)).await;
-    check(shop.cost(vec![version("1", 60, OrderStatus::Delivered)]).await, 1, 1.0, 0.0);
-    check(shop.cost(vec![version("1", 30, OrderStatus::Shipping)]).await, 1, 1.0, 0.0);
+    check(shop.cost(vec![version("1", 60, OrderStatus::Delivered)]).await, DUPLICATE);
+    check(shop.cost(vec![version("1", 30, OrderStatus::Shipping)]).await, DUPLICATE);
 }
 
 #[tokio::test]
 async fn a_reversal_costs_what_the_credit_did_and_a_look_for_vouchers() {
     let shop = Shop::new(programme());
     shop.one(order("1")).await;
-    check(shop.cost(vec![version("1", 60, OrderStatus::Cancelled)]).await, 3, 1.5, 6.0 + INDEX);
+    check(shop.cost(vec![version("1", 60, OrderStatus::Cancelled)]).await, REVERSED + INDEXED);
     shop.check_balance("m_an", 0).await;
 }
 
 #[tokio::test]
 async fn each_further_entry_costs_two() {
     let shop = Shop::new(with_welcome());
-    check(shop.cost(vec![order("1")]).await, 2, 1.0, 8.0 + INDEX);
+    check(shop.cost(vec![order("1")]).await, CREDITED + FURTHER_ENTRY + INDEXED);
 }
 
 #[tokio::test]
@@ -91,7 +88,8 @@ async fn k_orders_of_one_member_cost_four_and_two_by_k_each() {
         let batch = (0..k).map(|at| order(&at.to_string())).collect();
         let consumed = shop.cost(batch).await;
         let expected = (4.0 + 2.0 / f64::from(k)) * f64::from(k);
-        check(consumed, 2, f64::from(k + 1) / 2.0, expected + INDEX);
+        let read_units = f64::from(k + 1) / 2.0;
+        check(consumed, Consumed { requests: 2, read_units, write_units: expected } + INDEXED);
     }
 }
 
@@ -101,6 +99,7 @@ async fn an_order_without_a_customer_waits_for_one_unit() {
     let nobodys = OrderSnapshot { member_id: None, ..order("1") };
     assert_eq!(shop.one(nobodys.clone()).await, Outcome::Waiting);
     let again = OrderSnapshot { member_id: None, ..order("2") };
-    check(shop.cost(vec![again]).await, 2, 0.5, 1.0);
-    check(shop.cost(vec![order("1")]).await, 2, 1.0, 6.0 + INDEX);
+    let waits = Consumed { requests: 2, read_units: 0.5, write_units: 1.0 };
+    check(shop.cost(vec![again]).await, waits);
+    check(shop.cost(vec![order("1")]).await, CREDITED + INDEXED);
 }
