@@ -5,6 +5,7 @@
 //! take something away, and the check has to name it.
 
 mod alarms;
+mod dashboard;
 mod delivery;
 mod doors;
 mod rights;

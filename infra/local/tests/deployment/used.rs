@@ -93,7 +93,7 @@ const WORDS: [(&str, Uses); 3] = [
 ];
 
 /// Everything below `functions/BINARY/src` but its tests, without spaces.
-fn source(directory: &Path) -> String {
+pub fn source(directory: &Path) -> String {
     let mut all = String::new();
     for entry in std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
         let path = entry.expect("readable").path();
