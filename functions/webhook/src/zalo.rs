@@ -16,7 +16,7 @@ use loyalty_runtime::config::Environment;
 use loyalty_signatures::{Refusal, SecretError, Secrets, verify_zalo};
 
 use crate::answer;
-use crate::door::{Verdict, slug};
+use crate::door::{Verdict, alarm, slug};
 use crate::queue::EventBody;
 use crate::request::{NoBody, Request};
 
@@ -96,7 +96,7 @@ impl ZaloKey {
             }
         }
         // A secret that was set up wrong looks the same: a person has to look before Zalo gives up.
-        tracing::error!(source = ZALO, %refusal, "a delivery was not believed");
+        tracing::error!(source = ZALO, %refusal, alarm = alarm(refusal), "a delivery was not believed");
         Err(Problem::new(401, slug(refusal), "Not authenticated", format!("For this source, {refusal}.")))
     }
 }

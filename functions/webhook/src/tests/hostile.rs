@@ -233,6 +233,9 @@ fn logs_carry_no_person_and_no_secret() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("a delivery was not believed") && log.contains("cannot be read"), "{log}");
     assert!(log.contains("an event is refused") && log.contains("EventBody"), "{log}");
+    let lines = || log.lines().filter(|line| line.contains("a delivery was not believed"));
+    assert!(lines().any(|line| line.contains("not-believed")), "a wrong signature rings: {log}");
+    assert!(lines().any(|line| !line.contains("not-believed")), "none at all does not: {log}");
     for canary in ["901234567", "Bình", "24684588352919792", "canary-secret", "secret-of-", "bG95YWx0eS"] {
         assert!(!log.contains(canary), "{canary} in {log}");
     }

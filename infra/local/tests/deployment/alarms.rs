@@ -128,14 +128,27 @@ fn a_proof_that_finds_something_fails_or_is_not_made_rings() {
     }
 }
 
-/// The filter looks for a word of the log: the code has to write it.
+/// Filters look for a word of the log: the code has to write it, and the alarm has to count it.
 #[test]
 fn what_the_log_is_searched_for_is_written_there() {
     let document = document();
-    let pattern = document["Resources"]["ZaloPausedLines"]["Properties"]["FilterPattern"].as_str().expect("a pattern");
-    let (_, word) = pattern.split_once(r#"$.alarm = ""#).expect("a field");
-    let word = word.split('"').next().expect("a word");
-    let token = std::fs::read_to_string(workspace().join("functions/send-messages/src/token.rs")).expect("readable");
-    assert!(token.contains(&format!(r#"ALARM: &str = "{word}";"#)), "{word}");
+    let word = |filter: &str| {
+        let pattern = document["Resources"][filter]["Properties"]["FilterPattern"].as_str().expect("a pattern");
+        let (_, word) = pattern.split_once(r#"$.alarm = ""#).expect("a field");
+        word.split('"').next().expect("a word").to_owned()
+    };
+    let code = |path: &str| std::fs::read_to_string(workspace().join("functions").join(path)).expect("readable");
+    let token = code("send-messages/src/token.rs");
+    assert!(token.contains(&format!(r#"ALARM: &str = "{}";"#, word("ZaloPausedLines"))));
     assert_eq!(token.matches("alarm = ALARM").count(), 2, "both when it pauses and when it stops");
+    let (door, zalo) = (code("webhook/src/door.rs"), code("webhook/src/zalo.rs"));
+    assert!(door.contains(&format!(r#"then_some("{}")"#, word("NotBelievedLines"))));
+    for way in [door, zalo] {
+        assert_eq!(way.matches("alarm = alarm(refusal)").count(), 1, "whoever is not believed");
+    }
+    for (_, filter) in resources(&document, "AWS::Logs::MetricFilter") {
+        let metric = &filter["Properties"]["MetricTransformations"][0]["MetricName"];
+        let counted = resources(&document, ALARM).iter().any(|(_, alarm)| alarm["Properties"]["MetricName"] == *metric);
+        assert!(counted, "nobody is told of {metric}");
+    }
 }
