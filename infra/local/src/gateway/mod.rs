@@ -4,6 +4,7 @@
 //! cloud, with the stack's clock as the request time.
 
 mod body;
+mod cors;
 mod event;
 mod routes;
 
@@ -19,9 +20,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::clock::Clock;
+use crate::error::Result;
 use crate::functions::{Functions, InvokeError};
 use crate::problem::problem;
-use crate::template::Route;
+use crate::template::{Cors, Route};
 
 /// Lambda's limit of a synchronous payload, the event around the body included.
 const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -49,8 +51,15 @@ impl Gateway {
     }
 
     /// A router that answers everything.
-    pub fn router(self: Arc<Self>) -> Router {
-        Router::new().fallback(handle).with_state(self)
+    ///
+    /// # Errors
+    /// When the template's words on web pages of other origins are none of HTTP.
+    pub fn router(self: Arc<Self>, cors: Option<&Cors>) -> Result<Router> {
+        let router = Router::new().fallback(handle).with_state(self);
+        Ok(match cors {
+            Some(cors) => router.layer(cors::layer(cors)?),
+            None => router,
+        })
     }
 
     fn count(&self, route: &str, status: StatusCode) {

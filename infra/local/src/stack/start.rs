@@ -136,7 +136,7 @@ pub async fn start(options: Options) -> Result<Stack> {
         queues: Arc::new(running.template.queues.clone()),
         url: format!("http://{services_address}"),
     };
-    let door = gateway.router();
+    let door = gateway.router(running.template.cors.as_ref())?;
     let door = local_api::router(Arc::clone(&running)).merge(door);
     let mut servers = JoinSet::new();
     serve(&mut servers, listeners.http, door, stopped)?;

@@ -24,10 +24,19 @@ pub struct Template {
     pub buses: Vec<String>,
     pub functions: Vec<Function>,
     pub routes: Vec<Route>,
+    pub cors: Option<Cors>,
     pub queue_sources: Vec<QueueSource>,
     pub stream_sources: Vec<StreamSource>,
     pub rules: Vec<Rule>,
     pub schedules: Vec<Schedule>,
+}
+
+/// What web pages of other origins may do at the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    pub methods: Vec<String>,
+    pub headers: Vec<String>,
+    pub max_age_seconds: u32,
 }
 
 /// A DynamoDB table.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::resolve::{Resolver, at};
 use super::yaml::join;
-use super::{Delivery, Function, Queue, Redrive, Rule, Schedule, Table, Target, Template, events};
+use super::{Cors, Delivery, Function, Queue, Redrive, Rule, Schedule, Table, Target, Template, events};
 use crate::error::Result;
 
 /// Kinds of resources that have nothing to run on this machine.
@@ -53,7 +53,7 @@ pub fn template(resolver: &Resolver) -> Result<Template> {
                 template.queues.push(queue(name, &properties()?)?);
             }
             "AWS::Events::EventBus" => template.buses.push(resolver.name(logical_id, &path, 0)?),
-            "AWS::Serverless::HttpApi" => {}
+            "AWS::Serverless::HttpApi" => template.cors = cors(&properties()?)?,
             "AWS::Serverless::Function" | "AWS::Events::Rule" | "AWS::Scheduler::Schedule" => {}
             kind if CLOUD_ONLY.contains(&kind) => {}
             other => {
@@ -88,6 +88,25 @@ pub fn template(resolver: &Resolver) -> Result<Template> {
         }
     }
     Ok(template)
+}
+
+/// Which origins are allowed is the cloud's: here it is the pages of this machine.
+fn cors(api: &Properties<'_>) -> Result<Option<Cors>> {
+    let Some(cors) = api.inner("CorsConfiguration")? else { return Ok(None) };
+    cors.only(&["AllowMethods", "AllowHeaders", "MaxAge"], &["AllowOrigins"])?;
+    let words = |key: &str| -> Result<Vec<String>> {
+        let value = cors.get(key)?.unwrap_or_default();
+        let words = value.as_array().ok_or_else(|| at(&cors.at(key), "is not a list"))?;
+        words
+            .iter()
+            .map(|word| word.as_str().map(str::to_owned).ok_or_else(|| at(&cors.at(key), "has something but words")))
+            .collect()
+    };
+    Ok(Some(Cors {
+        methods: words("AllowMethods")?,
+        headers: words("AllowHeaders")?,
+        max_age_seconds: cors.integer("MaxAge")?.unwrap_or(0),
+    }))
 }
 
 /// Physical names that ARNs end in.

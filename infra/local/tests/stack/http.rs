@@ -77,3 +77,29 @@ async fn the_bus_delivers_what_a_rule_wants_and_counts_what_it_refuses() {
     assert_eq!(fixture.stack.running().bus.recent(10).len(), 2);
     fixture.stack.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_this_machine_alone_may_call_and_only_as_the_template_says() {
+    let fixture = Fixture::start().await;
+    let url = format!("{}/web/ok", fixture.stack.running().url());
+    let asked = async |origin: &str| {
+        let question = fixture.client.request(reqwest::Method::OPTIONS, &url).header("origin", origin);
+        let answer = question.header("access-control-request-method", "GET").send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        (
+            answer.status().as_u16(),
+            header("access-control-allow-origin"),
+            header("access-control-allow-headers"),
+            header("access-control-allow-methods"),
+        )
+    };
+    let page = "http://localhost:5173";
+    let allowed = (200, Some(page.to_owned()), Some("idempotency-key".to_owned()), Some("GET".to_owned()));
+    assert_eq!(asked(page).await, allowed);
+    for stranger in ["https://shop.example.com", "http://localhost.example.com", "null"] {
+        assert_eq!(asked(stranger).await.1, None, "{stranger}");
+    }
+    let answer = fixture.client.get(&url).header("origin", page).send().await.unwrap();
+    assert_eq!(answer.headers()["access-control-allow-origin"], page);
+    fixture.stack.stop().await;
+}
