@@ -81,9 +81,7 @@ fn print(prices: &Prices, stack: &Stack, shops: &[Shop]) {
     for assumed in Shop::ASSUMED {
         println!("  {assumed}");
     }
-    println!(
-        "Not in it: Zalo's own prices, transfer out of AWS, the proof's larger machine where one is needed, taxes."
-    );
+    println!("Not in it: Zalo's own prices, transfer out of AWS, taxes.");
 }
 
 fn dollars(usd: f64) -> String {

@@ -359,7 +359,7 @@ async fn neither_people_nor_secrets_come_out_anywhere_else() {
         "DEBUG",
         "\"OrdersIn\":",
         "\"PointsOut\":",
-        "\"MessagesSent\":",
+        "\"MessagesFailed\":",
     ] {
         assert!(logs.contains(said), "the logs do not say “{said}”, so the search proves nothing");
     }
