@@ -8,6 +8,7 @@ mod alarms;
 mod dashboard;
 mod delivery;
 mod doors;
+mod programmes;
 mod rights;
 mod same_file;
 mod used;
