@@ -233,6 +233,13 @@ mod tests {
         assert!(none > fixed && none < fixed + 10.0, "{none} {fixed}");
     }
 
+    #[test]
+    fn the_readme_says_what_it_comes_to() {
+        let totals = [10_000, 1_000_000, 100_000_000].map(|orders| super::super::dollars(all(Shop::of(orders, 12))));
+        let row = format!("| **all of it** | **{}** | **{}** | **{}** |", totals[0], totals[1], totals[2]);
+        assert!(include_str!("../../../../README.md").contains(&row), "the README lacks {row}");
+    }
+
     /// 3,008 MB hold about 770 thousand orders of 4 KB.
     #[test]
     fn a_proof_that_does_not_fit_is_not_made_by_the_function() {
