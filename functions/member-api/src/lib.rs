@@ -1,6 +1,7 @@
 //! Members' cards, histories and vouchers, for the Mini App and the till (D1, N7).
 //!
-//! A member sees their own points and nobody else's, a till everybody's; whom a token is of, the gateway has verified.
+//! A member sees their own points and nobody else's, a till everybody's; whom a token is of, the gateway has verified. Who
+//! joined another is shown whom they joined: it is the same person. A till may ask what became of the old member.
 //!
 //! It only reads. A member is shown as of now: what fell due since their last event, such as points whose last day has
 //! passed, is applied in memory and left for the next event to write, so nobody is shown points that can no longer be
@@ -23,7 +24,7 @@ use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_messaging::Language;
-use loyalty_runtime::access::Gate;
+use loyalty_runtime::access::{Bearer, Gate};
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::{chain, http, secrets};
 use loyalty_store::words::Word;
@@ -56,8 +57,9 @@ impl MemberApi {
     pub async fn answer(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let before = self.books.consumed();
         let asked = request::read(&request, &self.key).and_then(|asked| {
-            self.gate.admit(&request, asked.needs(), &self.key).map_err(|problem| Refused::Problem(*problem))?;
-            Ok(asked)
+            let bearer = self.gate.admit(&request, asked.needs(), &self.key);
+            let bearer = bearer.map_err(|problem| Refused::Problem(*problem))?;
+            Ok(if bearer == Bearer::Member { asked.by_the_person() } else { asked })
         });
         let answered = match asked {
             Ok(Asked::Card(member_id)) => {
@@ -71,9 +73,9 @@ impl MemberApi {
             Ok(Asked::Vouchers(member_id)) => {
                 self.vouchers(&member_id, now(&request)).await.map(|vouchers| http::json(200, &vouchers))
             }
-            Ok(Asked::History { member_id, limit, before }) => {
-                let language = request::language(&request);
-                self.history(&member_id, limit, before, language).await.map(|history| http::json(200, &history))
+            Ok(Asked::History { member_id, now, limit, before }) => {
+                let page = Page { now, limit, before, language: request::language(&request) };
+                self.history(member_id, page).await.map(|history| http::json(200, &history))
             }
             Err(Refused::Problem(problem)) => Err(problem),
             Err(Refused::Method) => Ok(http::method_not_allowed("GET")),
@@ -102,19 +104,15 @@ impl MemberApi {
         Ok(Card::of(programme, &member, &participations))
     }
 
-    async fn history(
-        &self,
-        member_id: &MemberId,
-        limit: u32,
-        before: Option<u64>,
-        language: Language,
-    ) -> Result<History, Problem> {
-        let page = self.books.history(member_id, limit, before).await;
-        let page = page.map_err(|error| unavailable(member_id, &error))?;
+    async fn history(&self, member_id: MemberId, page: Page) -> Result<History, Problem> {
+        let Page { now, limit, before, language } = page;
+        let member_id = if now { self.who_goes_on(member_id).await? } else { member_id };
+        let page = self.books.history(&member_id, limit, before).await;
+        let page = page.map_err(|error| unavailable(&member_id, &error))?;
         if page.entries.is_empty() && before.is_none() {
             // A member whose orders have not earned yet has no entries; nobody has neither.
-            let stored = self.books.member(member_id, Consistency::Eventual).await;
-            stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?;
+            let stored = self.books.member(&member_id, Consistency::Eventual).await;
+            stored.map_err(|error| unavailable(&member_id, &error))?.ok_or_else(no_member)?;
         }
         let shown = |entry: &Entry| shown(&self.programmes.at(entry.recorded_at).programme, entry, language);
         Ok(History {
@@ -123,8 +121,15 @@ impl MemberApi {
         })
     }
 
+    /// The member whom this one has joined, else this one.
+    async fn who_goes_on(&self, member_id: MemberId) -> Result<MemberId, Problem> {
+        let stored = self.books.member_now(&member_id, Consistency::Eventual).await;
+        let stored = stored.map_err(|error| unavailable(&member_id, &error))?.ok_or_else(no_member)?;
+        Ok(stored.row.member_id)
+    }
+
     async fn vouchers(&self, member_id: &MemberId, now: Instant) -> Result<Vouchers, Problem> {
-        let stored = self.books.member(member_id, Consistency::Eventual).await;
+        let stored = self.books.member_now(member_id, Consistency::Eventual).await;
         let member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
         // And those of whoever has joined them.
         let mut vouchers = Vec::new();
@@ -136,6 +141,15 @@ impl MemberApi {
         let shown = |voucher| Voucher::of(programme, voucher, programme.day(now));
         Ok(Vouchers { vouchers: vouchers.iter().map(shown).collect() })
     }
+}
+
+/// Which entries of a history, and in whose language.
+struct Page {
+    /// Of whoever goes on, where the member has joined another.
+    now: bool,
+    limit: u32,
+    before: Option<u64>,
+    language: Language,
 }
 
 /// When the request was made.

@@ -22,6 +22,8 @@ pub enum Asked {
     Found(MemberId),
     History {
         member_id: MemberId,
+        /// Of whoever goes on, where the member has joined another.
+        now: bool,
         limit: u32,
         /// `seq` to go on before.
         before: Option<u64>,
@@ -30,6 +32,16 @@ pub enum Asked {
 }
 
 impl Asked {
+    /// The same, asked by the person: of the member that they are now.
+    #[must_use]
+    pub fn by_the_person(self) -> Self {
+        match self {
+            Self::Card(member_id) => Self::Found(member_id),
+            Self::History { member_id, limit, before, .. } => Self::History { member_id, now: true, limit, before },
+            other => other,
+        }
+    }
+
     /// Who may ask it. Looking for people by their phone is a till's.
     pub fn needs(&self) -> Needs<'_> {
         match self {
@@ -102,7 +114,7 @@ fn history(request: &ApiGatewayV2httpRequest, member_id: MemberId) -> Result<Ask
             Problem::new(400, "bad-cursor", "Unknown cursor", detail)
         })?),
     };
-    Ok(Asked::History { member_id, limit, before })
+    Ok(Asked::History { member_id, now: false, limit, before })
 }
 
 fn parameter<'a>(request: &'a ApiGatewayV2httpRequest, name: &str) -> Option<&'a str> {

@@ -6,6 +6,7 @@ use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, QueueMessage};
 use loyalty_domain::ids::MemberId;
+use loyalty_domain::request::Asked;
 use loyalty_domain::voucher::{Grant, Offer, Worth};
 use loyalty_runtime::access::{ACCESS, Gate};
 use loyalty_runtime::config::Environment;
@@ -33,11 +34,15 @@ impl Shop {
 
     /// An order of so many points, delivered and paid.
     async fn order(&self, id: &str, points: i64, status: &str, updated_at: &str) {
+        self.order_of("84901234567", id, points, status, updated_at).await;
+    }
+
+    async fn order_of(&self, phone: &str, id: &str, points: i64, status: &str, updated_at: &str) {
         let order = json!({"kind": "order", "order": {
             "source": "standard", "order_id": id, "placed_at": "2026-11-23T01:00:00Z", "updated_at": updated_at,
             "status": status, "payment_status": "paid", "currency": "VND",
             "due_minor": points * 10_000 + 30_000, "shipping_minor": 30_000, "refunded_minor": 0,
-            "customer": {"phone": "84901234567", "name": "Nguyễn Văn An", "email": "an@example.com"}}});
+            "customer": {"phone": phone, "name": "Nguyễn Văn An", "email": "an@example.com"}}});
         let QueueMessage::Order { order } = serde_json::from_value(order).unwrap() else { panic!("an order") };
         let order: CanonicalOrder = *order;
         let event = OrderEvent { snapshot: order.into_snapshot(&self.api.key), now: self.now };
@@ -46,7 +51,11 @@ impl Shop {
     }
 
     fn member_id(&self) -> MemberId {
-        self.api.key.by_phone(&loyalty_contract::phone::normalise("0901234567").unwrap())
+        self.by_phone("0901234567")
+    }
+
+    fn by_phone(&self, phone: &str) -> MemberId {
+        self.api.key.by_phone(&loyalty_contract::phone::normalise(phone).unwrap())
     }
 
     async fn ask(&self, method: &str, path: &str, query: &[(&str, &str)], language: &str) -> (i64, Value) {
@@ -289,4 +298,36 @@ async fn a_member_sees_their_own_points_and_a_till_everybodys() {
     for (claims, expected) in [(till, 200), (operator, 200), (own, 403), (phone, 403), (other, 403)] {
         assert_eq!(shop.with_token("/members", &search, claims.clone()).await.0, expected, "{claims}");
     }
+}
+
+/// Whoever joined another may have a token of the old number for long: they are one person, who sees one card.
+#[tokio::test]
+async fn who_joined_another_sees_whom_they_joined_and_a_till_what_became_of_them() {
+    let mut shop = Shop::new();
+    shop.order("1", 50, "delivered", NOW).await;
+    shop.order_of("84907654321", "2", 30, "delivered", NOW).await;
+    let (old, into) = (shop.member_id(), shop.by_phone("0907654321"));
+    let asked = Asked { request_id: "r_merge".into(), fingerprint: String::new() };
+    let programme = &shop.api.programmes.at(shop.now).programme;
+    shop.api.books.merge_members(programme, (&old, &into), &asked, shop.now).await.unwrap();
+    shop.api.gate = Gate::of(&Environment::new(|name: &str| (name == ACCESS).then(|| "tokens".to_owned()))).unwrap();
+    let own = json!({"sub": "1", "phone_number": "+84901234567", "phone_number_verified": "true"});
+    let till = json!({"sub": "3", "cognito:groups": "[till]"});
+
+    let (status, card) = shop.with_token("/members/{id}", &[], own.clone()).await;
+    assert_eq!((status, &card["member_id"], &card["redeemable_points"]), (200, &json!(into.as_str()), &json!(80)));
+    let (status, history) = shop.with_token("/members/{id}/history", &[("limit", "1")], own.clone()).await;
+    assert_eq!((status, &history["entries"][0]["balance_after"]["redeemable"]), (200, &json!(80)), "{history}");
+    let cursor = history["next_cursor"].as_str().unwrap();
+    let next = shop.with_token("/members/{id}/history", &[("cursor", cursor)], own.clone()).await.1;
+    assert_eq!(next["entries"][0]["order_id"], "standard:2", "{next}");
+    assert_eq!(shop.with_token("/members/{id}/vouchers", &[], own.clone()).await.0, 200);
+    // The token is of the old number alone.
+    let (status, _) = shop.with_token(&format!("/members/{into}"), &[], own).await;
+    assert_eq!(status, 403);
+
+    let (_, card) = shop.with_token("/members/{id}", &[], till.clone()).await;
+    assert_eq!((&card["member_id"], &card["merged_into"]), (&json!(old.as_str()), &json!(into.as_str())), "{card}");
+    let (_, history) = shop.with_token("/members/{id}/history", &[], till).await;
+    assert_eq!(history["entries"][0]["balance_after"]["redeemable"], 0, "{history}");
 }

@@ -107,7 +107,7 @@ impl MemberCommands {
         let (command, answered) = match request.asked() {
             Ok(asked) => match asked.needs().map(|needs| self.gate.admit(&event, needs, &self.key)) {
                 Some(Err(problem)) => (asked.name(), Err(*problem)),
-                Some(Ok(())) | None => (asked.name(), self.carry_out(&request, asked).await),
+                Some(Ok(_)) | None => (asked.name(), self.carry_out(&request, asked).await),
             },
             Err(Refused::Problem(problem)) => ("none", Err(problem)),
             Err(Refused::Method(allowed)) => ("none", Ok(http::method_not_allowed(allowed))),

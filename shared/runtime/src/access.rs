@@ -41,6 +41,15 @@ pub enum Needs<'a> {
     Operator,
 }
 
+/// Who was let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// The member themselves.
+    Member,
+    /// A till, an operator, or whoever reaches an open door.
+    Staff,
+}
+
 /// The door of the functions that show and change members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -77,8 +86,8 @@ impl Gate {
         request: &ApiGatewayV2httpRequest,
         needs: Needs<'_>,
         key: &MemberKey,
-    ) -> Result<(), Box<Problem>> {
-        let Self::Tokens { groups_claim, member_claim } = self else { return Ok(()) };
+    ) -> Result<Bearer, Box<Problem>> {
+        let Self::Tokens { groups_claim, member_claim } = self else { return Ok(Bearer::Staff) };
         let authorizer = request.request_context.authorizer.as_ref();
         let claims = authorizer.and_then(|authorizer| authorizer.jwt.as_ref()).map(|jwt| &jwt.claims);
         let claims = claims.filter(|claims| !claims.is_empty()).ok_or_else(no_token)?;
@@ -101,7 +110,11 @@ impl Gate {
                 }
             }
         };
-        if admitted { Ok(()) } else { Err(not_allowed(needs)) }
+        match (admitted, till) {
+            (true, true) => Ok(Bearer::Staff),
+            (true, false) => Ok(Bearer::Member),
+            (false, _) => Err(not_allowed(needs)),
+        }
     }
 
     /// Whose token a request brings, as its issuer calls them, for the books. It may be an address at some issuers, so no
@@ -163,7 +176,7 @@ mod tests {
     }
 
     fn status(claims: serde_json::Value, needs: Needs<'_>) -> u16 {
-        gate().admit(&request(claims), needs, &key()).map_or_else(|problem| problem.status, |()| 200)
+        gate().admit(&request(claims), needs, &key()).map_or_else(|problem| problem.status, |_| 200)
     }
 
     #[test]
