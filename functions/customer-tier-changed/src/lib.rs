@@ -1,7 +1,7 @@
 //! A member's tier changed: they get the tier's vouchers and are congratulated (S1: N1–N8, X34).
 //!
 //! Vouchers and message have ids that follow from the entry that changed the tier, so an event that comes again gives
-//! nothing again. The reminder after some days is the daily run's (N4).
+//! nothing again. One flow serves every tier (N5). The reminder after some days is the daily run's (N4).
 //!
 //! The shop's own system says by an event of its own which tier it gave. That is followed where the programme leaves tiers
 //! to it, and refused where this engine decides (X47); what the new tier brings then comes from the ledger, as always.

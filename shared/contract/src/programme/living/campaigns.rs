@@ -33,7 +33,7 @@ to_domain! {
     TierSnapshot as campaigns::TierSnapshot { Before => Before, After => After }
 }
 
-/// One `[[campaigns]]` (S0).
+/// One `[[campaigns]]` (S0): a section that may be copied, changed, and switched off and on by `paused` (C12, X50).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Campaign {

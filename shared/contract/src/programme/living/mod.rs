@@ -67,6 +67,7 @@ pub struct Notices {
     pub keep_tier_days: u32,
     /// After a voucher was given, while it is unused (N4, X35).
     pub voucher_reminder_days: u32,
+    /// A message for a new tier: for upgrades, for both ways, or none, since the card shows it anyway (D5, X34).
     pub tier_changed: Notify,
 }
 
