@@ -12,6 +12,7 @@ mod queue;
 mod send;
 mod shop;
 mod token;
+mod way;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant as Machine};

@@ -19,12 +19,20 @@ impl Pace {
     }
 
     /// Waits for its turn.
-    pub async fn turn(&self) {
+    ///
+    /// # Errors
+    /// How long it would take, when that is longer than `patience`; then no turn is taken.
+    pub async fn turn(&self, patience: Duration) -> Result<(), Duration> {
         let mut next = self.next.lock().await;
-        let turn = (*next).max(Instant::now());
+        let now = Instant::now();
+        let turn = (*next).max(now);
+        if turn - now > patience {
+            return Err(turn - now);
+        }
         *next = turn + self.distance;
         drop(next);
         tokio::time::sleep_until(turn).await;
+        Ok(())
     }
 
     /// Nobody's turn comes before the pause is over.

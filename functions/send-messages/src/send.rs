@@ -11,10 +11,11 @@ use loyalty_runtime::metrics::{self, Metric};
 use loyalty_store::{Claim, Consistency, Contact, Ending, MessageState, Note, Outgoing, Stored};
 use loyalty_zalo::{Class, NOT_FOLLOWING, Refused, Taken, tracking_id};
 
-use crate::facts::{Told, consent, counted, free, outdated, parameters, told};
+use crate::facts::{Told, consent, counted, outdated, told};
 use crate::queue::DELAY_SECONDS_MAX;
 use crate::shop::{Delivery, ForShop};
-use crate::token::NoToken;
+use crate::token::{NoToken, PAUSE_MINUTES};
+use crate::way::{Choice, Way, rounded_up};
 use crate::{Job, SendError, SendMessages, ZaloSender};
 
 /// A claim older than this is nobody's any more: the function's timeout, and some.
@@ -24,27 +25,12 @@ const ATTEMPTS_MAX: u32 = 8;
 /// How often one look may end in another: each channel once, and races.
 const LOOKS_MAX: usize = 8;
 /// When somebody else is refreshing the token, or it cannot be refreshed now.
-const BUSY_SECONDS: i64 = 20;
+pub const BUSY_SECONDS: i64 = 20;
+/// How long a turn to call is waited for; what would wait longer goes back to the queue, because the function may not
+/// live as long.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Before a message of unknown fate is sent once more: its receipt may still come.
 const UNKNOWN_SECONDS: i64 = 120;
-
-/// Which way was chosen, with everything the call needs.
-enum Way {
-    Text { user_id: String },
-    ToUser { user_id: String, template_id: String, data: std::collections::BTreeMap<String, String> },
-    ToPhone { phone: String, template_id: String, data: std::collections::BTreeMap<String, String> },
-    Shop,
-}
-
-impl Way {
-    fn channel(&self) -> Channel {
-        match self {
-            Self::Text { .. } | Self::ToUser { .. } => Channel::ZaloOa,
-            Self::ToPhone { .. } => Channel::ZaloPhone,
-            Self::Shop => Channel::Webhook,
-        }
-    }
-}
 
 /// How a look at a message ended.
 enum Look {
@@ -180,11 +166,18 @@ impl SendMessages {
             Choice::Nowhere if message.exhausted.is_empty() => return self.skip(message, Skip::NoChannel).await,
             Choice::Nowhere => return self.give_up(message, "every_channel_refused").await,
             Choice::Wait(until) => return self.wait(message, until, "sender_paused").await,
-            Choice::Busy => {
-                self.again(&message.message_id, TimeDelta::seconds(BUSY_SECONDS)).await?;
+            Choice::Later(pause) => {
+                self.again(&message.message_id, pause).await?;
                 return Ok(Look::Done);
             }
         };
+        // Nothing is claimed while it waits: a claim whose function ends would leave nobody knowing (F18).
+        if let (true, Some(sender)) = (token.is_some(), &self.zalo)
+            && let Err(wait) = sender.pace.turn(PATIENCE).await
+        {
+            self.again(&message.message_id, rounded_up(wait)).await?;
+            return Ok(Look::Done);
+        }
         let counting = told.kind == MessageKind::Promotional && !counted(&message, programme, now);
         let counting = counting.then(|| {
             let promotional = one_more(programme.zone, &contact.row.consent(), now);
@@ -194,7 +187,7 @@ impl SendMessages {
         let receipt_key = (way.channel() == Channel::ZaloPhone).then(|| tracking_id(&message.message_id));
         let claim = Claim { channel: way.channel(), receipt_key, now };
         let Some(claimed) = self.books.claim(message, claim, counting).await? else { return Ok(Look::Again) };
-        let outcome = self.call(&way, token, &claimed, &told, &member, now).await?;
+        let outcome = self.call(&way, token, &claimed, &told, &member, now).await;
         self.settle(claimed, outcome, version, told.kind).await
     }
 
@@ -251,7 +244,7 @@ impl SendMessages {
         Ok(Look::Done)
     }
 
-    /// One call by the chosen way.
+    /// One call by the chosen way. Whatever else fails, what came of it is answered, so that it is recorded.
     async fn call(
         &self,
         way: &Way,
@@ -260,7 +253,7 @@ impl SendMessages {
         told: &Told,
         member: &Member,
         now: Instant,
-    ) -> Result<Outcome, SendError> {
+    ) -> Outcome {
         match (way, &self.zalo, token, &self.shop) {
             (Way::Shop, _, _, Some(shop)) => {
                 let for_shop = ForShop {
@@ -274,20 +267,20 @@ impl SendMessages {
                     text: &told.text,
                     variables: &told.variables,
                 };
-                Ok(match shop.send(for_shop, now).await {
+                match shop.send(for_shop, now).await {
                     Delivery::Taken => Outcome::Taken(Taken::default()),
                     Delivery::Passing(status) => {
                         Outcome::Passing { code: Some(status.into()), reason: "shop_busy", pause: None }
                     }
                     Delivery::Refused(status) => Outcome::Refused { code: status.into(), reason: "shop_refused" },
-                })
+                }
             }
-            (_, Some(zalo), Some(token), _) => self.call_zalo(zalo, way, token, message, told).await,
-            _ => Ok(Outcome::Refused { code: 0, reason: "not_configured" }),
+            (_, Some(zalo), Some(token), _) => self.call_zalo(zalo, way, token, message, told, now).await,
+            _ => Outcome::Refused { code: 0, reason: "not_configured" },
         }
     }
 
-    /// A call to Zalo, and a second one when the first says that the token is no longer good.
+    /// A call to Zalo, whose turn it is, and a second one when the first says that the token is no longer good.
     async fn call_zalo(
         &self,
         sender: &ZaloSender,
@@ -295,10 +288,10 @@ impl SendMessages {
         token: String,
         message: &Outgoing,
         told: &Told,
-    ) -> Result<Outcome, SendError> {
+        now: Instant,
+    ) -> Outcome {
         let mut token = token;
         for last in [false, true] {
-            sender.pace.turn().await;
             let called = match way {
                 Way::Text { user_id } => sender.zalo.text_to_user(&token, user_id, &told.text).await,
                 Way::ToUser { user_id, template_id, data } => {
@@ -311,43 +304,48 @@ impl SendMessages {
                 Way::Shop => Err(Refused::NotSent),
             };
             let (number, class, quiet) = match called {
-                Ok(taken) => return Ok(Outcome::Taken(taken)),
-                Err(Refused::Lost) => return Ok(Outcome::Lost),
+                Ok(taken) => return Outcome::Taken(taken),
+                Err(Refused::Lost) => return Outcome::Lost,
                 Err(Refused::NotSent) => {
-                    return Ok(Outcome::Passing { code: None, reason: "not_reached", pause: None });
+                    return Outcome::Passing { code: None, reason: "not_reached", pause: None };
                 }
                 Err(Refused::Code { number, class, quiet }) => (number, class, quiet),
             };
             if class == Class::Token && !last {
                 token = match sender.tokens.token(Some(&token)).await {
                     Ok(token) => token,
-                    Err(NoToken::Paused(until)) => return Ok(Outcome::Human { code: number, until }),
+                    Err(NoToken::Paused(until)) => return Outcome::Human { code: number, until },
                     Err(NoToken::Stopped(_)) => {
-                        return Ok(Outcome::Human { code: number, until: sender.pause(number).await? });
+                        return Outcome::Human { code: number, until: sender.pause(number, now).await };
                     }
                     Err(error) => {
                         tracing::warn!(error = chain(&error), "the token cannot be refreshed now");
-                        return Ok(Outcome::Passing { code: Some(number), reason: "token", pause: None });
+                        return Outcome::Passing { code: Some(number), reason: "token", pause: None };
                     }
                 };
+                if let Err(wait) = sender.pace.turn(PATIENCE).await {
+                    return Outcome::Passing { code: Some(number), reason: "token", pause: Some(rounded_up(wait)) };
+                }
                 continue;
             }
             if let Some(quiet) = quiet {
                 sender.pace.quiet(quiet.to_std().unwrap_or_default()).await;
             }
-            if number == NOT_FOLLOWING {
-                let now = self.clock.now().await?;
-                self.books.told_follows(&message.member_id, false, now).await?;
+            if number == NOT_FOLLOWING
+                && let Err(error) = self.books.told_follows(&message.member_id, false, now).await
+            {
+                let member_id = message.member_id.as_str();
+                tracing::warn!(member_id, error = chain(&error), "that they do not follow could not be kept");
             }
-            return Ok(match class {
+            return match class {
                 Class::Passing => Outcome::Passing { code: Some(number), reason: "zalo_busy", pause: quiet },
                 Class::NextDay => Outcome::NextDay(number),
                 Class::NextMorning => Outcome::NextMorning(number),
                 Class::Recipient => Outcome::Refused { code: number, reason: "recipient" },
-                Class::Token | Class::Human => Outcome::Human { code: number, until: sender.pause(number).await? },
-            });
+                Class::Token | Class::Human => Outcome::Human { code: number, until: sender.pause(number, now).await },
+            };
         }
-        Ok(Outcome::Passing { code: None, reason: "token", pause: None })
+        Outcome::Passing { code: None, reason: "token", pause: None }
     }
 
     async fn wait(&self, message: Outgoing, until: Instant, reason: &'static str) -> Result<Look, SendError> {
@@ -427,117 +425,12 @@ fn told_outcome(message: &Outgoing, state: &'static str, reason: &'static str, c
     );
 }
 
-/// Which way a message goes.
-enum Choice {
-    /// With a token where the way needs one.
-    Way(Way, Option<String>),
-    Nowhere,
-    /// The way there is waits for a human.
-    Wait(Instant),
-    Busy,
-}
-
-impl SendMessages {
-    /// The first channel of the programme's order that leads to the member now.
-    async fn way(
-        &self,
-        version: &Version,
-        message: &Outgoing,
-        told: &Told,
-        member: &Member,
-        contact: &Contact,
-        now: Instant,
-    ) -> Result<Choice, SendError> {
-        let order = version.messaging.sending.channels(told.kind);
-        for channel in order.iter().filter(|channel| !message.exhausted.contains(channel)) {
-            let way = match channel {
-                Channel::Webhook => match &self.shop {
-                    Some(_) => return Ok(Choice::Way(Way::Shop, None)),
-                    None => continue,
-                },
-                Channel::ZaloOa => self.to_follower(version, told, member, contact, now),
-                Channel::ZaloPhone => self.to_phone(version, told, member),
-            };
-            let (Some(way), Some(sender)) = (way, &self.zalo) else { continue };
-            let token = match sender.tokens.token(None).await {
-                Ok(token) => token,
-                Err(NoToken::Busy) => return Ok(Choice::Busy),
-                Err(NoToken::Paused(until)) => return Ok(Choice::Wait(until)),
-                Err(NoToken::Stopped(_)) => return Ok(Choice::Wait(now)),
-                Err(error) => return Err(SendError::Token(error)),
-            };
-            if *channel == Channel::ZaloOa && !self.follows(sender, &token, contact, now).await? {
-                continue;
-            }
-            return Ok(Choice::Way(way, Some(token)));
-        }
-        Ok(Choice::Nowhere)
-    }
-
-    fn to_follower(
-        &self,
-        version: &Version,
-        told: &Told,
-        member: &Member,
-        contact: &Contact,
-        now: Instant,
-    ) -> Option<Way> {
-        let user_id = contact.zalo_user_id.clone().filter(|_| contact.follows_oa != Some(false))?;
-        // A text costs nothing, but is no promotion.
-        if free(contact, now) && told.kind != MessageKind::Promotional {
-            return Some(Way::Text { user_id });
-        }
-        let zalo = version.messaging.zalo.get(told.template.name())?;
-        let template_id = zalo.oa_id()?.to_owned();
-        Some(Way::ToUser { user_id, template_id, data: filled(told, zalo, member)? })
-    }
-
-    fn to_phone(&self, version: &Version, told: &Told, member: &Member) -> Option<Way> {
-        let phone = member.profile.phone.clone()?;
-        let zalo = version.messaging.zalo.get(told.template.name())?;
-        let template_id = zalo.id.clone()?;
-        Some(Way::ToPhone { phone, template_id, data: filled(told, zalo, member)? })
-    }
-
-    /// Whether they follow the account: as the last event said, else as Zalo says now (N3).
-    async fn follows(
-        &self,
-        sender: &ZaloSender,
-        token: &str,
-        contact: &Contact,
-        now: Instant,
-    ) -> Result<bool, SendError> {
-        if let (Some(follows), _) | (None, follows @ false) = (contact.follows_oa, contact.zalo_user_id.is_some()) {
-            return Ok(follows);
-        }
-        sender.pace.turn().await;
-        let user_id = contact.zalo_user_id.as_deref().unwrap_or_default();
-        match sender.zalo.user_detail(token, user_id).await {
-            Ok(detail) => {
-                self.books.told_follows(&contact.member_id, detail.follows, now).await?;
-                Ok(detail.follows)
-            }
-            // Then the phone is the surer way.
-            Err(_) => Ok(false),
-        }
-    }
-}
-
-fn filled(
-    told: &Told,
-    zalo: &loyalty_contract::programme::messages::ZaloTemplate,
-    member: &Member,
-) -> Option<std::collections::BTreeMap<String, String>> {
-    let filled = parameters(told, zalo, member);
-    filled
-        .inspect_err(|parameter| {
-            tracing::error!(template = told.template.name(), parameter, "no variable fills the parameter");
-        })
-        .ok()
-}
-
 impl ZaloSender {
-    async fn pause(&self, code: i64) -> Result<Instant, SendError> {
-        self.tokens.pause(&format!("Zalo refused with {code}")).await.map_err(SendError::Token)
+    /// Until when nothing is sent, which is so for this message even where it cannot be written down for the others.
+    async fn pause(&self, code: i64, now: Instant) -> Instant {
+        self.tokens.pause(&format!("Zalo refused with {code}")).await.unwrap_or_else(|error| {
+            tracing::error!(error = chain(&error), "the pause could not be kept: the next message tries again");
+            now + TimeDelta::minutes(PAUSE_MINUTES)
+        })
     }
 }

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use loyalty_domain::time::Instant;
 use loyalty_runtime::clock::{Clock, ClockError};
 use loyalty_store::{Books, Lease, Sender, StoreError, Stored};
-use loyalty_zalo::{Refused, Tokens, Zalo};
+use loyalty_zalo::{Class, Refused, Tokens, Zalo};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
@@ -22,7 +22,7 @@ const MARGIN_SECONDS: i64 = 60;
 /// Refreshes of unknown outcome in a row before a human is needed.
 const DOUBTS_MAX: u32 = 2;
 /// How long nothing is sent by an account that a human has to look at; then one message tries.
-const PAUSE_MINUTES: i64 = 60;
+pub const PAUSE_MINUTES: i64 = 60;
 /// What the alarm of the deployed stack looks for in the log, in a field `alarm`.
 const ALARM: &str = "zalo-paused";
 const POLL_MS: u64 = 100;
@@ -146,23 +146,24 @@ impl TokenKeeper {
     async fn refresh(&self, mut sender: Sender, revision: u64) -> Result<Sender, NoToken> {
         let refreshed = self.zalo.refresh(&sender.refresh_token).await;
         let now = self.clock.now().await?;
-        sender.lease = None;
+        let lease = sender.lease.take();
         match refreshed {
             Ok(Tokens { access_token, refresh_token, lasts }) => {
                 sender.doubts = 0;
                 (sender.access_token, sender.refresh_token) = (Some(access_token), refresh_token);
                 sender.expires_at = Some(now + lasts);
-                self.store(&sender, revision).await?;
+                self.store(&mut sender, revision, lease).await?;
                 tracing::info!(lasts_seconds = lasts.num_seconds(), "the token is refreshed");
                 Ok(sender)
             }
-            Err(Refused::NotSent) => {
-                self.store(&sender, revision).await?;
+            // The refresh token was not looked at.
+            Err(Refused::NotSent | Refused::Code { class: Class::Passing, .. }) => {
+                self.store(&mut sender, revision, lease).await?;
                 Err(NoToken::Busy)
             }
             Err(Refused::Lost) => {
                 sender.doubts += 1;
-                self.store(&sender, revision).await?;
+                self.store(&mut sender, revision, lease).await?;
                 tracing::warn!(doubts = sender.doubts, "the answer to a refresh was lost");
                 Err(NoToken::Busy)
             }
@@ -174,14 +175,24 @@ impl TokenKeeper {
         }
     }
 
-    /// Writes what must not be lost, as often as there is hope. Nobody else writes while the lease is ours.
-    async fn store(&self, sender: &Sender, revision: u64) -> Result<(), NoToken> {
+    /// Writes what must not be lost, as often as there is hope. Whoever pauses the account meanwhile writes the row too:
+    /// their pause is kept, and while the lease is ours so is the pair.
+    async fn store(&self, sender: &mut Sender, mut revision: u64, lease: Option<Lease>) -> Result<(), NoToken> {
         let mut last = Err(NoToken::Busy);
         for _ in 0..STORES_MAX {
             last = match self.books.put_sender(sender, revision).await {
                 Ok(true) => return Ok(()),
-                // Somebody took the lease for lapsed.
-                Ok(false) => Err(NoToken::Busy),
+                Ok(false) => match self.books.sender(SENDER).await {
+                    Ok(Some(stored)) if stored.row.lease == lease => {
+                        (sender.paused_until, sender.paused_reason) =
+                            (stored.row.paused_until, stored.row.paused_reason);
+                        revision = stored.revision;
+                        continue;
+                    }
+                    // Somebody took the lease for lapsed.
+                    Ok(_) => Err(NoToken::Busy),
+                    Err(error) => Err(error.into()),
+                },
                 Err(error) => Err(error.into()),
             };
             tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await;

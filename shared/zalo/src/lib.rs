@@ -231,6 +231,7 @@ impl Zalo {
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ];
         let reply = self.caller.call(Call { method: "POST", url, headers, body: pairs.join("&") }).await?;
+        not_busy(&reply)?;
         let told: Value = read(&reply)?;
         let pair = text(&told["access_token"]).zip(text(&told["refresh_token"]));
         match pair {
@@ -253,22 +254,28 @@ impl Zalo {
     }
 }
 
+/// How long an answer asks to be quiet. Some write the seconds that are left, some an instant; an instant is no pause.
+fn quiet(reply: &Reply) -> Option<TimeDelta> {
+    let seconds = reply.header("x-ratelimit-reset").or(reply.header("retry-after"))?.trim().parse().ok()?;
+    (0..=3_600).contains(&seconds).then(|| TimeDelta::seconds(seconds))
+}
+
+/// Some are refused before anything was done with them; what stands in the body is a proxy's.
+fn not_busy(reply: &Reply) -> Result<(), Refused> {
+    match reply.status {
+        429 | 503 => Err(Refused::Code { number: RATE_LIMIT, class: Class::Passing, quiet: quiet(reply) }),
+        _ => Ok(()),
+    }
+}
+
 /// The data of an answer, or what Zalo says instead.
 fn answer(reply: &Reply) -> Result<Value, Refused> {
-    let quiet = || {
-        let seconds = reply.header("x-ratelimit-reset").or(reply.header("retry-after"))?.trim().parse().ok()?;
-        // Some write the seconds that are left, some an instant; an instant is no pause.
-        (0..=3_600).contains(&seconds).then(|| TimeDelta::seconds(seconds))
-    };
-    // Refused before anything was done with it; what stands in the body is a proxy's.
-    if matches!(reply.status, 429 | 503) {
-        return Err(Refused::Code { number: RATE_LIMIT, class: Class::Passing, quiet: quiet() });
-    }
+    not_busy(reply)?;
     let envelope: Envelope = read(reply)?;
     match envelope.error {
         Some(0) => Ok(envelope.data.unwrap_or_default()),
         Some(number) => {
-            let quiet = (number == RATE_LIMIT).then(quiet).flatten();
+            let quiet = (number == RATE_LIMIT).then(|| quiet(reply)).flatten();
             Err(Refused::Code { number, class: class_of(number), quiet })
         }
         // Neither success nor an error: nobody knows.

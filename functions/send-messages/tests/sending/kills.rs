@@ -146,3 +146,31 @@ async fn only_new_rows_are_sent_by_the_stream() {
     shop.sender.answer(json!({"Records": [changed]})).await.unwrap();
     assert_eq!(shop.taken(), []);
 }
+
+/// What Zalo said of a message is recorded, whatever else could not be written.
+#[tokio::test]
+async fn an_answer_is_recorded_though_what_follows_from_it_is_not() {
+    let loses = |shop: &Shop, table: &'static str| {
+        shop.engine.inject(move |call| {
+            let write = matches!(call.operation, "PutItem" | "UpdateItem" | "TransactWriteItems");
+            if write && call.body.to_string().contains(table) { Fault::RequestLost } else { Fault::None }
+        });
+    };
+    // They do not follow: the next way is taken all the same.
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.follower(&member).await;
+    shop.provider.script([Act::Code(-213)]);
+    loses(&shop, "-contacts\"");
+    let row = shop.sends(&member, Template::TierKept, "1").await;
+    assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("zalo_phone")));
+
+    // A human is needed: it waits for one, and is not of unknown fate.
+    let shop = Shop::with(&programme("[messages.channels]\ntransactional = [\"zalo_phone\"]\n")).await;
+    let member = shop.member(PHONE).await;
+    shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    shop.provider.script([Act::Code(-219)]);
+    loses(&shop, "-senders\"");
+    let row = shop.sends(&member, Template::OrderPointsCredited, "2").await;
+    assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("sender_paused")));
+}

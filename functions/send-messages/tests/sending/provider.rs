@@ -36,6 +36,9 @@ pub struct World {
     /// Refreshes whose answer never arrives; the token is used up all the same.
     pub drop_refreshes: usize,
     pub refresh_takes: Duration,
+    /// Acts for the next refreshes that are not looked at, and for the next questions about a user.
+    pub refresh_script: VecDeque<Act>,
+    pub detail_script: VecDeque<Act>,
     /// The access token ends after so many more calls.
     pub token_calls: Option<usize>,
     pub follows: Option<bool>,
@@ -105,7 +108,14 @@ async fn answer(State(provider): State<Provider>, uri: Uri, headers: HeaderMap, 
     match uri.path() {
         "/v4/oa/access_token" => refresh(&provider, &headers, &body).await,
         "/v3.0/oa/user/detail" => {
-            let follows = provider.world().follows.unwrap_or(false);
+            let world = &mut *provider.world();
+            if headers["access_token"] != access_token(world.generation) {
+                return json_of(json!({"error": -216, "message": "Access token is invalid"}));
+            }
+            if let Some(refusal) = world.detail_script.pop_front().and_then(refusal) {
+                return refusal;
+            }
+            let follows = world.follows.unwrap_or(false);
             json_of(json!({"error": 0, "data": {"user_is_follower": follows}}))
         }
         "/shop" => {
@@ -125,6 +135,9 @@ async fn refresh(provider: &Provider, headers: &HeaderMap, body: &str) -> Respon
     let takes = provider.world().refresh_takes;
     tokio::time::sleep(takes).await;
     let world = &mut *provider.world();
+    if let Some(refusal) = world.refresh_script.pop_front().and_then(refusal) {
+        return refusal;
+    }
     world.refreshes += 1;
     assert_eq!(headers["secret_key"], "secret-canary");
     if !body.contains(&format!("refresh_token={}&", refresh_token(world.generation))) {
@@ -163,8 +176,7 @@ fn message(provider: &Provider, path: &str, headers: &HeaderMap, body: &str) -> 
     }
     let act = world.script.pop_front().unwrap_or(Act::Take);
     match act {
-        Act::Code(code) => json_of(json!({"error": code, "message": "refused", "data": null})),
-        Act::Status(status) => (axum::http::StatusCode::from_u16(status).unwrap(), "busy").into_response(),
+        Act::Code(_) | Act::Status(_) => refusal(act).expect("it is one"),
         Act::Take | Act::TakeAndDrop => {
             world.taken.push((path.to_owned(), serde_json::from_str(body).unwrap()));
             if act == Act::TakeAndDrop {
@@ -174,6 +186,16 @@ fn message(provider: &Provider, path: &str, headers: &HeaderMap, body: &str) -> 
             json_of(json!({"error": 0, "message": "Success", "data": {
                 "msg_id": id, "message_id": id, "quota": {"remainingQuota": "499", "remain": 499}}}))
         }
+    }
+}
+
+/// What is answered instead of doing it.
+fn refusal(act: Act) -> Option<Response> {
+    match act {
+        Act::Take => None,
+        Act::Code(code) => Some(json_of(json!({"error": code, "message": "refused", "data": null}))),
+        Act::Status(status) => Some((axum::http::StatusCode::from_u16(status).unwrap(), "busy").into_response()),
+        Act::TakeAndDrop => drop_connection(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loyalty_messaging::Template;
-use send_messages::{Pace, TokenKeeper, ZaloSender};
+use send_messages::{Job, Pace, TokenKeeper, ZaloSender};
 use serde_json::Value;
 
 use crate::provider::refresh_token;
@@ -56,4 +56,19 @@ async fn five_hundred_keep_to_the_rate() {
 #[tokio::test]
 async fn ten_thousand_keep_to_the_rate() {
     all_arrive(10_000, 400, Duration::from_secs(1)).await;
+}
+
+/// The function's time is over long before the provider's pause: a message that was claimed would be lost to doubt.
+#[tokio::test]
+async fn nothing_is_claimed_while_the_provider_wants_quiet() {
+    let shop = Shop::new().await;
+    let member = shop.member(crate::support::PHONE).await;
+    let pace = &shop.sender.zalo.as_ref().unwrap().pace;
+    pace.quiet(Duration::from_secs(300)).await;
+    let began = Instant::now();
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    assert!(began.elapsed() < Duration::from_secs(60), "it does not wait");
+    assert_eq!((&row["state"], &row["claimed_at"]), (&Value::from("pending"), &Value::Null));
+    let queued = shop.queued();
+    assert!(matches!(queued[..], [(295..=301, Job::Message { .. })]), "{queued:?}");
 }

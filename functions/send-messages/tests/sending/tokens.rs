@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use loyalty_messaging::Template;
+use loyalty_store::Stored;
 use loyalty_store::engine::Fault;
 use serde_json::{Value, json};
 
-use crate::provider::refresh_token;
+use crate::provider::{Act, refresh_token};
 use crate::support::{PHONE, Shop, programme};
 
 const ZALO_ONLY: &str = "[messages.channels]\ntransactional = [\"zalo_phone\"]\n";
@@ -119,4 +120,42 @@ async fn a_refresh_whose_answer_is_lost_twice_needs_a_human() {
     assert_eq!(shop.provider.world().refreshes, 2);
     let row = shop.row(row["message_id"].as_str().unwrap());
     assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("sender_paused")));
+}
+
+/// Another instance that is told to pause writes the row of the one that refreshes.
+#[tokio::test]
+async fn a_pause_that_comes_during_a_refresh_costs_no_tokens() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.world().refresh_takes = Duration::from_millis(300);
+    let id = shop.message(&member, Template::OrderPointsCredited, "1").await;
+    let sender = shop.sender.clone();
+    let sending = tokio::spawn(async move { sender.send(&id).await });
+    let until = shop.now() + chrono::TimeDelta::hours(1);
+    loop {
+        if let Some(Stored { mut row, revision }) = shop.books().sender("zalo").await.unwrap()
+            && row.lease.is_some()
+        {
+            row.paused_until = Some(until);
+            assert!(shop.books().put_sender(&row, revision).await.unwrap());
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    sending.await.unwrap().unwrap();
+    let row = shop.books().sender("zalo").await.unwrap().unwrap().row;
+    assert_eq!((row.refresh_token, row.lease), (refresh_token(1), None));
+    assert_eq!(row.paused_until, Some(until), "nor is the pause forgotten");
+}
+
+#[tokio::test]
+async fn a_door_that_is_busy_keeps_the_refresh_token() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.world().refresh_script = [Act::Status(503), Act::Status(429), Act::Code(-32)].into();
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    assert_eq!(row["state"], "pending");
+    shop.work_off().await;
+    assert_eq!(shop.row(row["message_id"].as_str().unwrap())["state"], "sent");
+    assert_eq!(shop.engine.rows("senders")[0]["doubts"], Value::Null, "the token was never in doubt");
 }

@@ -187,3 +187,37 @@ async fn a_message_costs_what_the_books_say() {
     assert_eq!(row["state"], "sent");
     assert_eq!(shop.books().consumed() - before, MESSAGE_SENT);
 }
+
+/// How a message to somebody who follows arrives when Zalo answers this to the questions whether they do.
+async fn asked_with(script: impl IntoIterator<Item = Act>) -> (Shop, String) {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    shop.books().link(&shop.zalo_key(), USER, &member, shop.now()).await.unwrap();
+    shop.provider.world().follows = Some(true);
+    shop.provider.world().detail_script = script.into_iter().collect();
+    shop.sends(&member, Template::TierKept, "1").await;
+    shop.work_off().await;
+    let path = shop.taken()[0].0.clone();
+    (shop, path)
+}
+
+#[tokio::test]
+async fn a_question_that_zalo_cannot_answer_now_is_asked_again() {
+    for script in [vec![Act::Status(503)], vec![Act::Code(-32), Act::TakeAndDrop, Act::Code(-100)]] {
+        let (_, path) = asked_with(script.clone()).await;
+        assert_eq!(path, "/v3.0/oa/message/template", "{script:?}");
+    }
+    // A token that is no longer good says nothing of the member either.
+    let (shop, path) = asked_with([Act::Code(-216)]).await;
+    assert_eq!((path.as_str(), shop.provider.counts().0), ("/v3.0/oa/message/template", 2));
+}
+
+#[tokio::test]
+async fn a_question_that_zalo_will_not_answer_leaves_the_phone() {
+    let (_, path) = asked_with([Act::Code(-201)]).await;
+    assert_eq!(path, "/message/template");
+    // Nor is it asked for ever.
+    let (shop, path) = asked_with([Act::Status(503); 1_000]).await;
+    assert_eq!(path, "/message/template");
+    assert!(shop.now() < crate::support::instant(crate::support::NOON) + chrono::TimeDelta::minutes(11));
+}
