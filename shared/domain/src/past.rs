@@ -4,13 +4,13 @@
 //! Who was opened with figures has the points of these orders already. Such an order is taken for credited by its opening,
 //! under today's terms and the order's own time: a later report of it as it was credits nothing, and a cancel takes from
 //! the member what it would have taken. Who was not opened was never given anything for these orders, and is given nothing
-//! by them later. An order that has not earned yet is in no figure: it earns when it is delivered, like any other.
+//! by them later; they count among what the member ordered and spent, and in no cycle. An order that has not earned yet is in no figure: it earns when it is delivered, like any other.
 
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::RuleId;
 use crate::member::Member;
 use crate::order::{Credit, Imported, InCycle, Order, OrderSnapshot, Owner, Terms, TermsAmount};
-use crate::points::Legs;
+use crate::points::{Legs, Overflow};
 use crate::programme::Programme;
 use crate::reconcile::{base_terms, keep_items, spent};
 use crate::time::Instant;
@@ -79,7 +79,13 @@ pub fn bring_order(
     if member.is_known_by(order.facts.placed_at) {
         member.profile = std::mem::take(&mut member.profile).or(snapshot.profile);
     }
-    credit(programme, &mut order, &member, rows.opened_at.is_some())?;
+    let opened = rows.opened_at.is_some();
+    credit(programme, &mut order, &member, opened)?;
+    if !opened {
+        // No opening holds it: it is an order of theirs from now on, and a cancel takes off what was added here (X44).
+        member.orders_count = member.orders_count.checked_add(i64::from(order.counted)).ok_or(Overflow)?;
+        member.spent_minor = member.spent_minor.checked_add(order.spent_minor).ok_or(Overflow)?;
+    }
     let changed = !known || member != before;
     let outcome = if changed { Outcome::Posted } else { Outcome::Noted };
     Ok(Decision { member: changed.then_some(member), order: Some(order), ..Decision::nothing(outcome) })
@@ -88,7 +94,9 @@ pub fn bring_order(
 /// Takes the order for credited, where it has earned: with what it deserves where an opening holds it, else with nothing.
 fn credit(programme: &Programme, order: &mut Order, member: &Member, opened: bool) -> Result<(), Rejection> {
     let placed_on = programme.day(order.facts.placed_at);
-    let cycle_start = if placed_on < member.cycle_start { placed_on } else { member.cycle_start };
+    // What no opening holds tells nothing of the running cycle: its sums move by entries alone (T17).
+    let newest = if opened { Some(member.cycle_start) } else { member.cycle_start.pred_opt() };
+    let cycle_start = placed_on.min(newest.unwrap_or(placed_on));
     let expiry = programme.expiry.of(placed_on);
     let base = Terms { expiry, cycle_start, ..base_terms(programme, order, member) };
     let mut legs = Legs::ZERO;
@@ -107,7 +115,7 @@ fn credit(programme: &Programme, order: &mut Order, member: &Member, opened: boo
             ..Credit::new(RuleId::base(), terms)
         });
     }
-    let (spent_minor, counted) = (order.spent_minor, order.counted);
+    let (spent_minor, counted) = if opened { (order.spent_minor, order.counted) } else { (0, false) };
     order.imported = Some(Imported { legs, spent_minor, counted, cycle_start, expiry });
     Ok(())
 }
@@ -166,7 +174,10 @@ mod tests {
         assert_eq!(order.imported.unwrap().legs, Legs::new(50, 50));
         assert_eq!(order.credits[0].terms.expiry, Expiry::On("2027-03-31".parse().unwrap()));
         let decision = bring(None).unwrap();
-        assert_eq!((decision.entries.len(), decision.order.unwrap().imported.unwrap().legs), (0, Legs::ZERO));
+        let (order, member) = (decision.order.unwrap(), decision.member.unwrap());
+        assert_eq!((decision.entries.len(), order.imported.unwrap().legs), (0, Legs::ZERO));
+        assert_eq!((member.orders_count, member.spent_minor, member.cycle.orders), (1, order.spent_minor, 0));
+        assert!(order.spent_minor > 0);
         let refused = bring(Some(at("2026-02-28T01:00:00Z"))).unwrap_err();
         assert_eq!(refused, PastProblem::AfterOpening.into());
     }

@@ -187,3 +187,31 @@ async fn what_an_opening_holds_for_an_order_cannot_be_changed_unseen() {
     });
     assert!(!report.clean());
 }
+
+/// No opening holds what they ordered before: it counts from now on, and a cancel takes off what was counted.
+#[tokio::test]
+async fn x44_past_orders_of_who_was_not_opened_are_counted_once_and_taken_off_once() {
+    let shop = Shop::new(programme());
+    for id in ["1", "2"] {
+        assert!(brought(&shop, past(AN, id, -19 * DAY, OrderStatus::Delivered)).await.unwrap());
+    }
+    has(&shop, AN, 0).await;
+    let member = shop.member(AN).await;
+    assert_eq!((member.orders_count, member.spent_minor), (2, 1_000_000));
+    assert_eq!(shop.one(past(AN, "1", 100, OrderStatus::Cancelled)).await, Outcome::Posted);
+    has(&shop, AN, 0).await;
+    let member = shop.member(AN).await;
+    assert_eq!((member.orders_count, member.spent_minor, member.cycle.orders), (1, 500_000, 0));
+    shop.one(past(AN, "2", 100, OrderStatus::Cancelled)).await;
+    has(&shop, AN, 0).await;
+    assert_eq!(shop.member(AN).await.orders_count, 0);
+    assert!(shop.engine.rows("points-history").is_empty());
+
+    // Figures that say less than nothing are not believed, whatever the orders say.
+    let report = audit(&shop, |of, row| match of {
+        Table::Orders if row["order_id"] == "standard:1" => row["imported"]["counted"] = json!(true),
+        Table::Members => row["orders_count"] = json!(-1),
+        _ => {}
+    });
+    assert!(!report.clean());
+}
