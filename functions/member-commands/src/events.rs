@@ -89,7 +89,7 @@ impl MemberCommands {
                 let person = self.person(customer, changed_at.min(now))?;
                 let told = |programme: &Programme, known| {
                     let mut member = person.member(programme, known, now)?;
-                    member.tell(person.profile.clone(), changed_at, now);
+                    member.tell(person.told_of(&member), changed_at, now);
                     Ok(member)
                 };
                 let (member_id, new) = self.keep(&person.member_id, told, now).await?;
@@ -116,7 +116,7 @@ impl MemberCommands {
         let mut rewarded_friend = None;
         let mut any_new = false;
         if let Some(friend) = friend {
-            if friend.member_id == member.member_id {
+            if self.who_goes_on(&friend).await? == self.who_goes_on(&member).await? {
                 let detail = "customer and friend are the same member: nobody refers themselves.";
                 return Err(Problem::new(422, "same-person", "Same person", detail));
             }
@@ -130,6 +130,13 @@ impl MemberCommands {
         let (rewarded, new) = self.reward(&behaved, &member, Mode::Do, now).await?;
         any_new |= new;
         Ok(done(any_new, &EventAnswer::Behaviour { member: rewarded, friend: rewarded_friend }))
+    }
+
+    /// Whom they are by now, where they have joined another.
+    async fn who_goes_on(&self, person: &Person) -> Result<MemberId, Problem> {
+        let stored = self.books.member_now(&person.member_id, Consistency::Strong).await;
+        let stored = stored.map_err(|error| problem::unavailable(&error))?;
+        Ok(stored.map_or_else(|| person.member_id.clone(), |stored| stored.row.member_id))
     }
 
     async fn reward(
@@ -273,8 +280,18 @@ impl Person {
         let registered = || Member::registered(programme, self.member_id.clone(), now).ok_or(Rejection::NoTiers);
         let mut member = known.map_or_else(registered, Ok)?;
         if member.is_known_by(self.said_at) {
-            member.profile = std::mem::take(&mut member.profile).or(self.profile.clone());
+            let told = self.told_of(&member);
+            member.profile = std::mem::take(&mut member.profile).or(told);
         }
         Ok(member)
+    }
+
+    /// What is told of a member. Under the number of who has joined them, nothing of the number: it is not theirs now.
+    fn told_of(&self, member: &Member) -> Profile {
+        let mut profile = self.profile.clone();
+        if member.member_id != self.member_id {
+            profile.phone = None;
+        }
+        profile
     }
 }

@@ -1,5 +1,6 @@
 //! What earns without an order.
 
+use loyalty_domain::request::Asked;
 use serde_json::{Value, json};
 
 use crate::support::{NAME, NOW, PHONE, SECRET, Shop};
@@ -234,4 +235,27 @@ async fn nothing_said_before_an_erasure_brings_the_person_back() {
     let later = json!({"type": "customer.registered", "timestamp": "2026-11-24T08:30:00+07:00", "data": {"customer": customer}});
     shop.post("/events", later).signed(crate::support::SECRET).send().await;
     assert_eq!(shop.member()["name"], NAME, "who registers again is known again");
+}
+
+/// Two numbers, one person: the old one rewards nobody for referring themselves, and brings no number back.
+#[tokio::test]
+async fn who_joined_another_is_the_same_person_under_the_old_number() {
+    let shop = Shop::with_points(50).await;
+    let old = "0912345678";
+    assert_eq!(shop.event("behaviour", behaviour("e1", "review", old)).await.0, 201);
+    let asked = Asked { request_id: "r_merge".into(), fingerprint: String::new() };
+    let (programme, both) =
+        (&shop.commands.programmes.at(shop.now()).programme, (shop.member_with(old), shop.member_id()));
+    shop.commands.books.merge_members(programme, (&both.0, &both.1), &asked, shop.now()).await.unwrap();
+
+    let mut referral = behaviour("r1", "referral", PHONE);
+    referral["friend"] = json!({"phone": old});
+    shop.refused(event(&shop, "behaviour", referral), 422, "same-person").await;
+
+    shop.at("2026-11-23T05:00:00Z");
+    let said =
+        json!({"customer": {"phone": old, "name": "Nguyễn Văn Bình"}, "updated_at": "2026-11-23T11:30:00+07:00"});
+    assert_eq!(shop.event("customer.changed", said).await.0, 200);
+    let member = shop.member();
+    assert_eq!((&member["name"], &member["phone"]), (&json!("Nguyễn Văn Bình"), &json!("84901234567")), "{member}");
 }

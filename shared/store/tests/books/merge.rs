@@ -596,3 +596,16 @@ async fn random_lives_merge_and_stay_provable() {
         }
     }
 }
+
+/// B1: what either of them was told or given already, the person had.
+#[tokio::test]
+async fn b1_a_day_that_one_of_them_was_told_of_is_not_told_again() {
+    let shop = Shop::new(programme());
+    shop.one(version("1", 0, OrderStatus::Delivered)).await;
+    let later = 40 * 86_400;
+    shop.one(by(BINH, version("2", later, OrderStatus::Delivered))).await;
+    let told = shop.member(BINH).await.noticed_to;
+    assert!(shop.member(AN).await.noticed_to < told);
+    merged(&shop, BINH, AN, at(later + 60)).await;
+    assert_eq!(shop.member(AN).await.noticed_to, told);
+}
