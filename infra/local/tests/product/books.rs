@@ -56,16 +56,17 @@ pub fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs
     }
 }
 
-async fn imported(stack: &Stack, file: &Path, dry_run: bool) -> (u64, u64, u64) {
+pub async fn imported(stack: &Stack, file: &Path, dry_run: bool) -> (u64, u64, u64) {
     let done = import(&arguments(stack, file, dry_run)).await.unwrap_or_else(|error| panic!("{}", error.report()));
     let Imported { opened, known, rejected } = done;
     (opened, known, rejected)
 }
 
-async fn exported(stack: &Stack, sheet: Sheet, headers: Headers) -> String {
+pub async fn exported(stack: &Stack, sheet: Sheet, headers: Headers) -> String {
     let args = ExportArgs {
         sheet,
         headers,
+        format: None,
         output: None,
         time_zone: chrono_tz::Asia::Ho_Chi_Minh,
         tables: books(stack).tables,

@@ -7,6 +7,7 @@ mod guides;
 mod kills;
 mod measuring;
 mod messages;
+mod parquet;
 mod persons;
 mod rights;
 mod scenarios;

@@ -1,12 +1,14 @@
-//! `export`: the two Data Hub sheets as CSV (C11), page by page, in whatever memory there is.
+//! `export`: the two Data Hub sheets as CSV (C11) or Parquet, page by page, in whatever memory there is.
 //!
 //! What is written is what stands on the rows, in the columns that an import reads. It holds personal data: a file is
 //! made for its owner alone.
 
+mod parquet;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
@@ -16,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use loyalty_audit::{Row, Table, Value};
 use loyalty_contract::sheet::{Column, MEMBERS, POINTS_HISTORY, safe_cell};
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Result, StackError};
 use crate::tables::{TablesArgs, client, scan};
 
 /// What to export, and how.
@@ -27,7 +29,10 @@ pub struct ExportArgs {
     /// Names of the columns: vi as in the Data Hub sheets, or en; `import members` reads both
     #[arg(long, value_enum, default_value_t = Headers::En)]
     pub headers: Headers,
-    /// Where to write; without it, to the terminal
+    /// csv or parquet; without it, parquet where the output's name ends so, and else csv
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Where to write; without it, to the terminal, which takes no Parquet
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Whose days the columns of days are
@@ -51,6 +56,34 @@ pub enum Headers {
     Vi,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Csv,
+    /// With types, and without the apostrophes that keep a spreadsheet from running a cell as a formula
+    Parquet,
+}
+
+impl ExportArgs {
+    fn format(&self) -> Format {
+        let ending = self.output.as_ref().and_then(|path| path.extension());
+        let parquet = ending.is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+        self.format.unwrap_or(if parquet { Format::Parquet } else { Format::Csv })
+    }
+
+    fn title(&self, column: &Column) -> &'static str {
+        if self.headers == Headers::Vi { column.vietnamese } else { column.name }
+    }
+}
+
+impl Sheet {
+    fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Members => &MEMBERS,
+            Self::PointsHistory => &POINTS_HISTORY,
+        }
+    }
+}
+
 fn zone(name: &str) -> std::result::Result<Tz, String> {
     name.parse().map_err(|_| "a time zone, such as Asia/Ho_Chi_Minh".to_owned())
 }
@@ -60,8 +93,10 @@ fn zone(name: &str) -> std::result::Result<Tz, String> {
 /// # Errors
 /// When the table cannot be read or the file not be written.
 pub async fn run(args: &ExportArgs) -> Result<ExitCode> {
-    let rows = match &args.output {
-        Some(path) => {
+    let rows = match (args.format(), &args.output) {
+        (Format::Parquet, Some(path)) => export_parquet(args, path).await?,
+        (Format::Parquet, None) => return Err(StackError::new("say with --output where the Parquet file is to be")),
+        (Format::Csv, Some(path)) => {
             let about = || format!("cannot write {}", path.display());
             let file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).context(about)?;
@@ -70,25 +105,47 @@ pub async fn run(args: &ExportArgs) -> Result<ExitCode> {
             file.write_all("\u{feff}".as_bytes()).context(about)?;
             export(args, file).await?
         }
-        None => export(args, std::io::stdout().lock()).await?,
+        (Format::Csv, None) => export(args, std::io::stdout().lock()).await?,
     };
     eprintln!("{rows} rows");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a sheet; how many rows it has.
+/// Writes a sheet as CSV; how many rows it has.
 ///
 /// # Errors
 /// As [`run`].
 pub async fn export(args: &ExportArgs, output: impl Write) -> Result<u64> {
-    let (table, columns): (_, &[Column]) = match args.sheet {
-        Sheet::Members => (Table::Members, &MEMBERS),
-        Sheet::PointsHistory => (Table::PointsHistory, &POINTS_HISTORY),
-    };
     let about = || "cannot write the sheet".to_owned();
+    let columns = args.sheet.columns();
     let mut writer = csv::Writer::from_writer(output);
-    let title = |column: &Column| if args.headers == Headers::Vi { column.vietnamese } else { column.name };
-    writer.write_record(columns.iter().map(title)).context(about)?;
+    writer.write_record(columns.iter().map(|column| args.title(column))).context(about)?;
+    let guarded = |column: &Column, row: &Row| {
+        let text = cell(column.name, row, args.time_zone);
+        if of_people(column.name) { safe_cell(&text).into_owned() } else { text }
+    };
+    let rows =
+        each_row(args, |row| writer.write_record(columns.iter().map(|column| guarded(column, row))).context(about));
+    let rows = rows.await?;
+    writer.flush().context(about)?;
+    Ok(rows)
+}
+
+async fn export_parquet(args: &ExportArgs, path: &Path) -> Result<u64> {
+    let columns = args.sheet.columns();
+    let mut writer = parquet::Writer::new(parquet::beside(path)?, columns, |column| args.title(column))?;
+    let rows = each_row(args, |row| writer.row(columns.iter().map(|column| cell(column.name, row, args.time_zone))));
+    let rows = rows.await?;
+    parquet::whole(writer.finish()?, path)?;
+    Ok(rows)
+}
+
+/// Goes through the rows of a sheet; how many there are.
+async fn each_row(args: &ExportArgs, mut write: impl FnMut(&Row) -> Result<()>) -> Result<u64> {
+    let table = match args.sheet {
+        Sheet::Members => Table::Members,
+        Sheet::PointsHistory => Table::PointsHistory,
+    };
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} rows, {per_sec}") {
         bar.set_style(style);
@@ -98,23 +155,26 @@ pub async fn export(args: &ExportArgs, output: impl Write) -> Result<u64> {
         // Whoever has joined another stands where that one does.
         let stands = args.sheet != Sheet::Members || !row.contains_key("merged");
         if written.is_ok() && stands {
-            written = writer.write_record(columns.iter().map(|column| cell(column.name, &row, args.time_zone)));
+            written = write(&row);
             bar.inc(1);
         }
     })
     .await?;
-    written.context(about)?;
-    writer.flush().context(about)?;
+    written?;
     let rows = bar.position();
     bar.finish_and_clear();
     Ok(rows)
+}
+
+/// Whether people write what stands in a column: a spreadsheet might run it.
+fn of_people(column: &str) -> bool {
+    matches!(column, "phone" | "name" | "email" | "operator" | "operator_subject" | "note" | "order_id")
 }
 
 /// What stands in a column of a row; nothing where the row says nothing.
 fn cell(column: &str, row: &Row, zone: Tz) -> String {
     match column {
         "phone" => text(row, "phone").map_or_else(String::new, |digits| phone(&digits)),
-        "name" | "email" => text(row, column).map_or_else(String::new, |text| safe_cell(&text).into_owned()),
         "tier_since" | "joined_on" | "last_ordered_on" => day(row, column, zone),
         "spent" | "cycle_spent" | "wallet" => money(row, column),
         "updated_at" => text(row, "as_of").unwrap_or_default(),
@@ -122,12 +182,9 @@ fn cell(column: &str, row: &Row, zone: Tz) -> String {
         "redeemable_after" | "qualifying_after" => part(row, "balance_after", column),
         "written_off_redeemable" | "written_off_qualifying" => part(row, "written_off", column),
         "wallet_minor" => inner(row, "wallet", "moved_minor").unwrap_or_default(),
-        "operator" => inner(row, "note", "operator").map_or_else(String::new, |text| safe_cell(&text).into_owned()),
-        "operator_subject" => {
-            inner(row, "note", "subject").map_or_else(String::new, |text| safe_cell(&text).into_owned())
-        }
-        "note" => inner(row, "note", "text").map_or_else(String::new, |text| safe_cell(&text).into_owned()),
-        "order_id" => text(row, column).map_or_else(String::new, |text| safe_cell(&text).into_owned()),
+        "operator" => inner(row, "note", "operator").unwrap_or_default(),
+        "operator_subject" => inner(row, "note", "subject").unwrap_or_default(),
+        "note" => inner(row, "note", "text").unwrap_or_default(),
         _ => text(row, column).unwrap_or_default(),
     }
 }
@@ -143,7 +200,7 @@ fn text(row: &Row, name: &str) -> Option<String> {
 fn phone(digits: &str) -> String {
     match digits.strip_prefix("84") {
         Some(national) => format!("0{national}"),
-        None => safe_cell(&format!("+{digits}")).into_owned(),
+        None => format!("+{digits}"),
     }
 }
 
