@@ -116,7 +116,7 @@ impl MemberCommands {
         let mut rewarded_friend = None;
         let mut any_new = false;
         if let Some(friend) = friend {
-            if self.who_goes_on(&friend).await? == self.who_goes_on(&member).await? {
+            if self.who_goes_on(&friend.member_id).await? == self.who_goes_on(&member.member_id).await? {
                 let detail = "customer and friend are the same member: nobody refers themselves.";
                 return Err(Problem::new(422, "same-person", "Same person", detail));
             }
@@ -133,10 +133,10 @@ impl MemberCommands {
     }
 
     /// Whom they are by now, where they have joined another.
-    async fn who_goes_on(&self, person: &Person) -> Result<MemberId, Problem> {
-        let stored = self.books.member_now(&person.member_id, Consistency::Strong).await;
+    async fn who_goes_on(&self, member_id: &MemberId) -> Result<MemberId, Problem> {
+        let stored = self.books.member_now(member_id, Consistency::Strong).await;
         let stored = stored.map_err(|error| problem::unavailable(&error))?;
-        Ok(stored.map_or_else(|| person.member_id.clone(), |stored| stored.row.member_id))
+        Ok(stored.map_or_else(|| member_id.clone(), |stored| stored.row.member_id))
     }
 
     async fn reward(
@@ -250,9 +250,8 @@ impl MemberCommands {
         let unavailable = |error| problem::unavailable(&error);
         let new = self.books.wish(member_id, wishes, changed_at).await.map_err(unavailable)?;
         // The answer is about whoever the person is by now.
-        let joined = self.books.member_now(member_id, Consistency::Strong).await.map_err(unavailable)?;
-        let person = joined.as_ref().map_or(member_id, |stored| &stored.row.member_id);
-        let consent = self.books.contact(person).await.map_err(unavailable)?.row.consent();
+        let person = self.who_goes_on(member_id).await?;
+        let consent = self.books.contact(&person).await.map_err(unavailable)?.row.consent();
         let messages = MessageKind::ALL.map(|kind| (kind.word(), !consent.opted_out.contains(&kind))).into();
         Ok(done(new, &EventAnswer::Consent { member_id: member_id.to_string(), messages }))
     }

@@ -170,7 +170,7 @@ impl SendMessages {
             }
         }
         let asking = now - written_at < TimeDelta::seconds(ASKING_SECONDS);
-        Ok(if asking { Follows::NotKnown(pause.min(TimeDelta::seconds(DELAY_SECONDS_MAX))) } else { Follows::No })
+        Ok(if asking { Follows::NotKnown(pause) } else { Follows::No })
     }
 }
 
