@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
+use loyalty_messaging::Language;
 
 pub use model::{Line, Shop, Stack, month};
 pub use prices::{Price, Prices};
@@ -89,13 +90,5 @@ fn dollars(usd: f64) -> String {
 }
 
 fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let begin = digits.len() % 3;
-    let (head, rest) = digits.split_at(begin);
-    let mut groups: Vec<String> = Vec::new();
-    if !head.is_empty() {
-        groups.push(head.to_owned());
-    }
-    groups.extend(rest.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned()));
-    groups.join(",")
+    Language::English.number(i64::try_from(number).unwrap_or(i64::MAX))
 }

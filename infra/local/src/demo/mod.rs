@@ -59,7 +59,7 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
             // leaves the same books.
             let options = Options {
                 clock_ms: Some(begins.timestamp_millis()),
-                schedules: false,
+                schedules: |_| false,
                 // The messages of a year and a half are kept, not sent: sending them would take longer than the story.
                 sends: false,
                 environment: logs(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use loyalty_audit::{Row, Table as Books, Value};
+use loyalty_messaging::Language;
 use serde_json::Value as Json;
 
 use super::story::Story;
@@ -209,15 +210,7 @@ fn shown(row: &Row, name: &str) -> String {
 
 /// Thousands as Vietnamese readers write them: 1.234.567.
 fn grouped(figure: i64) -> String {
-    let digits = figure.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('.');
-        }
-        text.push(digit);
-    }
-    if figure < 0 { format!("-{text}") } else { text }
+    Language::Vietnamese.number(figure)
 }
 
 #[cfg(test)]

@@ -51,9 +51,14 @@ pub struct SignedRequest {
     pub body: String,
 }
 
+/// The secret to sign with, of two while one replaces the other.
+fn first(secrets: &str) -> Option<&str> {
+    secrets.split([' ', ',']).next()
+}
+
 /// Signs a body by Standard Webhooks with the first of the secrets given.
 pub fn sign(body: String, webhook_id: String, timestamp: i64, secrets: &str) -> Option<SignedRequest> {
-    let secret = secrets.split([' ', ',']).next().filter(|secret| secret.starts_with("whsec_"))?;
+    let secret = first(secrets).filter(|secret| secret.starts_with("whsec_"))?;
     let signature = sign_standard(secret, &webhook_id, timestamp, body.as_bytes()).ok()?;
     Some(SignedRequest { webhook_id, timestamp, signature, body })
 }
@@ -77,7 +82,7 @@ pub fn curl_config(order: &SampleOrder, url: &str, now_ms: i64, secrets: &str) -
         },
     )
     .to_string();
-    let secret = secrets.split([' ', ',']).next()?;
+    let secret = first(secrets)?;
     let headers = shops::signature(order.source, secret, &format!("msg_{id}"), now_ms / 1_000, body.as_bytes())?;
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let mut config =

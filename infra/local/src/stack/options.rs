@@ -45,8 +45,8 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// Whom messages are sent through.
     pub zalo: Zalo,
-    /// Whether the template's schedules fire by themselves; each can be fired by hand all the same.
-    pub schedules: bool,
+    /// Which of the template's schedules fire by themselves, by name; each can be fired by hand all the same.
+    pub schedules: fn(&str) -> bool,
     /// Whether new messages are sent; otherwise they stay pending.
     pub sends: bool,
 }
@@ -71,7 +71,7 @@ impl Options {
             executables: BTreeMap::new(),
             environment: BTreeMap::new(),
             zalo: Zalo::StandIn,
-            schedules: true,
+            schedules: |_| true,
             sends: true,
         }
     }

@@ -94,9 +94,7 @@ pub async fn start(options: Options) -> Result<Stack> {
     let functions = functions(&options, &template, &surroundings, &executables)?;
     let (bus, rule_outlets) = Bus::new(&template.buses, &template.rules, &store, &clock)?;
     let mut schedules = template.schedules.clone();
-    if !options.schedules {
-        schedules.iter_mut().for_each(|schedule| schedule.enabled = false);
-    }
+    schedules.iter_mut().for_each(|schedule| schedule.enabled &= (options.schedules)(&schedule.name));
     let (scheduler, schedule_outlets) = Scheduler::new(&schedules, &store, &clock)?;
     let outlets = [rule_outlets, schedule_outlets].concat();
     let mut queues = template.queues.clone();
