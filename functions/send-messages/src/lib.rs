@@ -29,6 +29,7 @@ use loyalty_store::{Books, StoreError};
 use loyalty_zalo::{Account, BUSINESS_URL, OAUTH_URL, OPENAPI_URL, Zalo};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 
 pub use pace::Pace;
@@ -44,7 +45,7 @@ const CALLS_PER_MINUTE: u32 = 900;
 /// How many messages are on their way at once.
 const AT_ONCE_MAX: usize = 8;
 /// No message is begun after this part of an invocation: what is left goes to the queue.
-const BEGIN_WITHIN: Duration = Duration::from_secs(25);
+const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// Messages that a page of the index queues, and how often one shard is looked through in one run.
 const PAGE_MAX: i32 = 200;
 const ROUNDS_MAX: u32 = 500;
@@ -69,6 +70,14 @@ pub struct ZaloSender {
     pub zalo: Zalo,
     pub tokens: TokenKeeper,
     pub pace: Pace,
+    /// The last pause at whose end this process has the queue look for what waited.
+    resumes: Mutex<Option<Instant>>,
+}
+
+impl ZaloSender {
+    pub fn new(zalo: Zalo, tokens: TokenKeeper, pace: Pace) -> Self {
+        Self { zalo, tokens, pace, resumes: Mutex::default() }
+    }
 }
 
 /// Why a message is not done. It comes again.
@@ -130,7 +139,7 @@ impl SendMessages {
                     Some(calls) => calls.parse().map_err(|_| ConfigError::Unusable(ZALO_CALLS_PER_MINUTE))?,
                     None => CALLS_PER_MINUTE,
                 };
-                Some(Arc::new(ZaloSender { zalo, tokens, pace: Pace::per_minute(calls) }))
+                Some(Arc::new(ZaloSender::new(zalo, tokens, Pace::per_minute(calls))))
             }
         };
         let shop = match optional("OUTGOING_WEBHOOK_URL") {
@@ -228,6 +237,10 @@ impl SendMessages {
         match job {
             Job::Message { message_id } => self.send(message_id).await,
             Job::Page { at, shard, round } => self.page(*at, shard, *round).await,
+            Job::Resume { at } => {
+                let now = self.clock.now().await?;
+                if now < *at { self.later(job, *at - now).await } else { self.fired(now).await }
+            }
         }
     }
 

@@ -18,6 +18,8 @@ pub enum Job {
     Message { message_id: String },
     /// Queue the messages of a shard that wait until an instant; `round` counts the pages so far.
     Page { at: Instant, shard: String, round: u32 },
+    /// Look for what waits, once a pause is over.
+    Resume { at: Instant },
 }
 
 /// Why jobs are not queued.

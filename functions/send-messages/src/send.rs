@@ -1,5 +1,7 @@
 //! One message: looked at, claimed, sent, recorded.
 
+use std::time::Instant as Machine;
+
 use chrono::TimeDelta;
 use loyalty_contract::programme::Version;
 use loyalty_domain::member::Member;
@@ -29,6 +31,9 @@ pub const BUSY_SECONDS: i64 = 20;
 /// How long a turn to call is waited for; what would wait longer goes back to the queue, because the function may not
 /// live as long.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// A message is not claimed after so long a look: with [`crate::BEGIN_WITHIN`] before it, and a call, a refresh and another
+/// call after it, the function lives to record what came of it.
+const CLAIM_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 /// Before a message of unknown fate is sent once more: its receipt may still come.
 const UNKNOWN_SECONDS: i64 = 120;
 
@@ -67,8 +72,9 @@ impl SendMessages {
     /// # Errors
     /// [`SendError`]; the same again does what is missing.
     pub async fn send(&self, message_id: &str) -> Result<(), SendError> {
+        let begun = Machine::now();
         for _ in 0..LOOKS_MAX {
-            match self.look(message_id).await? {
+            match self.look(message_id, begun).await? {
                 Look::Done => return Ok(()),
                 Look::Again => {}
             }
@@ -81,7 +87,7 @@ impl SendMessages {
         self.later(&Job::Message { message_id: message_id.to_owned() }, pause).await
     }
 
-    async fn look(&self, message_id: &str) -> Result<Look, SendError> {
+    async fn look(&self, message_id: &str, begun: Machine) -> Result<Look, SendError> {
         let Some(message) = self.books.outgoing(message_id).await? else {
             tracing::warn!(message_id, "there is no such message");
             return Ok(Look::Done);
@@ -91,7 +97,7 @@ impl SendMessages {
         match message.state {
             MessageState::Sent | MessageState::Failed | MessageState::Skipped | MessageState::Unknown => Ok(Look::Done),
             MessageState::Sending => self.claimed(message, version, now).await,
-            MessageState::Pending => self.pending(message, version, now).await,
+            MessageState::Pending => self.pending(message, version, now, begun).await,
         }
     }
 
@@ -130,7 +136,13 @@ impl SendMessages {
         Ok(Look::Done)
     }
 
-    async fn pending(&self, message: Outgoing, version: &Version, now: Instant) -> Result<Look, SendError> {
+    async fn pending(
+        &self,
+        message: Outgoing,
+        version: &Version,
+        now: Instant,
+        begun: Machine,
+    ) -> Result<Look, SendError> {
         let sending = &version.messaging.sending;
         if sending.paused || version.programme.paused {
             return self.wait(message, now, "paused").await;
@@ -165,7 +177,10 @@ impl SendMessages {
             Choice::Way(way, token) => (way, token),
             Choice::Nowhere if message.exhausted.is_empty() => return self.skip(message, Skip::NoChannel).await,
             Choice::Nowhere => return self.give_up(message, "every_channel_refused").await,
-            Choice::Wait(until) => return self.wait(message, until, "sender_paused").await,
+            Choice::Wait(until) => {
+                self.resume(until, now).await?;
+                return self.wait(message, until, "sender_paused").await;
+            }
             Choice::Later(pause) => {
                 self.again(&message.message_id, pause).await?;
                 return Ok(Look::Done);
@@ -176,6 +191,10 @@ impl SendMessages {
             && let Err(wait) = sender.pace.turn(PATIENCE).await
         {
             self.again(&message.message_id, rounded_up(wait)).await?;
+            return Ok(Look::Done);
+        }
+        if begun.elapsed() > CLAIM_WITHIN {
+            self.again(&message.message_id, TimeDelta::zero()).await?;
             return Ok(Look::Done);
         }
         let counting = told.kind == MessageKind::Promotional && !counted(&message, programme, now);
@@ -235,6 +254,7 @@ impl SendMessages {
             }
             Outcome::Human { code, until } => {
                 self.record(message, listed(until), "sender_paused", Some(code), now).await?;
+                self.resume(until, now).await?;
             }
             Outcome::Refused { code, reason } => {
                 self.record(message, Ending::Elsewhere, reason, Some(code), now).await?;
@@ -323,7 +343,8 @@ impl SendMessages {
                         return Outcome::Passing { code: Some(number), reason: "token", pause: None };
                     }
                 };
-                if let Err(wait) = sender.pace.turn(PATIENCE).await {
+                // The message is claimed: it must not wait long for its turn.
+                if let Err(wait) = sender.pace.turn(std::time::Duration::from_secs(1)).await {
                     return Outcome::Passing { code: Some(number), reason: "token", pause: Some(rounded_up(wait)) };
                 }
                 continue;
@@ -346,6 +367,17 @@ impl SendMessages {
             };
         }
         Outcome::Passing { code: None, reason: "token", pause: None }
+    }
+
+    /// Has the queue look for what waits when a pause of the sender is over; the schedule would find it in the morning.
+    async fn resume(&self, until: Instant, now: Instant) -> Result<(), SendError> {
+        let Some(sender) = self.zalo.as_ref().filter(|_| until > now) else { return Ok(()) };
+        let mut resumes = sender.resumes.lock().await;
+        if *resumes != Some(until) {
+            self.later(&Job::Resume { at: until }, until - now).await?;
+            *resumes = Some(until);
+        }
+        Ok(())
     }
 
     async fn wait(&self, message: Outgoing, until: Instant, reason: &'static str) -> Result<Look, SendError> {

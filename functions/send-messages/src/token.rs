@@ -23,11 +23,15 @@ const MARGIN_SECONDS: i64 = 60;
 const DOUBTS_MAX: u32 = 2;
 /// How long nothing is sent by an account that a human has to look at; then one message tries.
 pub const PAUSE_MINUTES: i64 = 60;
+/// How long this process leaves a token server alone that could not refresh.
+const QUIET_SECONDS: i64 = 15;
+/// After so long without a refresh a human has to look.
+const BUSY_MINUTES_MAX: i64 = 60;
 /// What the alarm of the deployed stack looks for in the log, in a field `alarm`.
 const ALARM: &str = "zalo-paused";
 const POLL_MS: u64 = 100;
 /// How often somebody else's refresh is looked for, and how often the new pair is written.
-const POLLS_MAX: u32 = 100;
+const POLLS_MAX: u32 = 50;
 const STORES_MAX: u32 = 5;
 
 /// Why there is no token now.
@@ -52,8 +56,16 @@ pub struct TokenKeeper {
     clock: Clock,
     /// The configured refresh token, the first of its line.
     first: String,
-    /// What was last read or written. The lock is also the queue of this process.
-    known: Mutex<Option<Sender>>,
+    /// The lock is also the queue of this process.
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// What was last read or written.
+    sender: Option<Sender>,
+    /// Until when nobody here asks for a refresh again.
+    quiet_until: Option<Instant>,
 }
 
 enum Step {
@@ -65,7 +77,7 @@ enum Step {
 
 impl TokenKeeper {
     pub fn new(books: Books, zalo: Zalo, clock: Clock, first: String) -> Self {
-        Self { books, zalo, clock, first, known: Mutex::new(None) }
+        Self { books, zalo, clock, first, known: Mutex::default() }
     }
 
     fn seed(&self) -> String {
@@ -79,28 +91,34 @@ impl TokenKeeper {
     pub async fn token(&self, refused: Option<&str>) -> Result<String, NoToken> {
         let mut known = self.known.lock().await;
         let now = self.clock.now().await?;
-        if let Some(sender) = known.as_ref()
+        if let Some(sender) = known.sender.as_ref()
             && let Some(token) = usable(sender, refused, now)
         {
             return paused(sender, now).map_or(Ok(token), Err);
         }
+        if known.quiet_until.is_some_and(|until| until > now) {
+            return Err(NoToken::Busy);
+        }
         for _ in 0..POLLS_MAX {
             let now = self.clock.now().await?;
-            match self.step(refused, now).await? {
-                Step::Use(sender) => {
-                    let waits = paused(&sender, now);
-                    let token = sender.access_token.clone().unwrap_or_default();
-                    *known = Some(sender);
-                    return waits.map_or(Ok(token), Err);
+            let sender = match self.step(refused, now).await? {
+                Step::Use(sender) => sender,
+                Step::Refresh(sender, revision) => match self.refresh(sender, revision).await {
+                    Err(NoToken::Busy) => {
+                        known.quiet_until = Some(now + TimeDelta::seconds(QUIET_SECONDS));
+                        return Err(NoToken::Busy);
+                    }
+                    refreshed => refreshed?,
+                },
+                Step::Wait => {
+                    tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await;
+                    continue;
                 }
-                Step::Refresh(sender, revision) => {
-                    let sender = self.refresh(sender, revision).await?;
-                    let token = sender.access_token.clone().unwrap_or_default();
-                    *known = Some(sender);
-                    return Ok(token);
-                }
-                Step::Wait => tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await,
-            }
+            };
+            let waits = paused(&sender, now);
+            let token = sender.access_token.clone().unwrap_or_default();
+            known.sender = Some(sender);
+            return waits.map_or(Ok(token), Err);
         }
         Err(NoToken::Busy)
     }
@@ -133,6 +151,7 @@ impl TokenKeeper {
             None => {}
         }
         if sender.doubts >= DOUBTS_MAX {
+            // Where that was not written, the row is another now.
             self.stop(sender, revision, "it is not known whether the refresh token was used up").await?;
             return Ok(Step::Wait);
         }
@@ -144,68 +163,92 @@ impl TokenKeeper {
 
     /// Calls with the lease in hand, and stores what comes before it is used.
     async fn refresh(&self, mut sender: Sender, revision: u64) -> Result<Sender, NoToken> {
-        let refreshed = self.zalo.refresh(&sender.refresh_token).await;
+        let spent = sender.refresh_token.clone();
+        let refreshed = self.zalo.refresh(&spent).await;
         let now = self.clock.now().await?;
         let lease = sender.lease.take();
         match refreshed {
             Ok(Tokens { access_token, refresh_token, lasts }) => {
-                sender.doubts = 0;
+                (sender.doubts, sender.busy_since) = (0, None);
                 (sender.access_token, sender.refresh_token) = (Some(access_token), refresh_token);
                 sender.expires_at = Some(now + lasts);
-                self.store(&mut sender, revision, lease).await?;
+                self.store(&mut sender, revision, lease, &spent).await?;
                 tracing::info!(lasts_seconds = lasts.num_seconds(), "the token is refreshed");
                 Ok(sender)
             }
             // The refresh token was not looked at.
             Err(Refused::NotSent | Refused::Code { class: Class::Passing, .. }) => {
-                self.store(&mut sender, revision, lease).await?;
-                Err(NoToken::Busy)
+                let since = *sender.busy_since.get_or_insert(now);
+                let human = now - since >= TimeDelta::minutes(BUSY_MINUTES_MAX);
+                if human {
+                    let reason = format!("no token could be refreshed since {since}");
+                    sender.busy_since = None;
+                    pause(&mut sender, &reason, now);
+                }
+                self.store(&mut sender, revision, lease, &spent).await?;
+                Err(sender.paused_until.filter(|_| human).map_or(NoToken::Busy, NoToken::Paused))
             }
             Err(Refused::Lost) => {
                 sender.doubts += 1;
-                self.store(&mut sender, revision, lease).await?;
                 tracing::warn!(doubts = sender.doubts, "the answer to a refresh was lost");
+                self.store(&mut sender, revision, lease, &spent).await?;
                 Err(NoToken::Busy)
             }
             Err(Refused::Code { number, .. }) => {
                 let reason = format!("the refresh token was refused with {number}");
-                self.stop(sender, revision, &reason).await?;
-                Err(NoToken::Stopped(reason))
+                // Where the row is another now, it was refused because somebody else has used it.
+                let stopped = self.stop(sender, revision, &reason).await?;
+                Err(if stopped { NoToken::Stopped(reason) } else { NoToken::Busy })
             }
         }
     }
 
     /// Writes what must not be lost, as often as there is hope. Whoever pauses the account meanwhile writes the row too:
-    /// their pause is kept, and while the lease is ours so is the pair.
-    async fn store(&self, sender: &mut Sender, mut revision: u64, lease: Option<Lease>) -> Result<(), NoToken> {
-        let mut last = Err(NoToken::Busy);
+    /// their pause is kept. So is a new pair where somebody took the lease for lapsed: what they hold is `spent`.
+    async fn store(
+        &self,
+        sender: &mut Sender,
+        mut revision: u64,
+        lease: Option<Lease>,
+        spent: &str,
+    ) -> Result<(), NoToken> {
+        let new_pair = sender.refresh_token != spent;
+        let mut last = NoToken::Busy;
         for _ in 0..STORES_MAX {
-            last = match self.books.put_sender(sender, revision).await {
+            match self.books.put_sender(sender, revision).await {
                 Ok(true) => return Ok(()),
-                Ok(false) => match self.books.sender(SENDER).await {
-                    Ok(Some(stored)) if stored.row.lease == lease => {
-                        (sender.paused_until, sender.paused_reason) =
-                            (stored.row.paused_until, stored.row.paused_reason);
-                        revision = stored.revision;
-                        continue;
-                    }
-                    // Somebody took the lease for lapsed.
-                    Ok(_) => Err(NoToken::Busy),
-                    Err(error) => Err(error.into()),
-                },
-                Err(error) => Err(error.into()),
-            };
+                Ok(false) => {}
+                Err(error) => last = error.into(),
+            }
+            match self.books.sender(SENDER).await {
+                // The answer to the write was lost, or nothing is lost with it.
+                Ok(Some(Stored { row, .. })) if new_pair && row.refresh_token == sender.refresh_token => return Ok(()),
+                Ok(Some(Stored { row, .. })) if !new_pair && row.lease != lease => return Err(NoToken::Busy),
+                Ok(Some(stored)) if stored.row.refresh_token == spent => {
+                    (sender.paused_until, sender.paused_reason) = (stored.row.paused_until, stored.row.paused_reason);
+                    revision = stored.revision;
+                }
+                Ok(_) => break,
+                Err(error) => last = error.into(),
+            }
             tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await;
         }
         tracing::error!("a new pair of tokens could not be stored");
-        last
+        Err(last)
     }
 
-    async fn stop(&self, mut sender: Sender, revision: u64, reason: &str) -> Result<(), NoToken> {
-        tracing::error!(reason, alarm = ALARM, "sending by Zalo has stopped: put a new ZALO_REFRESH_TOKEN in place");
+    /// Sending ends until a human puts a new token in place; `false` when the row is another by now.
+    async fn stop(&self, mut sender: Sender, revision: u64, reason: &str) -> Result<bool, NoToken> {
         (sender.lease, sender.stopped) = (None, Some(reason.to_owned()));
-        self.books.put_sender(&sender, revision).await?;
-        Ok(())
+        let stopped = self.books.put_sender(&sender, revision).await?;
+        if stopped {
+            tracing::error!(
+                reason,
+                alarm = ALARM,
+                "sending by Zalo has stopped: put a new ZALO_REFRESH_TOKEN in place"
+            );
+        }
+        Ok(stopped)
     }
 
     /// Nothing is sent for an hour: the provider says that a human has to look. The answer is until when.
@@ -214,18 +257,24 @@ impl TokenKeeper {
     /// [`NoToken`] when that cannot be written.
     pub async fn pause(&self, reason: &str) -> Result<Instant, NoToken> {
         let mut known = self.known.lock().await;
-        let until = self.clock.now().await? + TimeDelta::minutes(PAUSE_MINUTES);
-        tracing::error!(reason, %until, alarm = ALARM, "sending by Zalo is paused: a human has to look");
+        let now = self.clock.now().await?;
         for _ in 0..STORES_MAX {
             let Some(Stored { row: mut sender, revision }) = self.books.sender(SENDER).await? else { break };
-            (sender.paused_until, sender.paused_reason) = (Some(until), Some(reason.to_owned()));
+            pause(&mut sender, reason, now);
             if self.books.put_sender(&sender, revision).await? {
-                *known = Some(sender);
+                known.sender = Some(sender);
                 break;
             }
         }
-        Ok(until)
+        Ok(now + TimeDelta::minutes(PAUSE_MINUTES))
     }
+}
+
+/// An hour's pause, and the alarm that goes with it.
+fn pause(sender: &mut Sender, reason: &str, now: Instant) {
+    let until = now + TimeDelta::minutes(PAUSE_MINUTES);
+    tracing::error!(reason, %until, alarm = ALARM, "sending by Zalo is paused: a human has to look");
+    (sender.paused_until, sender.paused_reason) = (Some(until), Some(reason.to_owned()));
 }
 
 fn usable(sender: &Sender, refused: Option<&str>, now: Instant) -> Option<String> {

@@ -165,8 +165,10 @@ impl SendMessages {
                     }
                     break;
                 }
-                Err(Refused::NotSent | Refused::Lost | Refused::Code { class: Class::Token, .. }) => break,
-                Err(Refused::Code { .. }) => return Ok(Follows::No),
+                Err(Refused::NotSent | Refused::Lost) => break,
+                Err(Refused::Code { class: Class::Token | Class::NextDay | Class::NextMorning, .. }) => break,
+                // Where a human is needed for more than this question, the phone's way finds out.
+                Err(Refused::Code { class: Class::Recipient | Class::Human, .. }) => return Ok(Follows::No),
             }
         }
         let asking = now - written_at < TimeDelta::seconds(ASKING_SECONDS);

@@ -29,6 +29,8 @@ pub struct Sender {
     pub lease: Option<Lease>,
     /// Refreshes in a row of which it is not known whether they used up the refresh token.
     pub doubts: u32,
+    /// Since when the token could not be refreshed.
+    pub busy_since: Option<Instant>,
     /// Only a human can go on: why.
     pub stopped: Option<String>,
     pub paused_until: Option<Instant>,
@@ -59,6 +61,7 @@ impl Sender {
             expires_at: None,
             lease: None,
             doubts: 0,
+            busy_since: None,
             stopped: None,
             paused_until: None,
             paused_reason: None,
@@ -108,6 +111,8 @@ struct SenderRecord {
     #[serde(default, skip_serializing_if = "is_default")]
     doubts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    busy_since: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused_until: Option<Text<Instant>>,
@@ -126,6 +131,7 @@ fn encode(sender: &Sender, revision: u64) -> Item {
         lease_holder: sender.lease.as_ref().map(|lease| lease.holder.clone()),
         lease_until: sender.lease.as_ref().map(|lease| Text(lease.until)),
         doubts: sender.doubts,
+        busy_since: sender.busy_since.map(Text),
         stopped: sender.stopped.clone(),
         paused_until: sender.paused_until.map(Text),
         paused_reason: sender.paused_reason.clone(),
@@ -143,6 +149,7 @@ fn decode(item: Item) -> Result<Stored<Sender>, Unreadable> {
         expires_at: record.expires_at.map(|text| text.0),
         lease: lease.map(|(holder, until)| Lease { holder, until: until.0 }),
         doubts: record.doubts,
+        busy_since: record.busy_since.map(|text| text.0),
         stopped: record.stopped,
         paused_until: record.paused_until.map(|text| text.0),
         paused_reason: record.paused_reason,

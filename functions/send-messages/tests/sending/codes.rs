@@ -5,7 +5,7 @@ use loyalty_zalo::{CODES, Class};
 use serde_json::json;
 
 use crate::provider::Act;
-use crate::support::{PHONE, Shop, programme};
+use crate::support::{PHONE, Shop, instant, programme};
 
 /// Without the shop's own system: Zalo's word is the last.
 async fn zalo_only() -> Shop {
@@ -38,9 +38,9 @@ async fn every_code_does_what_its_class_asks() {
             assert_eq!(row["code"], json!(code));
         }
         match class {
-            Class::Passing => shop.work_off().await,
-            // One hour for whoever looks, and then one message tries.
-            Class::NextDay | Class::NextMorning | Class::Human => shop.due("2026-11-26T06:05:00+07:00").await,
+            // A human has one hour, and then one message tries.
+            Class::Passing | Class::Human => shop.work_off().await,
+            Class::NextDay | Class::NextMorning => shop.due("2026-11-26T06:05:00+07:00").await,
             Class::Token | Class::Recipient => {}
         }
         let ends = if class == Class::Recipient { "failed" } else { "sent" };
@@ -77,8 +77,10 @@ async fn while_a_human_is_needed_nothing_is_called() {
     assert_eq!(shop.provider.world().calls, 1);
     let sender = &shop.engine.rows("senders")[0];
     assert_eq!(sender["paused_reason"], "Zalo refused with -219");
-    shop.due("2026-11-25T18:05:00+07:00").await;
-    assert_eq!(shop.taken().len(), 2);
+    // The queue looks for both when the hour is over, however many wait for it.
+    assert_eq!(shop.queued().len(), 1);
+    shop.work_off().await;
+    assert_eq!((shop.taken().len(), shop.now()), (2, instant("2026-11-25T13:00:00+07:00")));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn all_arrive(messages: usize, calls: usize, within: Duration) {
     let zalo = shop.provider.zalo();
     let tokens = TokenKeeper::new(shop.books().clone(), zalo.clone(), shop.sender.clock.clone(), refresh_token(0));
     let mut paced = shop.clone();
-    paced.sender.zalo = Some(Arc::new(ZaloSender { zalo, tokens, pace: Pace::per_minute(per_minute) }));
+    paced.sender.zalo = Some(Arc::new(ZaloSender::new(zalo, tokens, Pace::per_minute(per_minute))));
     let began = Instant::now();
     for batch in ids.chunks(25) {
         let batch: Vec<_> = batch.iter().map(String::as_str).collect();

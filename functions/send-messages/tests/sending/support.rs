@@ -258,7 +258,7 @@ fn sender(
         programmes: Arc::new(programmes),
         sends: Sends::new(aws_sdk_sqs::Client::from_conf(sqs), "http://queue.local/sends".to_owned()),
         clock,
-        zalo: Some(Arc::new(ZaloSender { zalo, tokens, pace: Pace::per_minute(600_000) })),
+        zalo: Some(Arc::new(ZaloSender::new(zalo, tokens, Pace::per_minute(600_000)))),
         shop: Some(Arc::new(shop.unwrap())),
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use loyalty_messaging::Template;
-use loyalty_store::Stored;
 use loyalty_store::engine::Fault;
+use loyalty_store::{Sender, Stored};
 use serde_json::{Value, json};
 
 use crate::provider::{Act, refresh_token};
@@ -122,30 +122,105 @@ async fn a_refresh_whose_answer_is_lost_twice_needs_a_human() {
     assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("sender_paused")));
 }
 
-/// Another instance that is told to pause writes the row of the one that refreshes.
-#[tokio::test]
-async fn a_pause_that_comes_during_a_refresh_costs_no_tokens() {
-    let shop = zalo_only().await;
+/// Another instance writes the row while one refreshes for its message; the answer are the row and the message after it.
+async fn while_refreshing(shop: &Shop, change: impl Fn(&mut Sender)) -> (Sender, Value) {
     let member = shop.member(PHONE).await;
     shop.provider.world().refresh_takes = Duration::from_millis(300);
     let id = shop.message(&member, Template::OrderPointsCredited, "1").await;
-    let sender = shop.sender.clone();
-    let sending = tokio::spawn(async move { sender.send(&id).await });
-    let until = shop.now() + chrono::TimeDelta::hours(1);
+    let (sender, message_id) = (shop.sender.clone(), id.clone());
+    let sending = tokio::spawn(async move { sender.send(&message_id).await });
     loop {
         if let Some(Stored { mut row, revision }) = shop.books().sender("zalo").await.unwrap()
             && row.lease.is_some()
         {
-            row.paused_until = Some(until);
+            change(&mut row);
             assert!(shop.books().put_sender(&row, revision).await.unwrap());
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     sending.await.unwrap().unwrap();
-    let row = shop.books().sender("zalo").await.unwrap().unwrap().row;
+    (shop.books().sender("zalo").await.unwrap().unwrap().row, shop.row(&id))
+}
+
+#[tokio::test]
+async fn a_pause_that_comes_during_a_refresh_costs_no_tokens_and_lets_nothing_go() {
+    let shop = zalo_only().await;
+    let until = shop.now() + chrono::TimeDelta::hours(1);
+    let (row, message) = while_refreshing(&shop, |row| row.paused_until = Some(until)).await;
     assert_eq!((row.refresh_token, row.lease), (refresh_token(1), None));
     assert_eq!(row.paused_until, Some(until), "nor is the pause forgotten");
+    assert_eq!((shop.provider.counts(), &message["reason"]), ((1, 0), &json!("sender_paused")));
+}
+
+#[tokio::test]
+async fn a_new_pair_is_kept_though_another_has_taken_the_lease() {
+    let shop = zalo_only().await;
+    let theirs = loyalty_store::Lease { holder: "other".to_owned(), until: shop.now() + chrono::TimeDelta::days(1) };
+    let (row, message) = while_refreshing(&shop, |row| row.lease = Some(theirs.clone())).await;
+    // What the other holds is used up: it will be refused, and finds this.
+    assert_eq!((row.refresh_token, row.lease, &message["state"]), (refresh_token(1), None, &json!("sent")));
+}
+
+#[tokio::test]
+async fn who_is_refused_because_another_was_faster_stops_nothing() {
+    let shop = zalo_only().await;
+    let faster = |row: &mut Sender| {
+        // Their refresh used the token up, and their pair is stored.
+        shop.provider.world().generation = 7;
+        *row = Sender {
+            access_token: Some("access-canary-7".to_owned()),
+            refresh_token: refresh_token(7),
+            lease: None,
+            expires_at: Some(shop.now() + chrono::TimeDelta::hours(25)),
+            ..row.clone()
+        };
+    };
+    let (row, message) = while_refreshing(&shop, faster).await;
+    assert_eq!((row.refresh_token, row.stopped, &message["state"]), (refresh_token(7), None, &json!("pending")));
+    shop.pass(20);
+    shop.work_off().await;
+    assert_eq!(shop.taken().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_found() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    let mut puts = 0;
+    shop.engine.inject(move |call| {
+        let senders = call.operation == "PutItem" && call.body["TableName"].as_str().unwrap().ends_with("senders");
+        puts += usize::from(senders);
+        if senders && puts == 2 { Fault::ResponseLost } else { Fault::None }
+    });
+    assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "1").await["state"], "sent");
+    assert_eq!(shop.provider.counts(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_door_that_is_busy_is_not_asked_by_every_message_and_rings_after_an_hour() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.world().refresh_script = vec![Act::Status(503); 1_000].into();
+    for about in 0..20 {
+        shop.sends(&member, Template::OrderPointsCredited, &about.to_string()).await;
+    }
+    let asked = || 1_000 - shop.provider.world().refresh_script.len();
+    assert_eq!(asked(), 1);
+    shop.pass(3_590);
+    assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "soon").await["state"], "pending");
+    assert_eq!(shop.engine.rows("senders")[0]["paused_until"], Value::Null);
+    shop.pass(16);
+    let row = shop.sends(&member, Template::OrderPointsCredited, "late").await;
+    assert_eq!((asked(), &row["reason"]), (3, &json!("sender_paused")));
+    assert_eq!(
+        shop.engine.rows("senders")[0]["paused_reason"],
+        "no token could be refreshed since 2026-11-25 05:00:00 UTC"
+    );
+    // What was told to come again waits too, and all of it goes out once tokens are to be had.
+    shop.provider.world().refresh_script.clear();
+    shop.work_off().await;
+    assert_eq!(shop.taken().len(), 22);
 }
 
 #[tokio::test]
