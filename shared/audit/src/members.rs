@@ -243,7 +243,9 @@ impl Member {
         if self.as_of < self.activated_at || history.last_recorded_at.is_some_and(|last| self.as_of < last) {
             wrong.push("as_of is earlier than something that has happened".to_owned());
         }
-        if self.erased_at.is_some_and(|erased_at| erased_at > self.as_of || erased_at < self.activated_at) {
+        // Whoever has joined may have been erased before this member began.
+        let began = |erased_at| erased_at >= self.activated_at || !self.came.is_empty();
+        if self.erased_at.is_some_and(|erased_at| erased_at > self.as_of || !began(erased_at)) {
             wrong.push("was erased before it began or after it was last decided about".to_owned());
         }
         if history.first_recorded_at.is_some_and(|first| first < self.activated_at) {

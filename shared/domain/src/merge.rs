@@ -45,6 +45,8 @@ pub struct MergeRows<'a> {
     pub known: Option<&'a Request>,
     /// The participations of who goes on in the campaigns they are active in.
     pub participations: Vec<Participation>,
+    /// Those of who joins, which end with the merge.
+    pub ends: &'a [Participation],
 }
 
 /// Why two members cannot be merged.
@@ -60,6 +62,10 @@ pub enum MergeProblem {
     TooMany { member: MemberId },
     #[error("{member} has redemptions that wait to be confirmed: confirm or release them first")]
     HoldsWait { member: MemberId },
+    #[error(
+        "{member} has orders that wait for the paused campaign {campaign}: end its pause first, or merge the other way round"
+    )]
+    OrdersWait { member: MemberId, campaign: RuleId },
 }
 
 impl From<MergeProblem> for Rejection {
@@ -81,11 +87,15 @@ pub fn merge(
     asked: Asked,
     now: Instant,
 ) -> Result<(Request, Decision), Rejection> {
-    let MergeRows { mut into, mut from, known, participations } = rows;
+    let MergeRows { mut into, mut from, known, participations, ends } = rows;
     if let Some(request) = asked.answered(known)? {
         return Ok((request, Decision::nothing(Outcome::Duplicate)));
     }
     check(&into, &from)?;
+    if let Some(waits) = ends.iter().find(|participation| !participation.waiting.is_empty()) {
+        let (member, campaign) = (from.member_id, waits.campaign.clone());
+        return Err(MergeProblem::OrdersWait { member, campaign }.into());
+    }
     // Both stand at one instant, so that neither entry is older than what is in front of it.
     let at = now.max(into.as_of).max(from.as_of);
     let (mut left, mut entries) = (Vec::new(), Vec::new());
@@ -175,6 +185,8 @@ fn bring(into: &mut Member, from: &mut Member) -> Result<(), Overflow> {
     if into.erased_at.is_none() {
         into.profile = std::mem::take(&mut into.profile).or(person);
     }
+    // What was said before either was forgotten tells nothing of the one person they are.
+    into.erased_at = into.erased_at.max(from.erased_at);
     Ok(())
 }
 

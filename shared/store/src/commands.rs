@@ -92,7 +92,7 @@ pub struct Loaded {
 /// Revisions of what was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Revisions {
-    member: u64,
+    pub member: u64,
     request: u64,
     participations: Vec<(RuleId, u64)>,
     budget: Budget,

@@ -179,8 +179,7 @@ impl Books {
         member_id: &MemberId,
         at: Instant,
     ) -> Result<bool, StoreError> {
-        let joined = self.member_now(member_id, Consistency::Strong).await?.map(|stored| stored.row.member_id);
-        let member_id = joined.as_ref().unwrap_or(member_id);
+        let member_id = &self.person(member_id).await?;
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let (mut known, mut contact) = (self.zalo_user(user).await?, self.contact(member_id).await?);
@@ -218,7 +217,8 @@ impl Books {
         Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
     }
 
-    /// A member, or whom they have joined, wants messages of these kinds, or does not. `false` when a newer wish about each of them is known.
+    /// A member, or whom they have joined, wants messages of these kinds, or does not. `false` when a newer wish about each
+    /// of them is known.
     ///
     /// # Errors
     /// [`StoreError`] when it is not known whether it was written.
@@ -228,8 +228,7 @@ impl Books {
         wishes: &BTreeMap<MessageKind, bool>,
         changed_at: Instant,
     ) -> Result<bool, StoreError> {
-        let joined = self.member_now(member_id, Consistency::Strong).await?.map(|stored| stored.row.member_id);
-        self.change_contact(joined.as_ref().unwrap_or(member_id), |contact| {
+        self.change_contact(member_id, |contact| {
             for (kind, allowed) in wishes {
                 contact.wish(*kind, *allowed, changed_at);
             }
@@ -277,9 +276,7 @@ impl Books {
     /// # Errors
     /// [`StoreError`] when it is not known whether it was written.
     pub async fn told_follows(&self, member_id: &MemberId, follows: bool, as_of: Instant) -> Result<bool, StoreError> {
-        let joined = self.member_now(member_id, Consistency::Strong).await?.map(|stored| stored.row.member_id);
-        self.change_contact(joined.as_ref().unwrap_or(member_id), |contact| contact.follow(Some(follows), Some(as_of)))
-            .await
+        self.change_contact(member_id, |contact| contact.follow(Some(follows), Some(as_of))).await
     }
 
     /// The rows by which one member can be reached as the other could.
@@ -293,17 +290,19 @@ impl Books {
         if let Some(key) = &gone.zalo_key {
             let Stored { row: mut user, revision } = self.zalo_user(key).await?;
             if user.member_id.as_ref() == Some(&gone.member_id) {
-                // A member has one user of the account; a second one is nobody until they say who they are.
-                user.member_id = goes_on.zalo_key.is_none().then(|| goes_on.member_id.clone());
+                // A member has one user of the account; a second one is nobody until they say who they are, and so is who
+                // was forgotten since.
+                let linked = goes_on.zalo_key.is_none() && gone.linked_at > goes_on.linked_at;
+                user.member_id = linked.then(|| goes_on.member_id.clone());
                 writes.push(write_user(&user, revision));
-                if goes_on.zalo_key.is_none() {
+                if linked {
                     (goes_on.zalo_user_id, goes_on.zalo_key) = (gone.zalo_user_id.clone(), gone.zalo_key.clone());
-                    goes_on.linked_at = goes_on.linked_at.max(gone.linked_at);
                     goes_on.follow(gone.follows_oa, gone.follows_as_of);
                     goes_on.interacted_at = goes_on.interacted_at.max(gone.interacted_at);
                 }
             }
         }
+        goes_on.linked_at = goes_on.linked_at.max(gone.linked_at);
         for (kind, wish) in gone.wishes {
             goes_on.wish(kind, wish.allowed, wish.changed_at);
         }
@@ -316,7 +315,15 @@ impl Books {
         Ok(writes)
     }
 
+    /// A member, or whom they have joined.
+    async fn person(&self, member_id: &MemberId) -> Result<MemberId, StoreError> {
+        let stored = self.member_now(member_id, Consistency::Strong).await?;
+        Ok(stored.map_or_else(|| member_id.clone(), |stored| stored.row.member_id))
+    }
+
+    /// Changes how a member, or whom they have joined, can be reached.
     async fn change_contact(&self, member_id: &MemberId, change: impl Fn(&mut Contact)) -> Result<bool, StoreError> {
+        let member_id = &self.person(member_id).await?;
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let Stored { mut row, revision } = self.contact(member_id).await?;

@@ -23,12 +23,17 @@ impl Books {
     ) -> Result<Option<bool>, StoreError> {
         let decide = |loaded: Loaded| {
             let Some(member) = loaded.member else { return Ok((None, Decision::nothing(Outcome::Duplicate))) };
+            let joined = member.merged_from.clone();
             let decision = erase(programme, member, now)?;
-            Ok((Some(decision.outcome == Outcome::Posted), decision))
+            Ok((Some((decision.outcome == Outcome::Posted, joined)), decision))
         };
-        let erased = self.command(programme, &Concerns::member(member_id.clone()), decide).await?;
+        let (erased, joined) = self.command(programme, &Concerns::member(member_id.clone()), decide).await?.unzip();
         // Somebody may be known at the account who has never ordered.
-        let forgotten = self.forget_contact(member_id, now, erased.is_some()).await?;
+        let mut forgotten = self.forget_contact(member_id, now, erased.is_some()).await?;
+        // A merge that was killed half way has left them where they were.
+        for other in joined.unwrap_or_default() {
+            forgotten |= self.forget_contact(&other, now, false).await?;
+        }
         Ok(match (erased, forgotten) {
             (None, false) => None,
             (Some(erased), forgotten) => Some(erased || forgotten),

@@ -13,7 +13,7 @@ use crate::apply::ATTEMPTS_MAX;
 use crate::commit::{Condition, Failure, Write, pause};
 use crate::contacts::Contact;
 use crate::records::encode_member;
-use crate::{Books, Concerns, Consistency, StoreError, Table};
+use crate::{Books, Concerns, StoreError, Table};
 
 /// What came of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,15 +42,15 @@ impl Books {
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let (loaded, revisions) = self.load_rows(&concerns).await?;
-            let Some(from) = self.member(from_id, Consistency::Strong).await? else {
-                return Ok(Merging::Unknown(from_id.clone()));
-            };
+            let (joining, from_revisions) = self.load_rows(&Concerns::member(from_id.clone())).await?;
+            let Some(from) = joining.member else { return Ok(Merging::Unknown(from_id.clone())) };
             let Some(into) = loaded.member else { return Ok(Merging::Unknown(into_id.clone())) };
             let rows = MergeRows {
                 into,
-                from: from.row,
+                from,
                 known: loaded.request.as_ref(),
                 participations: loaded.participations,
+                ends: &joining.participations,
             };
             let (request, decision) = merge(programme, rows, asked.clone(), now).map_err(StoreError::Rejected)?;
             if decision.outcome == Outcome::Duplicate {
@@ -58,8 +58,12 @@ impl Books {
             }
             let mut writes = self.writes_of(programme, &decision, &revisions);
             if let Some(from_now) = &decision.left_member {
-                let item = encode_member(from_now, from.revision + 1, programme);
-                writes.push(Write { table: Table::Members, item, condition: Condition::as_read(from.revision) });
+                let item = encode_member(from_now, from_revisions.member + 1, programme);
+                writes.push(Write {
+                    table: Table::Members,
+                    item,
+                    condition: Condition::as_read(from_revisions.member),
+                });
             }
             match self.transact(writes).await {
                 Ok(()) => return Ok(Merging::Done(request)),

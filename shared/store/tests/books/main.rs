@@ -8,6 +8,7 @@ mod faults;
 mod merge;
 mod opening;
 mod past;
+mod persons;
 mod reading;
 mod second_engine;
 mod support;

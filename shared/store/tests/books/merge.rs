@@ -16,7 +16,7 @@ use loyalty_domain::redeem::{Redemption, redeem};
 use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
 use loyalty_store::engine::Fault;
-use loyalty_store::{Concerns, Loaded, Merging, StoreError, ZaloKey};
+use loyalty_store::{Concerns, Consistency, Loaded, Merging, StoreError, ZaloKey};
 use serde_json::{Value, json};
 
 use crate::past::{brought, opened, past};
@@ -25,12 +25,12 @@ use crate::support::{AN, BINH, Shop, at, audit, check, order, programme, version
 const CHI: &str = "m_chi";
 
 /// An order of another member.
-fn by(member_id: &str, snapshot: OrderSnapshot) -> OrderSnapshot {
+pub fn by(member_id: &str, snapshot: OrderSnapshot) -> OrderSnapshot {
     let profile = Profile { phone: Some("84907654321".to_owned()), name: Some("B".to_owned()), ..Profile::default() };
     OrderSnapshot { member_id: Some(member_id.into()), profile, ..snapshot }
 }
 
-async fn merge(shop: &Shop, from: &str, into: &str, now: Instant) -> Result<Merging, StoreError> {
+pub async fn merge(shop: &Shop, from: &str, into: &str, now: Instant) -> Result<Merging, StoreError> {
     let (from, into) = (MemberId::from(from), MemberId::from(into));
     let asked = Asked { request_id: format!("r_{from}_{into}").as_str().into(), fingerprint: from.to_string() };
     let merged = shop.books.merge_members(&shop.programme, (&from, &into), &asked, now).await;
@@ -40,7 +40,7 @@ async fn merge(shop: &Shop, from: &str, into: &str, now: Instant) -> Result<Merg
     merged
 }
 
-async fn merged(shop: &Shop, from: &str, into: &str, now: Instant) {
+pub async fn merged(shop: &Shop, from: &str, into: &str, now: Instant) {
     let merged = merge(shop, from, into, now).await.unwrap();
     assert!(matches!(merged, Merging::Done(_)), "{merged:?}");
     check(shop);
@@ -254,6 +254,25 @@ async fn participations_stay_with_who_had_them() {
     }
 }
 
+/// X50: who joins has orders that get their bonus once the campaign goes on, so they wait, or go on themselves.
+#[tokio::test]
+async fn x50_who_has_orders_that_wait_for_a_campaign_joins_nobody() {
+    let mut shop = Shop::new(Programme { campaigns: vec![campaign(false, BonusWhen::Placed)], ..programme() });
+    shop.one(small("1", 0, OrderStatus::Delivered)).await;
+    shop.one(by(BINH, small("2", 0, OrderStatus::Delivered))).await;
+    enrolled(&shop, BINH, at(10)).await;
+    std::sync::Arc::make_mut(&mut shop.programme).campaigns[0].paused = true;
+    shop.one(by(BINH, small("3", 60, OrderStatus::Delivered))).await;
+    let waits = MergeProblem::OrdersWait { member: BINH.into(), campaign: RuleId::new("fast-promotion") };
+    assert_eq!(refusal(&shop, BINH, AN).await, waits);
+    check(&shop);
+    merged(&shop, AN, BINH, at(200)).await;
+    std::sync::Arc::make_mut(&mut shop.programme).campaigns[0].paused = false;
+    let order = shop.books.order(&small("3", 0, OrderStatus::Delivered).order_id, Consistency::Strong).await.unwrap();
+    shop.one(OrderSnapshot::again(&order.expect("an order").row)).await;
+    shop.check_orders(BINH, 50, 50).await;
+}
+
 /// An order of 10 points.
 fn small(id: &str, seconds: i64, status: OrderStatus) -> OrderSnapshot {
     let mut snapshot = version(id, seconds, status);
@@ -310,31 +329,6 @@ async fn commands_to_who_joined_are_carried_out_on_who_goes_on() {
     shop.one(early).await;
     assert_eq!(shop.member(AN).await.profile, Profile::default(), "placed before the erasure");
     check(&shop);
-}
-
-#[tokio::test]
-async fn who_is_reached_how_moves_and_the_newest_wish_holds() {
-    let shop = Shop::new(programme());
-    shop.one(order("1")).await;
-    shop.one(by(BINH, order("2"))).await;
-    let user = ZaloKey::new("z_binh");
-    shop.books.follow(&user, true, at(5)).await.unwrap();
-    shop.books.link(&user, "zalo-7", &BINH.into(), at(10)).await.unwrap();
-    let kind = loyalty_domain::sending::MessageKind::Promotional;
-    shop.books.wish(&AN.into(), &[(kind, true)].into(), at(20)).await.unwrap();
-    shop.books.wish(&BINH.into(), &[(kind, false)].into(), at(30)).await.unwrap();
-    merged(&shop, BINH, AN, at(200)).await;
-    let an = shop.books.contact(&AN.into()).await.unwrap().row;
-    assert_eq!((an.zalo_user_id.as_deref(), an.follows_oa), (Some("zalo-7"), Some(true)));
-    assert!(!an.wishes[&kind].allowed);
-    shop.books.wish(&BINH.into(), &[(kind, true)].into(), at(250)).await.unwrap();
-    assert!(shop.books.contact(&AN.into()).await.unwrap().row.wishes[&kind].allowed, "said under the old number");
-    assert_eq!(shop.books.contact(&BINH.into()).await.unwrap().row.zalo_user_id, None);
-    // What the account says next reaches who goes on; a link to the old number too.
-    shop.books.follow(&user, false, at(300)).await.unwrap();
-    assert_eq!(shop.books.contact(&AN.into()).await.unwrap().row.follows_oa, Some(false));
-    shop.books.link(&ZaloKey::new("z_other"), "zalo-8", &BINH.into(), at(400)).await.unwrap();
-    assert_eq!(shop.books.contact(&AN.into()).await.unwrap().row.zalo_user_id.as_deref(), Some("zalo-8"));
 }
 
 #[tokio::test]
