@@ -26,6 +26,7 @@ pub mod campaign;
 pub mod criteria;
 pub mod daily;
 pub mod decision;
+mod dues;
 pub mod erasure;
 mod expiry;
 pub mod ids;
