@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use thang_hang::books::erase::{self, EraseArgs};
 use thang_hang::books::export::{self, ExportArgs};
-use thang_hang::books::import::orders::{self, ImportOrdersArgs};
-use thang_hang::books::import::{self, ImportMembersArgs};
+use thang_hang::books::import;
+use thang_hang::books::import::members::{ImportMembersArgs, Members};
+use thang_hang::books::import::orders::{ImportOrdersArgs, Orders};
 use thang_hang::books::merge::{self, MergeArgs};
 use thang_hang::check_programme::{self, CheckArgs};
 use thang_hang::cli;
@@ -164,9 +165,13 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Advance { to, target }) => cli::advance(&target.url, &to).await,
         Some(Command::CheckProgramme(args)) => return check_programme::run(&args),
         Some(Command::Verify(args)) => return verify::run(&args).await,
-        Some(Command::Import { what: Import::Members(args) }) => return import::run(&args).await,
+        Some(Command::Import { what: Import::Members(args) }) => {
+            return import::run(Members::default(), &args.file, &args.how).await;
+        }
         Some(Command::Messages { what: Messages::Preview(args) }) => return messages::run(&args),
-        Some(Command::Import { what: Import::Orders(args) }) => return orders::run(&args).await,
+        Some(Command::Import { what: Import::Orders(args) }) => {
+            return import::run(Orders, &args.file, &args.how).await;
+        }
         Some(Command::Export(args)) => return export::run(&args).await,
         Some(Command::Merge(args)) => return merge::run(&args).await,
         Some(Command::Erase(args)) => return erase::run(&args).await,

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use thang_hang::books::BooksArgs;
 use thang_hang::books::erase::{self, EraseArgs};
 use thang_hang::books::export::{ExportArgs, Headers, Sheet, export};
-use thang_hang::books::import::{ImportMembersArgs, Imported, import};
+use thang_hang::books::import::members::Members;
+use thang_hang::books::import::{ImportArgs, Imported, import};
 use thang_hang::cli::serve::workspace;
 use thang_hang::stack::Drained;
 use thang_hang::tables::{TablesArgs, client, scan};
@@ -44,9 +45,8 @@ pub fn books(stack: &Stack) -> BooksArgs {
     BooksArgs { tables, programme: None, data: Some(stack.data().path().to_owned()) }
 }
 
-pub fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs {
-    ImportMembersArgs {
-        file: file.to_owned(),
+pub fn arguments(stack: &Stack, dry_run: bool) -> ImportArgs {
+    ImportArgs {
         dry_run,
         rejects: None,
         source: loyalty_contract::queue::Source::Standard,
@@ -57,9 +57,12 @@ pub fn arguments(stack: &Stack, file: &Path, dry_run: bool) -> ImportMembersArgs
 }
 
 pub async fn imported(stack: &Stack, file: &Path, dry_run: bool) -> (u64, u64, u64) {
-    let done = import(&arguments(stack, file, dry_run)).await.unwrap_or_else(|error| panic!("{}", error.report()));
-    let Imported { opened, known, rejected } = done;
-    (opened, known, rejected)
+    told(import(Members::default(), file, &arguments(stack, dry_run)).await)
+}
+
+pub fn told(done: thang_hang::error::Result<Imported>) -> (u64, u64, u64) {
+    let Imported { new, known, rejected } = done.unwrap_or_else(|error| panic!("{}", error.report()));
+    (new, known, rejected)
 }
 
 pub async fn exported(stack: &Stack, sheet: Sheet, headers: Headers) -> String {
@@ -148,11 +151,9 @@ async fn members_come_along_silently_and_go_anywhere_else_as_they_are() {
         rows
     };
     assert_eq!(without_ids(&again), without_ids(&sheet));
-    let wrong_key = ImportMembersArgs {
-        books: BooksArgs { data: books(&second).data, ..books(&first) },
-        ..arguments(&first, &file, false)
-    };
-    let refused = import(&wrong_key).await.unwrap_err().to_string();
+    let other_key = BooksArgs { data: books(&second).data, ..books(&first) };
+    let wrong_key = ImportArgs { books: other_key, ..arguments(&first, false) };
+    let refused = import(Members::default(), &file, &wrong_key).await.unwrap_err().to_string();
     assert!(refused.contains("another key"), "{refused}");
     second.stop().await;
 

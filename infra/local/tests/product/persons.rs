@@ -1,15 +1,15 @@
 //! Past orders brought along and two members merged, through the local stack: the real commands beside the real functions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thang_hang::books::import::orders::{self, ImportOrdersArgs};
-use thang_hang::books::import::{Imported, import};
+use thang_hang::books::import::import;
+use thang_hang::books::import::orders::Orders;
 use thang_hang::books::merge::{self, MergeArgs};
 use thang_hang::{Stack, verify};
 
-use crate::books::{NOW_MS, arguments, books, stack};
+use crate::books::{NOW_MS, arguments, books, imported, stack, told};
 
 const MEMBERS: &str = "\
 phone,name,redeemable_points,qualifying_points,spent,orders_count,joined_on
@@ -24,19 +24,8 @@ OLD-2,2026-10-21 09:00,delivered,paid,300000,0907654321
 OLD-3,2026-10-21 09:00,done,paid,300000,0907654321
 ";
 
-async fn brought(stack: &Stack, file: PathBuf) -> (u64, u64, u64) {
-    let args = ImportOrdersArgs {
-        file,
-        dry_run: false,
-        rejects: None,
-        source: loyalty_contract::queue::Source::Standard,
-        at: Some(NOW_MS),
-        parallel: 4,
-        books: books(stack),
-    };
-    let Imported { opened, known, rejected } =
-        orders::import(&args).await.unwrap_or_else(|error| panic!("{}", error.report()));
-    (opened, known, rejected)
+async fn brought(stack: &Stack, file: &Path) -> (u64, u64, u64) {
+    told(import(Orders, file, &arguments(stack, false)).await)
 }
 
 async fn reported(stack: &Stack, id: &str, phone: &str, status: &str, amount: &str, minute: u32) {
@@ -74,11 +63,10 @@ async fn past_orders_move_only_what_changes_and_two_numbers_are_one_person() {
         path
     };
     let stack = stack().await;
-    let members = arguments(&stack, &write("members.csv", MEMBERS), false);
-    import(&members).await.unwrap_or_else(|error| panic!("{}", error.report()));
+    assert_eq!(imported(&stack, &write("members.csv", MEMBERS), false).await, (2, 0, 0));
     let file = write("orders.csv", ORDERS);
-    assert_eq!(brought(&stack, file.clone()).await, (2, 0, 1));
-    assert_eq!(brought(&stack, file).await, (0, 2, 1), "a second time changes nothing");
+    assert_eq!(brought(&stack, &file).await, (2, 0, 1));
+    assert_eq!(brought(&stack, &file).await, (0, 2, 1), "a second time changes nothing");
     prove(&stack).await;
     // The shop reports both again, as they were.
     reported(&stack, "OLD-1", "0901234567", "delivered", "500000", 1).await;

@@ -1,0 +1,72 @@
+//! `import members`: a shop's existing members and where they stand.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
+
+use loyalty_contract::sheet::{Brought, Cells, Header, HeaderError, read_opening};
+use loyalty_store::{Books, StoreError};
+
+use super::file::Line;
+use super::{ImportArgs, Sheet, Target};
+
+/// What to import.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ImportMembersArgs {
+    /// A CSV file with a header: phone (or customer_id, or member_id), name, email, birthday, tier, tier_since,
+    /// redeemable_points, points_expire_on or lots (2027-01-31:50;never:10), qualifying_points, spent, orders_count,
+    /// cycle_spent, cycle_orders, wallet, last_ordered_on, joined_on; or the Vietnamese names that `export members
+    /// --headers vi` writes. Separated by commas, semicolons or tabs; UTF-8
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub how: ImportArgs,
+}
+
+/// Members of a file.
+#[derive(Default)]
+pub struct Members {
+    /// The line and the figures of each: two rows of one member would race for which is true.
+    seen: HashMap<String, (u64, String)>,
+}
+
+/// A member, and whether the books know nobody by that id.
+pub struct Row {
+    brought: Brought,
+    new_here: bool,
+}
+
+impl Sheet for Members {
+    const NAME: &'static str = "members";
+    type Row = Row;
+
+    fn header(titles: &[String]) -> Result<Header, HeaderError> {
+        Header::of_members(titles.iter().map(String::as_str))
+    }
+
+    fn read(&mut self, line: u64, cells: &Cells<'_>, target: &Target) -> Result<Option<Row>, String> {
+        let brought = read_opening(cells, target.source, &target.key, target.programme().currency);
+        let brought = brought.map_err(|problem| problem.to_string())?;
+        let figures = brought.opening.asked.fingerprint.clone();
+        match self.seen.entry(brought.member_id.to_string()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert((line, figures));
+                Ok(Some(Row { brought, new_here: true }))
+            }
+            Entry::Occupied(first) if first.get().1 == figures => Ok(None),
+            Entry::Occupied(first) => Err(format!("line {} has the same member with other figures", first.get().0)),
+        }
+    }
+
+    async fn look(&self, books: &Books, rows: &mut [(Line, Row)]) -> Result<(), StoreError> {
+        let ids: Vec<_> = rows.iter().map(|(_, row)| row.brought.member_id.clone()).collect();
+        let known = books.known_members(&ids).await?;
+        rows.iter_mut().for_each(|(_, row)| row.new_here = !known.contains(&row.brought.member_id));
+        Ok(())
+    }
+
+    async fn write(target: &Target, row: Row) -> Result<bool, StoreError> {
+        let Row { brought: Brought { member_id, opening }, new_here } = row;
+        target.books.open_member(target.programme(), &member_id, &opening, new_here, target.mode, target.now).await
+    }
+}
