@@ -5,9 +5,8 @@
 
 mod parquet;
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +16,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use loyalty_audit::{Row, Table, Value};
 use loyalty_contract::sheet::{Column, MEMBERS, POINTS_HISTORY, safe_cell};
+use tempfile::NamedTempFile;
 
 use crate::error::{Context, Result, StackError};
 use crate::tables::{TablesArgs, client, scan};
@@ -96,15 +96,7 @@ pub async fn run(args: &ExportArgs) -> Result<ExitCode> {
     let rows = match (args.format(), &args.output) {
         (Format::Parquet, Some(path)) => export_parquet(args, path).await?,
         (Format::Parquet, None) => return Err(StackError::new("say with --output where the Parquet file is to be")),
-        (Format::Csv, Some(path)) => {
-            let about = || format!("cannot write {}", path.display());
-            let file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).context(about)?;
-            // Spreadsheets take a file without this mark for one of the machine's old code page.
-            let mut file = std::io::BufWriter::new(file);
-            file.write_all("\u{feff}".as_bytes()).context(about)?;
-            export(args, file).await?
-        }
+        (Format::Csv, Some(path)) => export_csv(args, path).await?,
         (Format::Csv, None) => export(args, std::io::stdout().lock()).await?,
     };
     eprintln!("{rows} rows");
@@ -131,13 +123,46 @@ pub async fn export(args: &ExportArgs, output: impl Write) -> Result<u64> {
     Ok(rows)
 }
 
+async fn export_csv(args: &ExportArgs, path: &Path) -> Result<u64> {
+    let file = beside(path)?;
+    let mut writer = std::io::BufWriter::new(file.as_file());
+    // Spreadsheets take a file without this mark for one of the machine's old code page.
+    writer.write_all("\u{feff}".as_bytes()).context(|| format!("cannot write {}", path.display()))?;
+    let rows = export(args, writer).await?;
+    whole(file, path)?;
+    Ok(rows)
+}
+
 async fn export_parquet(args: &ExportArgs, path: &Path) -> Result<u64> {
     let columns = args.sheet.columns();
-    let mut writer = parquet::Writer::new(parquet::beside(path)?, columns, |column| args.title(column))?;
+    let mut writer = parquet::Writer::new(beside(path)?, columns, |column| args.title(column))?;
     let rows = each_row(args, |row| writer.row(columns.iter().map(|column| cell(column.name, row, args.time_zone))));
     let rows = rows.await?;
-    parquet::whole(writer.finish()?, path)?;
+    whole(writer.finish()?, path)?;
     Ok(rows)
+}
+
+/// A file for its owner alone, beside the place where it is to be.
+///
+/// # Errors
+/// When there cannot be one, or something stands there that is no file.
+fn beside(path: &Path) -> Result<NamedTempFile> {
+    let about = || format!("cannot write {}", path.display());
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(StackError::new(format!("{}: something is there that is no file", about())));
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".export-").suffix(".part").tempfile_in(directory).context(about)
+}
+
+/// Gives a whole file its name, in place of what had it.
+///
+/// # Errors
+/// When the disk does not take it.
+fn whole(file: NamedTempFile, path: &Path) -> Result<File> {
+    let about = || format!("cannot write {}", path.display());
+    file.as_file().sync_all().context(about)?;
+    file.persist(path).context(about)
 }
 
 /// Goes through the rows of a sheet; how many there are.

@@ -2,9 +2,7 @@
 //!
 //! A group of rows at a time is held in memory. The file gets its name when it is whole: what broke off leaves none.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate};
@@ -15,7 +13,6 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
-use tempfile::NamedTempFile;
 
 use crate::error::{Context, Result, StackError};
 
@@ -224,34 +221,13 @@ impl<W: Write + Send> Writer<W> {
     }
 }
 
-/// A file for its owner alone, beside the place where it is to be.
-///
-/// # Errors
-/// When there cannot be one, or something stands there that is no file.
-pub(super) fn beside(path: &Path) -> Result<NamedTempFile> {
-    let about = || format!("cannot write {}", path.display());
-    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(StackError::new(format!("{}: something is there that is no file", about())));
-    }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".export-").suffix(".part").tempfile_in(directory).context(about)
-}
-
-/// Gives a whole file its name, in place of what had it.
-///
-/// # Errors
-/// When the disk does not take it.
-pub(super) fn whole(file: NamedTempFile, path: &Path) -> Result<File> {
-    let about = || format!("cannot write {}", path.display());
-    file.as_file().sync_all().context(about)?;
-    file.persist(path).context(about)
-}
-
 #[cfg(test)]
 mod tests {
     use loyalty_contract::sheet::{MEMBERS, POINTS_HISTORY};
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
+
+    use std::fs::File;
 
     use super::*;
 
