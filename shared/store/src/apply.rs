@@ -1,9 +1,10 @@
 //! Order events: decided in memory, one member after another, and written in one transaction for each member's events.
 //!
-//! Events that share an order or a member form a group and are folded oldest version first, so k orders of one member
+//! Events that share an order or a member form a group and are folded together, so k orders of one member
 //! cost one member row and not k (I3). Groups are written one after another, in a fixed order. A refused or unreadable
 //! order concerns nobody but itself.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
 
@@ -111,8 +112,8 @@ where
         self.open.sort_unstable();
     }
 
-    /// Events that share an order, or a member that one of them may write, belong together; each group oldest version
-    /// first, at the same version in the order of precedence (I5), then as they came.
+    /// Events that share an order, or a member that one of them may write, belong together. Each group oldest order first;
+    /// of one order the newest version first, so that what came with it earns nothing that is taken back again (X27, I5).
     fn groups(&self, open: &[usize], rows: &Rows) -> Vec<Vec<usize>> {
         let mut groups = Groups::default();
         for &event in open {
@@ -128,8 +129,15 @@ where
             together.entry(group).or_default().push(event);
         }
         let mut groups: Vec<_> = together.into_values().collect();
+        let snapshot = |event: &usize| &self.events[*event].snapshot;
         for group in &mut groups {
-            group.sort_by_key(|event| (self.events[*event].snapshot.facts, *event));
+            let mut newest = HashMap::new();
+            for event in group.iter() {
+                let known = newest.entry(&snapshot(event).order_id).or_insert(snapshot(event).facts);
+                *known = (*known).max(snapshot(event).facts);
+            }
+            let order = |event: &usize| (newest[&snapshot(event).order_id], &snapshot(event).order_id);
+            group.sort_by_key(|event| (order(event), Reverse(snapshot(event).facts), *event));
         }
         groups
     }
