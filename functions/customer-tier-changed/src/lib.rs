@@ -19,7 +19,7 @@ use loyalty_domain::outside::Told;
 use loyalty_domain::programme::{NotifyTier, Programme};
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::Grant;
-use loyalty_messaging::{Outbox, PutError, tier_reached};
+use loyalty_messaging::{Outbox, PutError, tier_lowered, tier_reached};
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::secrets;
 use loyalty_store::{Books, Coder, Consistency, StoreError};
@@ -139,9 +139,6 @@ impl CustomerTierChanged {
     async fn tell(&self, detail: Value) -> Result<(), TierError> {
         let changed: TierChanged = serde_json::from_value(detail).map_err(TierError::NotOurs)?;
         let programme = &self.programmes.at(changed.recorded_at).programme;
-        if !tells(programme, changed.direction) {
-            return Ok(());
-        }
         let member_id = MemberId::new(changed.member_id.as_str());
         let tier = TierId::new(changed.tier_after.as_str());
         let stored = self.books.member(&member_id, Consistency::Eventual).await?;
@@ -155,7 +152,21 @@ impl CustomerTierChanged {
         let mut member = stored.row;
         member.tier = tier;
         member.balance.qualifying.0 = changed.qualifying;
-        let message = tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at);
+        if !tells(programme, changed.direction) {
+            return Ok(());
+        }
+        let message = match changed.direction {
+            Direction::Downgrade => tier_lowered(
+                &member,
+                changed.seq,
+                &TierId::new(changed.tier_before.as_str()),
+                programme,
+                changed.recorded_at,
+            ),
+            Direction::Upgrade | Direction::Replaced => {
+                tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at)
+            }
+        };
         self.outbox.put(&[message]).await.map_err(|(_, error)| TierError::Message(error))?;
         tracing::info!(
             member_id = member_id.as_str(),

@@ -124,13 +124,19 @@ async fn an_event_that_was_cut_short_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn x34_a_downgrade_gives_nothing_and_is_told_only_where_the_programme_says_so() {
+async fn x34_what_is_told_is_a_choice_and_what_a_tier_gives_is_not() {
     for (notify, upgrade, downgrade) in
-        [("upgrade", (2, 1), (0, 0)), ("both", (2, 1), (0, 1)), ("none", (0, 0), (0, 0))]
+        [("upgrade", (2, 1), (0, 0)), ("both", (2, 1), (0, 1)), ("none", (2, 0), (0, 0))]
     {
         let shop = Shop::new(notify).await;
         shop.answer(shop.event("gold", "silver", "downgrade")).await.unwrap();
         assert_eq!(shop.counts(), downgrade, "{notify}");
+        for message in shop.rows().1 {
+            assert_eq!(
+                (&message["template"], &message["variables"]["tier_before"]),
+                (&json!("tier_lowered"), &json!("Gold"))
+            );
+        }
         let shop = Shop::new(notify).await;
         shop.answer(shop.event("member", "silver", "upgrade")).await.unwrap();
         assert_eq!(shop.counts(), upgrade, "{notify}");

@@ -142,6 +142,15 @@ pub fn tier_reached(member: &Member, seq: u64, vouchers: &[Voucher], programme: 
     message
 }
 
+/// That a tier was lost, to who is told of more than upgrades (X34). The entry that lost it may have said so: that is the
+/// same message.
+pub fn tier_lowered(member: &Member, seq: u64, before: &TierId, programme: &Programme, now: Instant) -> Message {
+    let own = vec![("tier_before", Some(tier_name(programme, before)))];
+    let mut message = told(member, programme, Template::TierLowered, &seq.to_string(), own, now);
+    message.seq = Some(seq);
+    message
+}
+
 /// The reminder of a voucher that is still unused (N4).
 pub fn voucher_reminder(member: &Member, voucher: &Voucher, programme: &Programme, now: Instant) -> Message {
     let own = vec![

@@ -23,7 +23,9 @@ mod zalo;
 
 pub use bus::{BUS_NAME, Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
 pub use catalogue::{Catalogue, Fault, RenderError};
-pub use compose::{LIST_ITEMS_MAX, Message, invitation, message_of, notice, tier_reached, voucher_reminder};
+pub use compose::{
+    LIST_ITEMS_MAX, Message, invitation, message_of, notice, tier_lowered, tier_reached, voucher_reminder,
+};
 pub use language::Language;
 pub use outbox::{Outbox, PUTS_AT_ONCE_MAX, PutError};
 pub use sample::{Extent, SAMPLE_NAME, sample};
