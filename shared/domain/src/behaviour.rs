@@ -1,5 +1,7 @@
 //! What earns points without an order: reviews, shares, referrals, surveys, check-ins (P17).
 
+use chrono::NaiveDate;
+
 use crate::advance::advance;
 use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
@@ -81,7 +83,8 @@ pub fn behave(
     let legs = if other_side { rule.other_side.ok_or_else(unknown)? } else { rule.legs };
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    if rule.limits.iter().any(|limit| reached(programme, *limit, &member, rule, history)) {
+    let day = programme.day(occurred_at.min(member.as_of));
+    if rule.limits.iter().any(|limit| reached(programme, *limit, day, rule, history)) {
         return Err(Rejection::LimitReached);
     }
     let posting = Posting::new(EntryKind::Behaviour, rule.id.clone(), Reason::BehaviourRewarded, occurred_at);
@@ -97,19 +100,18 @@ pub fn behave(
     Ok((request, decision))
 }
 
-/// Whether the behaviour was rewarded as often as the limit allows in the period that today is in.
-fn reached(programme: &Programme, limit: Limit, member: &Member, rule: &Behaviour, history: &[Entry]) -> bool {
-    let today = programme.day(member.as_of);
-    let since = match limit.per {
-        Per::Day => Some(today),
-        Per::Week => Some(week_start(today)),
-        Per::Month => Some(month_start(today)),
+/// Whether the behaviour was rewarded as often as the limit allows in the period of the day it happened on, however late
+/// it is told.
+fn reached(programme: &Programme, limit: Limit, day: NaiveDate, rule: &Behaviour, history: &[Entry]) -> bool {
+    let period = |day| match limit.per {
+        Per::Day => Some(day),
+        Per::Week => Some(week_start(day)),
+        Per::Month => Some(month_start(day)),
         Per::Ever => None,
     };
+    let happened = |entry: &Entry| programme.day(entry.occurred_at.min(entry.recorded_at));
     let counts = |entry: &&Entry| {
-        entry.kind == EntryKind::Behaviour
-            && entry.rule == rule.id
-            && since.is_none_or(|since| programme.day(entry.recorded_at) >= since)
+        entry.kind == EntryKind::Behaviour && entry.rule == rule.id && period(happened(entry)) == period(day)
     };
     let times = history.iter().rev().filter(counts).take(usize::try_from(limit.times).unwrap_or(usize::MAX)).count();
     u32::try_from(times).unwrap_or(u32::MAX) >= limit.times

@@ -34,7 +34,16 @@ async fn a_behaviour_is_rewarded_once_and_registers_whoever_is_new() {
         shop.refused(event(&shop, "behaviour", behaviour("e3", "dance", PHONE)), 422, "unknown-behaviour").await;
     assert!(detail.contains("review, referral"), "{detail}");
     shop.at("2026-11-23T17:00:00Z");
-    assert_eq!(shop.event("behaviour", behaviour("e2", "review", PHONE)).await.0, 201, "the next day");
+    shop.refused(event(&shop, "behaviour", behaviour("e2", "review", PHONE)), 409, "limit-reached").await;
+    let mut next_day = behaviour("e2", "review", PHONE);
+    next_day["occurred_at"] = json!("2026-11-24T00:00:00+07:00");
+    assert_eq!(shop.event("behaviour", next_day).await.0, 201);
+    // What happened on another day counts there, though it is told today.
+    let mut day_before = behaviour("e4", "review", PHONE);
+    day_before["occurred_at"] = json!("2026-11-22T23:59:00+07:00");
+    assert_eq!(shop.event("behaviour", day_before.clone()).await.0, 201);
+    day_before["event_id"] = json!("e5");
+    shop.refused(event(&shop, "behaviour", day_before), 409, "limit-reached").await;
 }
 
 #[tokio::test]

@@ -75,11 +75,11 @@ fn judge_state(scenario: &Scenario, request: &Request) -> Judgement {
     }
 }
 
-/// Once a day and three times in all.
+/// Once on a day it happened on, and three times in all.
 fn judge_limits(history: &[Entry]) -> Judgement {
     let mut days = BTreeMap::new();
     for entry in history.iter().filter(|entry| entry.kind == EntryKind::Behaviour) {
-        *days.entry(local_day(entry.recorded_at)).or_insert(0) += 1;
+        *days.entry(local_day(entry.occurred_at.min(entry.recorded_at))).or_insert(0) += 1;
     }
     let within = days.values().all(|times| *times <= 1) && days.len() <= 3;
     claim(within, || format!("a behaviour was rewarded more often than the programme allows: {days:?}"))
