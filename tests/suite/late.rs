@@ -41,6 +41,19 @@ fn points_restored_and_then_expired_are_not_owed_again() {
     proved(&book);
 }
 
+/// X40: what is undone after its lot's last day returns to that lot, and goes with it at once.
+#[test]
+fn points_restored_after_their_last_day_cannot_be_spent() {
+    let programme = cnv_retail();
+    let mut book = Book::default();
+    let order = delivered("o", 1_000_000, at("2026-01-15T03:00:00Z"));
+    book.deliver(&programme, &order, at("2026-01-15T03:00:00Z"));
+    let redemption = book.spend(&programme, "m_test", 60, at("2026-02-01T03:00:00Z"));
+    book.undo(&programme, &redemption, at("2027-03-01T03:00:00Z"));
+    assert_eq!(book.member().balance.redeemable.0, 0);
+    proved(&book);
+}
+
 /// X23: points that expired have been removed once, also when the order was raised afterwards and got new ones.
 #[test]
 fn points_that_expired_before_a_raise_are_not_owed_again() {

@@ -17,7 +17,7 @@ use crate::member::Member;
 use crate::order::{Credit, Order, OrderSnapshot, Owner, Terms, TermsAmount};
 use crate::paying::{Used, pay_with_wallet, use_vouchers, wallet_due};
 use crate::points::{Legs, Overflow, Ratio};
-use crate::programme::{Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
+use crate::programme::{EarnWhen, Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
 use crate::time::Instant;
 use crate::voucher::Voucher;
 
@@ -353,7 +353,7 @@ fn bonus_terms(programme: &Programme, (campaign, legs): (&Campaign, Legs), membe
 fn promised(programme: &Programme, member: &Member, welcome: Welcome) -> Credit {
     let pending_until = match welcome.when {
         WelcomeWhen::Immediate => None,
-        WelcomeWhen::PendingUntilFirstDelivery => Some(programme.earning.earn_when),
+        WelcomeWhen::PendingUntilFirstDelivery => Some(EarnWhen::Delivered),
     };
     let amount = TermsAmount::Fixed { legs: Legs::new(i64::from(welcome.points), 0), pending_until };
     let reversal =

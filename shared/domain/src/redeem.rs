@@ -174,6 +174,8 @@ pub fn undo(
     request.state = RequestState::Undone;
     let mut ledger = Ledger::new(programme, &mut member, &mut entries);
     give_back(&mut ledger, &request.rule, Reason::RedemptionUndone, Returned::of(entry, now))?;
+    // What returns to a lot whose last day is over goes with it.
+    advance(programme, &mut member, now, &mut entries)?;
     let decision = Decision { request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }

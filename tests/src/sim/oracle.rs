@@ -334,7 +334,7 @@ fn judge_welcome(
     let barred = undone_ever && !welcome.regrant;
     let stands = match welcome.when {
         WelcomeWhen::Immediate => !undone(facts),
-        WelcomeWhen::PendingUntilFirstDelivery => earns(facts, begun.earning.earn_when),
+        WelcomeWhen::PendingUntilFirstDelivery => earns(facts, EarnWhen::Delivered),
     };
     let points = if stands && !barred { i64::from(welcome.points) } else { 0 };
     // Before the order was anybody's, a cancel may have come and gone under a programme without welcome points.
