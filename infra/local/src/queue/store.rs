@@ -307,7 +307,7 @@ impl Work {
         clock: Arc<Clock>,
         counts: Arc<Mutex<BTreeMap<String, QueueCounts>>>,
     ) -> rusqlite::Result<Self> {
-        sql::release_all(&connection, clock.now_ms())?;
+        sql::release_all(&connection)?;
         let mut due_ms = HashMap::new();
         for (queue, present) in sql::counts(&connection)? {
             if let Some(due) = sql::next_visible(&connection, &queue)? {
