@@ -160,7 +160,9 @@ fn now(request: &ApiGatewayV2httpRequest) -> Instant {
 fn shown(programme: &Programme, entry: &Entry, language: Language) -> HistoryEntry {
     let reason = entry.reason.to_word();
     let text = loyalty_messaging::text(language, &reason).unwrap_or(&reason);
-    HistoryEntry::of(programme, entry, text.to_owned())
+    // What the operator has said of it, and not who they are.
+    let said = entry.note.as_ref().map(|note| format!("{text}: {}", note.text));
+    HistoryEntry::of(programme, entry, said.unwrap_or_else(|| text.to_owned()))
 }
 
 fn no_member() -> Problem {

@@ -11,6 +11,10 @@ use loyalty_messaging::Language;
 use loyalty_runtime::access::Needs;
 use loyalty_store::HISTORY_PAGE_MAX;
 
+use crate::no_member;
+
+/// A longer part of an address is no id.
+const SEGMENT_CHARS_MAX: usize = 128;
 /// Entries on a page when nobody says how many.
 const LIMIT_DEFAULT: u32 = 20;
 
@@ -73,6 +77,9 @@ impl From<Problem> for Refused {
 pub fn read(request: &ApiGatewayV2httpRequest, key: &MemberKey) -> Result<Asked, Refused> {
     let path = request.raw_path.as_deref().unwrap_or_default();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    if path.split('/').any(|segment| segment.len() > SEGMENT_CHARS_MAX) {
+        return Err(no_member().into());
+    }
     let route = (segments.next(), segments.next(), segments.next(), segments.next());
     let asked = match route {
         (Some("members"), None, ..) => by_phone(request, key).map(Asked::Found),

@@ -5,13 +5,16 @@ use aws_lambda_events::encodings::Body;
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, QueueMessage};
+use loyalty_domain::adjust::{Adjustment, adjust};
 use loyalty_domain::ids::MemberId;
+use loyalty_domain::ledger::Note;
+use loyalty_domain::points::Legs;
 use loyalty_domain::request::Asked;
 use loyalty_domain::voucher::{Grant, Offer, Worth};
 use loyalty_runtime::access::{ACCESS, Gate};
 use loyalty_runtime::config::Environment;
 use loyalty_store::engine::{Engine, Fault};
-use loyalty_store::{Code, Coder, OrderEvent};
+use loyalty_store::{Code, Coder, Concerns, Loaded, OrderEvent};
 use member_api::MemberApi;
 use serde_json::{Value, json};
 
@@ -99,6 +102,35 @@ impl Shop {
         let (answered, problem) = self.get(path, query).await;
         assert_eq!((answered, problem["type"].as_str().unwrap()), (status, kind), "{problem}");
         assert!(!problem.to_string().contains("0901234567x"), "what was sent is not repeated: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_adjustment_says_why_and_not_who() {
+    let shop = Shop::new();
+    shop.order("1", 50, "delivered", NOW).await;
+    let programme = &shop.api.programmes.at(shop.now).programme;
+    let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
+    let note = Note { operator: "Hoa".to_owned(), text: "bù quà".to_owned(), subject: None };
+    let adjustment = Adjustment { asked, legs: Legs::new(5, 3), note };
+    let concerns = Concerns::request(shop.member_id(), adjustment.asked.request_id.clone());
+    let decide = |rows: Loaded| {
+        let member = rows.member.expect("a member");
+        let (known, parts) = (rows.request.as_ref(), rows.participations);
+        Ok(((), adjust(programme, member, known, parts, adjustment.clone(), shop.now)?.1))
+    };
+    shop.api.books.command(programme, &concerns, decide).await.unwrap();
+    let (_, history) = shop.get("/members/{id}/history", &[("limit", "1")]).await;
+    assert_eq!(history["entries"][0]["reason"], "Cửa hàng điều chỉnh điểm: bù quà", "{history}");
+    assert!(!history.to_string().contains("Hoa"));
+}
+
+#[tokio::test]
+async fn what_is_no_id_is_nobodys() {
+    let shop = Shop::new();
+    for path in ["", "/history", "/vouchers"] {
+        shop.refused(&format!("/members/{}{path}", "x".repeat(3_000)), &[], 404, "urn:loyalty:problem:unknown-member")
+            .await;
     }
 }
 

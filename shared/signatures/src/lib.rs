@@ -80,7 +80,7 @@ impl Secrets {
     /// # Errors
     /// [`SecretError::Empty`] for a blank value.
     pub fn parse_punctuated(value: &str) -> Result<Self, SecretError> {
-        const PIECE_CHARS_MIN: usize = 16;
+        const PIECE_CHARS_MIN: usize = 8;
         let whole = value.trim();
         let pieces: Vec<&str> = pieces(value).collect();
         let mut secrets = Self::new([whole])?;

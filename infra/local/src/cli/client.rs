@@ -24,6 +24,11 @@ pub async fn list_dead_letters(url: &str) -> Result<()> {
 pub async fn replay_dead_letters(url: &str, message_id: Option<&str>) -> Result<()> {
     let request = message_id.map_or_else(|| json!({}), |id| json!({"message_id": id}));
     let answer = post(url, "/_local/dead-letters/replay", &request).await?;
+    if let (Some(id), Some(0)) = (message_id, answer["replayed"].as_u64()) {
+        return Err(StackError::new(format!(
+            "there is no dead letter {id}; `dead-letters list` shows those there are"
+        )));
+    }
     println!("{} dead letters replayed.", answer["replayed"]);
     Ok(())
 }

@@ -84,9 +84,9 @@ impl Context<'_> {
     pub fn optional_time(&self, name: &'static str, field: &Field) -> Result<Option<DateTime<Utc>>, ParseError> {
         let zone = self.settings.zone(self.source);
         let why = if zone.is_some() {
-            "is not an ISO 8601 date and time"
+            "is not an ISO 8601 date and time of the years 1971 to 2199"
         } else {
-            "is not an ISO 8601 date and time with an offset from UTC, such as 2026-11-23T08:15:00+07:00"
+            "is not an ISO 8601 date and time of the years 1971 to 2199 with an offset from UTC, such as 2026-11-23T08:15:00+07:00"
         };
         field.text().map(|text| instant(&text, zone).ok_or(ParseError::Invalid { field: name, why })).transpose()
     }
