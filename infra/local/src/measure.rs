@@ -83,7 +83,7 @@ fn quiet() -> Options {
     Options {
         settle_seconds: Some(0),
         sends: false,
-        environment: [("RUST_LOG".to_owned(), "warn".to_owned())].into(),
+        environment: crate::demo::logs(),
         ..Options::ephemeral(&workspace())
     }
 }

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -21,7 +23,9 @@ use crate::functions::build::{PROFILE, build_for_deployment};
 use crate::template::Template;
 
 /// The executable that Lambda's `provided` runtimes start.
-const EXECUTABLE: &str = "bootstrap";
+pub const EXECUTABLE: &str = "bootstrap";
+/// One round of zopfli: more take minutes for next to nothing.
+const LEVEL: i64 = 10;
 /// A package larger than this takes longer to load at a cold start than the product allows itself.
 const BYTES_MAX: usize = 4_000_000;
 
@@ -63,8 +67,7 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["package", "bytes", "SHA-256"]);
     let mut too_large = Vec::new();
-    for (binary, executable) in executables {
-        let package = package(&executable)?;
+    for (binary, package) in packages(executables)? {
         let file = out.join(format!("{binary}.zip"));
         std::fs::write(&file, &package).context(|| format!("cannot write {}", file.display()))?;
         let digest = hex::encode(Sha256::digest(&package));
@@ -81,6 +84,28 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     Err(StackError::new(format!("larger than {BYTES_MAX} bytes: {}", too_large.join(", "))))
 }
 
+/// The packages of all executables, made side by side: each takes most of a minute.
+fn packages(executables: BTreeMap<String, PathBuf>) -> Result<Vec<(String, Vec<u8>)>> {
+    let bar = ProgressBar::new(executables.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} packages  {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.tick();
+    let one = |(binary, executable): (String, PathBuf)| {
+        let packaged = package(&executable);
+        bar.inc(1);
+        packaged.map(|package| (binary, package))
+    };
+    let packages = std::thread::scope(|scope| {
+        let one = &one;
+        let threads: Vec<_> = executables.into_iter().map(|each| scope.spawn(move || one(each))).collect();
+        let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<Result<Vec<_>>>()
+    });
+    bar.finish_and_clear();
+    packages
+}
+
 /// The package of one executable.
 ///
 /// # Errors
@@ -90,7 +115,7 @@ pub fn package(executable: &Path) -> Result<Vec<u8>> {
     let program = std::fs::read(executable).context(about)?;
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        .compression_level(Some(LEVEL))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));

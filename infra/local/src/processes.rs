@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::package::EXECUTABLE;
+
 /// A process of a function.
 #[derive(Debug, Clone)]
 pub struct Process {
@@ -22,7 +24,7 @@ pub fn children(binaries: &[&str]) -> Vec<Process> {
         let pid = entry.file_name().to_string_lossy().parse();
         if let Ok(pid) = pid
             && fields.get(1) == Some(&own)
-            && binaries.contains(&name.as_str())
+            && binaries.contains(&unpacked(&proc, name).as_str())
         {
             found.push(Process { pid, proc });
         }
@@ -47,10 +49,35 @@ impl Process {
     }
 }
 
+/// What a process runs: the executables of packages all have one name, and each a directory of its own.
+fn unpacked(proc: &std::path::Path, name: String) -> String {
+    let executable = (name == EXECUTABLE).then(|| std::fs::read_link(proc.join("exe")).ok()).flatten();
+    let directory = executable.as_deref().and_then(std::path::Path::parent).and_then(std::path::Path::file_name);
+    directory.map_or(name, |directory| directory.to_string_lossy().into_owned())
+}
+
 /// The name, and the fields after it: state, parent …
 fn stat(proc: &std::path::Path) -> Option<(String, Vec<String>)> {
     let stat = std::fs::read_to_string(proc.join("stat")).ok()?;
     let (head, tail) = stat.rsplit_once(") ")?;
     let (_, name) = head.split_once('(')?;
     Some((name.to_owned(), tail.split(' ').map(str::to_owned).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unpacked_function_is_known_by_its_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let executable = directory.path().join("some-function").join(EXECUTABLE);
+        std::fs::create_dir(executable.parent().unwrap()).unwrap();
+        std::fs::copy("/bin/sleep", &executable).unwrap();
+        let mut child = std::process::Command::new(&executable).arg("60").spawn().unwrap();
+        let found = children(&["some-function"]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found.iter().map(|process| process.pid).collect::<Vec<_>>(), [child.id()]);
+    }
 }

@@ -75,7 +75,7 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
 }
 
 /// Thousands of orders would log a line each, and a line of metrics; whoever wants them says so.
-fn logs() -> BTreeMap<String, String> {
+pub(crate) fn logs() -> BTreeMap<String, String> {
     let asked = std::env::var_os("RUST_LOG").is_some();
     let quiet =
         [("RUST_LOG", "warn"), (METRICS_NAMESPACE, "")].map(|(name, value)| (name.to_owned(), value.to_owned()));

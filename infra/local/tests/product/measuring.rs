@@ -14,6 +14,7 @@ async fn measure_starts_every_function_and_prints_each_figure() {
     for figure in ["door to card", "order-changed, CPU", "order-changed, resident", "write_units"] {
         assert!(said.contains(figure), "{figure} in {said}");
     }
+    assert!(!said.contains(" 0.0 MiB"), "{said}");
     let functions = std::fs::read_dir(thang_hang::cli::serve::workspace().join("functions")).expect("functions");
     for function in functions {
         let function = function.expect("a function").file_name().into_string().expect("a name");
