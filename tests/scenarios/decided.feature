@@ -313,7 +313,7 @@ Feature: What else was decided, and what a shop may choose instead
       Then 0909000021 was told "order_points_credited" 1 time
       And 0909000021 was told "cancelled_order_points_deducted" 1 time
 
-    Scenario Outline: X34 · a new tier is told when it is higher, or whenever it changes, or never
+    Scenario Outline: X34 · a new tier is told when it is higher, or whenever it changes, or never, and brings its voucher all the same
       Given the programme "cnv-retail" where
         """
         campaigns = []
@@ -323,13 +323,15 @@ Feature: What else was decided, and what a shop may choose instead
       When order A of 0909000022 is delivered and paid: due 2000000
       And order A is cancelled
       Then 0909000022 has 0 redeemable and 0 qualifying points and is Member
-      And 0909000022 was told "tier_reached" <times> times
+      And 0909000022 was told "tier_reached" <reached> times
+      And 0909000022 was told "tier_lowered" <lowered> times
+      And 0909000022 has the voucher "Quà lên hạng: túi vải hoặc móc khoá"
 
       Examples:
-        | choice  | times |
-        | upgrade | 1     |
-        | both    | 2     |
-        | none    | 0     |
+        | choice  | reached | lowered |
+        | upgrade | 1       | 0       |
+        | both    | 1       | 1       |
+        | none    | 0       | 0       |
 
     Scenario: X35 · the voucher of a tier is reminded of once after 25 days
       Given the programme "cnv-retail" where

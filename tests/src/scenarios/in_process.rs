@@ -25,7 +25,7 @@ use loyalty_domain::request::Asked;
 use loyalty_domain::standing::next_of_member;
 use loyalty_domain::topup::top_up;
 use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
-use loyalty_messaging::{Message, invitation, message_of, notice, tier_reached, voucher_reminder};
+use loyalty_messaging::{Message, invitation, message_of, notice, tier_lowered, tier_reached, voucher_reminder};
 
 use super::{Movement, Player, Standing};
 
@@ -135,9 +135,6 @@ impl InProcess {
             NotifyTier::Both => true,
             NotifyTier::Upgrade => upgrade,
         };
-        if !tells {
-            return;
-        }
         let (member_id, tier) = (MemberId::new(changed.member_id.as_str()), TierId::new(changed.tier_after.as_str()));
         let offers = programme.tiers.get(&tier).filter(|_| upgrade).map(|tier| tier.on_reaching.clone());
         let mut vouchers = Vec::new();
@@ -147,8 +144,14 @@ impl InProcess {
             let grant = grant.for_tier(&tier, programme.notices.voucher_days);
             vouchers.push(self.give(grant, changed.recorded_at));
         }
-        let member = self.members[&member_id].clone();
-        self.tell(tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at));
+        if !tells {
+            return;
+        }
+        let (member, before) = (self.members[&member_id].clone(), TierId::new(changed.tier_before.as_str()));
+        self.tell(match changed.direction {
+            Direction::Downgrade => tier_lowered(&member, changed.seq, &before, programme, changed.recorded_at),
+            _ => tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at),
+        });
     }
 
     /// Reminds of vouchers that are still unused, where their tier is still held (X35).
