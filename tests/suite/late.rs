@@ -26,15 +26,27 @@ fn proved(book: &Book) {
     assert_eq!(book.audit().findings, []);
 }
 
+/// An order of January that earned 100 points.
+fn earned(programme: &Programme) -> (Book, OrderSnapshot) {
+    let mut book = Book::default();
+    let order = delivered("o", 1_000_000, at("2026-01-15T03:00:00Z"));
+    book.deliver(programme, &order, at("2026-01-15T03:00:00Z"));
+    (book, order)
+}
+
+/// The same, some of whose points were spent in February and given back later.
+fn given_back(programme: &Programme, points: i64, given_back_at: Instant) -> (Book, OrderSnapshot) {
+    let (mut book, order) = earned(programme);
+    let redemption = book.spend(programme, "m_test", points, at("2026-02-01T03:00:00Z"));
+    book.undo(programme, &redemption, given_back_at);
+    (book, order)
+}
+
 /// X23: points that were spent, given back and then expired have been removed once; a late cancel takes nothing more.
 #[test]
 fn points_restored_and_then_expired_are_not_owed_again() {
     let programme = cnv_retail();
-    let mut book = Book::default();
-    let order = delivered("o", 1_000_000, at("2026-01-15T03:00:00Z"));
-    book.deliver(&programme, &order, at("2026-01-15T03:00:00Z"));
-    let redemption = book.spend(&programme, "m_test", 100, at("2026-02-01T03:00:00Z"));
-    book.undo(&programme, &redemption, at("2026-02-02T03:00:00Z"));
+    let (mut book, order) = given_back(&programme, 100, at("2026-02-02T03:00:00Z"));
     let late = at("2027-03-01T03:00:00Z");
     book.deliver(&programme, &cancelled(order, late), late);
     assert_eq!(book.member().balance, Legs::ZERO);
@@ -44,12 +56,7 @@ fn points_restored_and_then_expired_are_not_owed_again() {
 /// X40: what is undone after its lot's last day returns to that lot, and goes with it at once.
 #[test]
 fn points_restored_after_their_last_day_cannot_be_spent() {
-    let programme = cnv_retail();
-    let mut book = Book::default();
-    let order = delivered("o", 1_000_000, at("2026-01-15T03:00:00Z"));
-    book.deliver(&programme, &order, at("2026-01-15T03:00:00Z"));
-    let redemption = book.spend(&programme, "m_test", 60, at("2026-02-01T03:00:00Z"));
-    book.undo(&programme, &redemption, at("2027-03-01T03:00:00Z"));
+    let (book, _) = given_back(&cnv_retail(), 60, at("2027-03-01T03:00:00Z"));
     assert_eq!(book.member().balance.redeemable.0, 0);
     proved(&book);
 }
@@ -58,9 +65,7 @@ fn points_restored_after_their_last_day_cannot_be_spent() {
 #[test]
 fn points_that_expired_before_a_raise_are_not_owed_again() {
     let programme = cnv_retail();
-    let mut book = Book::default();
-    let order = delivered("o", 1_000_000, at("2026-01-15T03:00:00Z"));
-    book.deliver(&programme, &order, at("2026-01-15T03:00:00Z"));
+    let (mut book, order) = earned(&programme);
     let raised_at = at("2027-03-01T03:00:00Z");
     let mut raised = delivered("o", 1_500_000, raised_at);
     raised.facts.placed_at = order.facts.placed_at;
@@ -163,9 +168,7 @@ fn a_late_cancel_bars_welcome_points_in_any_order() {
 #[test]
 fn a_partial_return_takes_the_expired_part_first() {
     let programme = cnv_retail();
-    let mut book = Book::default();
-    let order = delivered("o", 1_000_000, at("2026-01-15T03:00:00Z"));
-    book.deliver(&programme, &order, at("2026-01-15T03:00:00Z"));
+    let (mut book, order) = earned(&programme);
     book.spend(&programme, "m_test", 40, at("2026-02-01T03:00:00Z"));
     let late = at("2027-03-01T03:00:00Z");
     book.deliver(&programme, &returned(order, 500_000, late), late);

@@ -148,24 +148,19 @@ impl CustomerTierChanged {
             self.books.give_voucher(&grant, changed.recorded_at).await?;
             vouchers.push(self.books.voucher_of(&grant, changed.recorded_at));
         }
+        if !tells(programme, changed.direction) {
+            return Ok(());
+        }
         // As the member was right after the entry, whatever has happened since.
         let mut member = stored.row;
         member.tier = tier;
         member.balance.qualifying.0 = changed.qualifying;
-        if !tells(programme, changed.direction) {
-            return Ok(());
-        }
+        let (seq, now) = (changed.seq, changed.recorded_at);
         let message = match changed.direction {
-            Direction::Downgrade => tier_lowered(
-                &member,
-                changed.seq,
-                &TierId::new(changed.tier_before.as_str()),
-                programme,
-                changed.recorded_at,
-            ),
-            Direction::Upgrade | Direction::Replaced => {
-                tier_reached(&member, changed.seq, &vouchers, programme, changed.recorded_at)
+            Direction::Downgrade => {
+                tier_lowered(&member, seq, &TierId::new(changed.tier_before.as_str()), programme, now)
             }
+            Direction::Upgrade | Direction::Replaced => tier_reached(&member, seq, &vouchers, programme, now),
         };
         self.outbox.put(&[message]).await.map_err(|(_, error)| TierError::Message(error))?;
         tracing::info!(

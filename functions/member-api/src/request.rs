@@ -9,12 +9,11 @@ use loyalty_contract::problem::Problem;
 use loyalty_domain::ids::MemberId;
 use loyalty_messaging::Language;
 use loyalty_runtime::access::Needs;
+use loyalty_runtime::http;
 use loyalty_store::HISTORY_PAGE_MAX;
 
 use crate::no_member;
 
-/// A longer part of an address is no id.
-const SEGMENT_CHARS_MAX: usize = 128;
 /// Entries on a page when nobody says how many.
 const LIMIT_DEFAULT: u32 = 20;
 
@@ -75,17 +74,11 @@ impl From<Problem> for Refused {
 /// # Errors
 /// [`Refused`] with what its sender can do.
 pub fn read(request: &ApiGatewayV2httpRequest, key: &MemberKey) -> Result<Asked, Refused> {
-    let path = request.raw_path.as_deref().unwrap_or_default();
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    if path.split('/').any(|segment| segment.len() > SEGMENT_CHARS_MAX) {
-        return Err(no_member().into());
-    }
-    let route = (segments.next(), segments.next(), segments.next(), segments.next());
-    let asked = match route {
-        (Some("members"), None, ..) => by_phone(request, key).map(Asked::Found),
-        (Some("members"), Some(member_id), None, None) => Ok(Asked::Card(MemberId::new(member_id))),
-        (Some("members"), Some(member_id), Some("history"), None) => history(request, MemberId::new(member_id)),
-        (Some("members"), Some(member_id), Some("vouchers"), None) => Ok(Asked::Vouchers(MemberId::new(member_id))),
+    let asked = match http::segments(request).ok_or_else(no_member)?.as_slice() {
+        ["members"] => by_phone(request, key).map(Asked::Found),
+        ["members", member_id] => Ok(Asked::Card(MemberId::new(*member_id))),
+        ["members", member_id, "history"] => history(request, MemberId::new(*member_id)),
+        ["members", member_id, "vouchers"] => Ok(Asked::Vouchers(MemberId::new(*member_id))),
         _ => Err(Problem::new(404, "unknown-address", "Unknown address", "There is nothing at this address.")),
     };
     if asked.as_ref().is_err_and(|problem| problem.status == 404) || request.request_context.http.method == Method::GET

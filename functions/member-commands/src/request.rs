@@ -10,11 +10,10 @@ use loyalty_contract::problem::Problem;
 use loyalty_domain::ids::{MemberId, RequestId};
 use loyalty_domain::time::Instant;
 use loyalty_runtime::access::{Gate, Needs};
+use loyalty_runtime::http;
 
 /// A longer key is refused.
 const KEY_CHARS_MAX: usize = 200;
-/// No id of ours is longer, and no code that a customer shows.
-const SEGMENT_CHARS_MAX: usize = 128;
 
 /// What one request asks for.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,12 +89,8 @@ impl<'a> Request<'a> {
     /// # Errors
     /// [`Refused`] for an address or a method that is not ours.
     pub fn asked(&self) -> Result<Asked, Refused> {
-        let path = self.event.raw_path.as_deref().unwrap_or_default();
-        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let unknown = || Problem::new(404, "unknown-address", "Unknown address", "There is nothing at this address.");
-        if segments.iter().any(|segment| segment.len() > SEGMENT_CHARS_MAX) {
-            return Err(Refused::Problem(unknown()));
-        }
+        let segments = http::segments(self.event).ok_or_else(|| Refused::Problem(unknown()))?;
         let member = |id: &str| MemberId::new(id);
         let (allowed, asked) = match segments.as_slice() {
             ["members", id, "redemptions"] => (Method::POST, Asked::Redeem(member(id))),

@@ -31,6 +31,8 @@ pub const BUSY_SECONDS: i64 = 20;
 /// How long a turn to call is waited for; what would wait longer goes back to the queue, because the function may not
 /// live as long.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long one waits that is claimed already.
+const PATIENCE_CLAIMED: std::time::Duration = std::time::Duration::from_secs(1);
 /// A message is not claimed after so long a look: with [`crate::BEGIN_WITHIN`] before it, and a call, a refresh and another
 /// call after it, the function lives to record what came of it.
 const CLAIM_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -343,8 +345,7 @@ impl SendMessages {
                         return Outcome::Passing { code: Some(number), reason: "token", pause: None };
                     }
                 };
-                // The message is claimed: it must not wait long for its turn.
-                if let Err(wait) = sender.pace.turn(std::time::Duration::from_secs(1)).await {
+                if let Err(wait) = sender.pace.turn(PATIENCE_CLAIMED).await {
                     return Outcome::Passing { code: Some(number), reason: "token", pause: Some(rounded_up(wait)) };
                 }
                 continue;

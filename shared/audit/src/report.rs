@@ -96,14 +96,14 @@ impl Report {
 
     /// What a second reading of the same tables finds wrong with the same rows: a row that only one of them saw broken
     /// was in motion. Counts and standing are those of the second.
-    pub fn confirmed_by(self, second: Self) -> Self {
+    pub fn confirmed_by(&self, second: Self) -> Self {
         let left_out = self.left_out.min(second.left_out);
-        let broken: HashSet<(Table, String)> =
-            self.findings.into_iter().map(|found| (found.table, found.key)).collect();
+        let broken: HashSet<(Table, &str)> =
+            self.findings.iter().map(|found| (found.table, found.key.as_str())).collect();
         let findings = if left_out > 0 {
             second.findings
         } else {
-            second.findings.into_iter().filter(|found| broken.contains(&(found.table, found.key.clone()))).collect()
+            second.findings.into_iter().filter(|found| broken.contains(&(found.table, found.key.as_str()))).collect()
         };
         Self { counts: second.counts, standing: second.standing, findings, left_out }
     }

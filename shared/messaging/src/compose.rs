@@ -54,7 +54,7 @@ pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
         EntryKind::Behaviour => (Template::BehaviourRewarded, rewarded(entry, programme)),
         EntryKind::Reset => match entry.reason {
             Reason::TierKept => (Template::TierKept, kept(entry, programme)),
-            Reason::TierMissed => (Template::TierLowered, lowered(entry, programme)),
+            Reason::TierMissed => (Template::TierLowered, lowered(&entry.tier_before, programme)),
             _ => (Template::QualifyingPointsReset, Vec::new()),
         },
         EntryKind::Redemption
@@ -137,18 +137,15 @@ pub fn notice(member: &Member, notice: &Notice, vouchers: &[Voucher], programme:
 
 /// The congratulation on a tier, and what it brings (N2, N6). `seq` is the entry that reached it.
 pub fn tier_reached(member: &Member, seq: u64, vouchers: &[Voucher], programme: &Programme, now: Instant) -> Message {
-    let mut message = told(member, programme, Template::TierReached, &seq.to_string(), given(vouchers), now);
-    message.seq = Some(seq);
-    message
+    let message = told(member, programme, Template::TierReached, &seq.to_string(), given(vouchers), now);
+    Message { seq: Some(seq), ..message }
 }
 
 /// That a tier was lost, to who is told of more than upgrades (X34). The entry that lost it may have said so: that is the
 /// same message.
 pub fn tier_lowered(member: &Member, seq: u64, before: &TierId, programme: &Programme, now: Instant) -> Message {
-    let own = vec![("tier_before", Some(tier_name(programme, before)))];
-    let mut message = told(member, programme, Template::TierLowered, &seq.to_string(), own, now);
-    message.seq = Some(seq);
-    message
+    let message = told(member, programme, Template::TierLowered, &seq.to_string(), lowered(before, programme), now);
+    Message { seq: Some(seq), ..message }
 }
 
 /// The reminder of a voucher that is still unused (N4).
@@ -205,8 +202,8 @@ fn kept(entry: &Entry, programme: &Programme) -> Vec<Given> {
     vec![("keep_until", Some(Value::Text(until.to_string())))]
 }
 
-fn lowered(entry: &Entry, programme: &Programme) -> Vec<Given> {
-    vec![("tier_before", Some(tier_name(programme, &entry.tier_before)))]
+fn lowered(before: &TierId, programme: &Programme) -> Vec<Given> {
+    vec![("tier_before", Some(tier_name(programme, before)))]
 }
 
 /// A variable that does not apply has no value.

@@ -1,11 +1,21 @@
-//! Answers to API Gateway: JSON or a problem, never stored by anybody in between.
+//! Addresses of API Gateway's requests, and answers: JSON or a problem, never stored by anybody in between.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use aws_lambda_events::http::{HeaderName, HeaderValue};
 use loyalty_contract::problem::{PROBLEM_JSON, Problem};
 use serde::Serialize;
+
+/// No id of ours is longer, and no code that a customer shows.
+const SEGMENT_CHARS_MAX: usize = 128;
+
+/// The parts of a request's address; `None` where one is too long to be anything of ours.
+pub fn segments(request: &ApiGatewayV2httpRequest) -> Option<Vec<&str>> {
+    let path = request.raw_path.as_deref().unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    segments.iter().all(|segment| segment.len() <= SEGMENT_CHARS_MAX).then_some(segments)
+}
 
 /// A body as JSON.
 ///

@@ -64,7 +64,7 @@ pub async fn prove(client: &Client, prefix: &str, watch: &mut impl Watch) -> Res
             break;
         }
         watch.again(report.found());
-        let next = report.clone().confirmed_by(read(client, prefix, Reading::Consistent, watch).await?);
+        let next = report.confirmed_by(read(client, prefix, Reading::Consistent, watch).await?);
         at_rest = next.findings.iter().all(|found| report.findings.contains(found));
         report = next;
     }

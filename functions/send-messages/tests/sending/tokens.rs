@@ -16,6 +16,16 @@ async fn zalo_only() -> Shop {
     Shop::with(&programme(ZALO_ONLY)).await
 }
 
+/// What happens to the writes of `senders` whose number, from 1 on, is one of those.
+fn writes_of_senders(shop: &Shop, which: fn(usize) -> bool, fault: Fault) {
+    let mut puts = 0;
+    shop.engine.inject(move |call| {
+        let senders = call.operation == "PutItem" && call.body["TableName"].as_str().unwrap().ends_with("senders");
+        puts += usize::from(senders);
+        if senders && which(puts) { fault } else { Fault::None }
+    });
+}
+
 #[tokio::test]
 async fn two_who_refresh_at_once_refresh_once_and_both_send() {
     let shop = zalo_only().await;
@@ -69,12 +79,7 @@ async fn the_new_pair_is_stored_before_it_is_used() {
     let member = shop.member(PHONE).await;
     let id = shop.message(&member, Template::OrderPointsCredited, "1").await;
     // The lease is taken; whatever else is written to `senders` never arrives.
-    let mut puts = 0;
-    shop.engine.inject(move |call| {
-        let senders = call.operation == "PutItem" && call.body["TableName"].as_str().unwrap().ends_with("senders");
-        puts += usize::from(senders);
-        if senders && puts > 1 { Fault::RequestLost } else { Fault::None }
-    });
+    writes_of_senders(&shop, |puts| puts > 1, Fault::RequestLost);
     assert_eq!(shop.stream(&[&id]).await.len(), 1);
     assert_eq!(shop.provider.counts(), (1, 0));
     shop.engine.heal();
@@ -187,12 +192,7 @@ async fn who_is_refused_because_another_was_faster_stops_nothing() {
 async fn a_write_whose_answer_is_lost_is_found() {
     let shop = zalo_only().await;
     let member = shop.member(PHONE).await;
-    let mut puts = 0;
-    shop.engine.inject(move |call| {
-        let senders = call.operation == "PutItem" && call.body["TableName"].as_str().unwrap().ends_with("senders");
-        puts += usize::from(senders);
-        if senders && puts == 2 { Fault::ResponseLost } else { Fault::None }
-    });
+    writes_of_senders(&shop, |puts| puts == 2, Fault::ResponseLost);
     assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "1").await["state"], "sent");
     assert_eq!(shop.provider.counts(), (1, 1));
 }

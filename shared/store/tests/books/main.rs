@@ -6,6 +6,7 @@ mod batches;
 mod budget;
 mod faults;
 mod merge;
+mod merge_campaigns;
 mod opening;
 mod past;
 mod persons;
