@@ -171,6 +171,38 @@ Feature: What else was decided, and what a shop may choose instead
       When order A of 0909000011 is delivered and paid: due 129900
       Then order A earned 154 redeemable and 129 qualifying points
 
+    Scenario: X25 · who registers is welcomed then, and it goes when their first order does
+      Given the programme "cnv-retail" where
+        """
+        [welcome]
+        points = 100
+        """
+      When 0909000093 registers
+      Then 0909000093 has 100 redeemable and 0 qualifying points and is Member
+      When 0909000093 registers
+      Then 0909000093 has 100 redeemable and 0 qualifying points and is Member
+      When order A of 0909000093 is placed: due 500000
+      Then the history of 0909000093 is
+        | welcome | 100 | 0 |
+      When order A is cancelled
+      Then 0909000093 has 0 redeemable and 0 qualifying points and is Member
+      When order B of 0909000093 is placed: due 500000
+      Then 0909000093 has 0 redeemable and 0 qualifying points and is Member
+
+    Scenario: X25 · who registers may have to wait for their first delivery
+      Given the programme "cnv-retail" where
+        """
+        [welcome]
+        points = 100
+        when = "pending_until_first_delivery"
+        """
+      When 0909000094 registers
+      Then 0909000094 has 0 redeemable and 0 qualifying points and is Member
+      And 0909000094 has 100 pending points
+      When order A of 0909000094 is delivered and paid: due 500000
+      Then 0909000094 has 150 redeemable and 50 qualifying points and is Member
+      And 0909000094 has 0 pending points
+
     Scenario: X25 · welcome points may be given again when the first order comes back
       Given the programme "cnv-retail" where
         """

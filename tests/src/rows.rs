@@ -129,6 +129,9 @@ pub fn member(member: &Member, revision: u64) -> Row {
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
     }
+    if let Some(welcome) = &member.welcome {
+        put(&mut row, "welcome", credit(welcome));
+    }
     if let Some(merged) = &member.merged {
         let merged = row_of_merged(merged.into.as_str(), merged.at, merged.cycle_start);
         put(&mut row, "merged", Value::M(merged));

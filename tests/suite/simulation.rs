@@ -11,7 +11,7 @@ use crate::seeds::{self, number};
 /// Schedules of a usual run.
 const SEEDS: u64 = 200_000;
 /// Within how many schedules every seeded bug must show.
-const SEEDS_FOR_A_BUG: u64 = 1_000;
+const SEEDS_FOR_A_BUG: u64 = 3_000;
 
 fn first_failing(seeds: u64, mutant: Option<Mutant>) -> Option<u64> {
     seeds::first_failing(seeds, |seed| play(&Scenario::of(seed), mutant).is_err())

@@ -7,8 +7,10 @@ use loyalty_domain::adjust::{Adjustment, adjust};
 use loyalty_domain::behaviour::{Behaved, Behaviour, BehaviourRows, behave};
 use loyalty_domain::campaign::{Campaign, enrol};
 use loyalty_domain::daily::run_day;
+use loyalty_domain::decision::Decision;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::Note;
+use loyalty_domain::member::Member;
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::{NegativeBalance, Programme, RefundRule, Welcome, WelcomeWhen};
@@ -17,6 +19,7 @@ use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
 use loyalty_domain::topup::{Brings, TopupStep, top_up};
 use loyalty_domain::voucher::{Grant, Offer, Voucher, VoucherState, Worth};
+use loyalty_domain::welcome::welcome;
 use loyalty_tests::book::Book;
 use loyalty_tests::build::{at, cnv_retail_by_tier, delivered, fast_promotion};
 use loyalty_tests::rows::{seal, voucher as voucher_row};
@@ -88,10 +91,15 @@ const UNTOLD: &[&str] = &[
     "requests hold_until",
 ];
 
-/// What is only promised has no entries yet that could tell: `standard:5` here. An
-/// order of nobody, `standard:4`, is told by its own row alone.
+/// What is only promised has no entries yet that could tell: `standard:5` here. By what terms somebody was welcomed before
+/// they ordered is told by the first entry of their first order. An order of nobody, `standard:4`, is told by its own row
+/// alone.
 fn told_by_nobody(key: &str, path: &str) -> bool {
     match key {
+        "m_welcomed" => ["terms ", "first_expires_on", "in_cycle "]
+            .iter()
+            .any(|part| path.strip_prefix("members welcome ").is_some_and(|rest| rest.starts_with(part))),
+        "standard:6" => path.starts_with("orders credits terms ") || path.starts_with("orders credits in_cycle "),
         "standard:5" => path.starts_with("orders credits "),
         "standard:4" => path == "orders order_id",
         _ => false,
@@ -99,8 +107,8 @@ fn told_by_nobody(key: &str, path: &str) -> bool {
 }
 
 fn books() -> Book {
-    let welcome = Welcome { points: 100, when: WelcomeWhen::Immediate, regrant: false };
-    let mut programme = Programme { welcome: Some(welcome), ..cnv_retail_by_tier() };
+    let offered = Welcome { points: 100, when: WelcomeWhen::Immediate, regrant: false };
+    let mut programme = Programme { welcome: Some(offered), ..cnv_retail_by_tier() };
     programme.reversal.refund = RefundRule::LineExact;
     let start = at("2026-01-15T03:00:00Z");
     let day = |days: i64| start + Duration::days(days);
@@ -141,11 +149,29 @@ fn books() -> Book {
     nobody.member_id = None;
     book.deliver(&programme, &nobody, day(10));
     let mut waiting = programme.clone();
-    waiting.welcome = Some(Welcome { when: WelcomeWhen::PendingUntilFirstDelivery, ..welcome });
+    waiting.welcome = Some(Welcome { when: WelcomeWhen::PendingUntilFirstDelivery, ..offered });
     let mut placed = delivered("standard:5", 300_000, day(11));
     placed.member_id = Some(MemberId::from("m_new"));
     placed.facts.status = OrderStatus::Confirmed;
     book.deliver(&waiting, &placed, day(11));
+    // Welcomed on registering: waiting for a first order, with one, and with one that was cancelled.
+    for member in ["m_welcomed", "m_tied", "m_undone"] {
+        let mut row = Member::registered(&programme, member.into(), day(12)).unwrap();
+        let mut entries = Vec::new();
+        welcome(&programme, &mut row, day(12), day(12), &mut entries).unwrap();
+        book.apply(&Decision::posted(row, entries));
+    }
+    for (order_id, member) in [("standard:6", "m_tied"), ("standard:7", "m_undone")] {
+        let mut placed = delivered(order_id, 300_000, day(13));
+        placed.member_id = Some(member.into());
+        placed.facts.status = OrderStatus::Confirmed;
+        book.deliver(&programme, &placed, day(13));
+        if member == "m_undone" {
+            placed.facts.status = OrderStatus::Cancelled;
+            placed.facts.updated_at = day(14);
+            book.deliver(&programme, &placed, day(14));
+        }
+    }
     book
 }
 

@@ -16,6 +16,7 @@ use loyalty_contract::webhook::settings::SourceSettings;
 use loyalty_domain::behaviour::{Behaved, BehaviourRows, behave, other_side_of};
 use loyalty_domain::decision::{Decision, Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId};
+use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::outside::Told;
 use loyalty_domain::programme::Programme;
@@ -23,6 +24,7 @@ use loyalty_domain::request::Asked;
 use loyalty_domain::sending::MessageKind;
 use loyalty_domain::time::Instant;
 use loyalty_domain::topup::{top_up, voucher_brought};
+use loyalty_domain::welcome::welcome;
 use loyalty_store::{Concerns, Consistency, Loaded};
 
 use crate::request::Request;
@@ -81,7 +83,12 @@ impl MemberCommands {
             }
             ShopEvent::Registered { customer, said_at } => {
                 let person = self.person(customer, said_at.min(now))?;
-                let told = |programme: &Programme, known| person.member(programme, known, now);
+                let told = |programme: &Programme, known| {
+                    let mut member = person.member(programme, known, now)?;
+                    let mut entries = Vec::new();
+                    welcome(programme, &mut member, person.said_at, now, &mut entries)?;
+                    Ok((member, entries))
+                };
                 let (member_id, new) = self.keep(&person.member_id, told, now).await?;
                 Ok(done(new, &EventAnswer::Registered { member_id }))
             }
@@ -90,7 +97,7 @@ impl MemberCommands {
                 let told = |programme: &Programme, known| {
                     let mut member = person.member(programme, known, now)?;
                     member.tell(person.told_of(&member), changed_at, now);
-                    Ok(member)
+                    Ok((member, Vec::new()))
                 };
                 let (member_id, new) = self.keep(&person.member_id, told, now).await?;
                 Ok(done(new, &EventAnswer::Changed { member_id }))
@@ -208,21 +215,21 @@ impl MemberCommands {
         Ok(stored.map(|_| (code, voucher_id)))
     }
 
-    /// Keeps what is said of a person, and registers whoever is new. No points move. The member's id, and whether they are
-    /// new.
+    /// Keeps what is said of a person and what is posted for them, and registers whoever is new. The member's id, and
+    /// whether they are new.
     async fn keep(
         &self,
         member_id: &MemberId,
-        told: impl Fn(&Programme, Option<Member>) -> Result<Member, Rejection>,
+        told: impl Fn(&Programme, Option<Member>) -> Result<(Member, Vec<Entry>), Rejection>,
         now: Instant,
     ) -> Result<(String, bool), Problem> {
         let programme = self.programme(now);
         let decide = |loaded: Loaded| {
             let before = loaded.member.clone();
-            let member = told(programme, loaded.member)?;
+            let (member, entries) = told(programme, loaded.member)?;
             let (new, changed) = (before.is_none(), before.as_ref() != Some(&member));
             let decision =
-                if changed { Decision::posted(member, Vec::new()) } else { Decision::nothing(Outcome::Duplicate) };
+                if changed { Decision::posted(member, entries) } else { Decision::nothing(Outcome::Duplicate) };
             Ok((new, decision))
         };
         let new = self.books.command(programme, &Concerns::member(member_id.clone()), decide).await;

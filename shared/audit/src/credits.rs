@@ -8,6 +8,7 @@ use crate::imported::Imported;
 use crate::merges::{Cycles, Merges};
 use crate::orders::passed;
 use crate::terms::Terms;
+use crate::welcome::{WELCOME, Welcome};
 
 /// An entry that credited an order, or took from it.
 pub(crate) struct Posting<'a> {
@@ -38,6 +39,7 @@ pub(crate) struct Settled {
     /// Qualifying points that were of the entry's cycle before it (X21).
     pub in_cycle: i128,
     pub participation: Use,
+    pub generation: i128,
 }
 
 /// What an entry of a credit that had a participation does about it (X18).
@@ -46,6 +48,24 @@ pub(crate) enum Use {
     Unchanged,
     GivesBack,
     Again,
+}
+
+/// What a credit has before its first entry, and by which entry of its member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub legs: Legs,
+    pub seq: u64,
+}
+
+impl Held {
+    /// An opening is its member's first entry.
+    pub fn of(imported: Option<Imported>, welcome: Option<Welcome>) -> Self {
+        match (imported, welcome) {
+            (Some(imported), _) => Self { legs: imported.legs, seq: u64::from(imported.legs != Legs::ZERO) },
+            (None, Some(Welcome { seq, points })) => Self { legs: Legs { redeemable: points, qualifying: 0 }, seq },
+            (None, None) => Self { legs: Legs::ZERO, seq: 0 },
+        }
+    }
 }
 
 /// What the entries of one credit add up to.
@@ -90,12 +110,14 @@ impl Dates {
 }
 
 impl CreditSum {
-    pub fn begin(posting: &Posting<'_>, pinned: u64) -> Self {
-        // What an opening holds was credited by it: it is the first entry there is.
+    pub fn begin(posting: &Posting<'_>, pinned: u64, welcomes: &[Welcome]) -> Self {
         let imported = posting.imported;
-        let held = imported.map_or(Legs::ZERO, |imported| imported.legs);
-        let given = held != Legs::ZERO;
-        let begun = imported.map_or(posting.cycle_start, |imported| imported.cycle_start);
+        // It took a welcome over without an entry; the first one takes it back, and in whole.
+        let taken = posting.written_off.minus(posting.legs).redeemable;
+        let welcome = posting.reverses.map(|seq| Welcome { seq, points: taken });
+        let welcome = welcome.filter(|_| posting.rule == WELCOME && posting.takes);
+        let held = Held::of(imported, welcome.filter(|welcome| welcomes.contains(welcome)));
+        let begun = imported.map_or(posting.terms.cycle_start, |imported| imported.cycle_start);
         let dates = imported.map_or(Dates::of(posting.terms), |imported| Dates {
             expiry: imported.expiry,
             cycle_start: imported.cycle_start,
@@ -103,17 +125,17 @@ impl CreditSum {
         Self {
             rule: posting.rule.into(),
             member_id: posting.member_id.into(),
-            posted: held,
+            posted: held.legs,
             written_off: Legs::ZERO,
             pinned,
             dates,
             earliest_expiry: dates.expiry,
-            last_credit_seq: u64::from(given),
-            generation: i128::from(given),
+            last_credit_seq: held.seq,
+            generation: i128::from(held.seq > 0),
             released: false,
             moved: false,
             imported,
-            in_cycle: InCycle { cycle_start: begun, qualifying: held.qualifying },
+            in_cycle: InCycle { cycle_start: begun, qualifying: held.legs.qualifying },
             updated_at: posting.updated_at,
         }
     }
@@ -171,7 +193,14 @@ impl CreditSum {
         }
         self.written_off = self.written_off.plus(posting.written_off);
         let after = self.posted.minus(self.written_off);
-        Settled { before, after, may_have_expired, in_cycle, participation: self.use_of(posting, after) }
+        Settled {
+            before,
+            after,
+            may_have_expired,
+            in_cycle,
+            participation: self.use_of(posting, after),
+            generation: self.generation,
+        }
     }
 
     /// What is credited is of the cycle it is posted in; what is taken back is of the entry's own cycle first. Answers how

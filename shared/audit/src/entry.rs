@@ -92,8 +92,8 @@ impl<'a> Entry<'a> {
     pub fn read(row: &'a Row) -> Read<Self> {
         let kind = kind(text(row, "kind")?)?;
         let order_id = text_if_any(row, "order_id")?;
-        let of_an_order = matches!(kind, Kind::Accrual | Kind::Bonus | Kind::Welcome)
-            || (kind == Kind::Reversal && order_id.is_some());
+        let of_an_order = matches!(kind, Kind::Accrual | Kind::Bonus)
+            || (matches!(kind, Kind::Reversal | Kind::Welcome) && order_id.is_some());
         let explained = if of_an_order || row.contains_key("terms") { Some(Explained::read(row)?) } else { None };
         if explained.is_some() != order_id.is_some() && !matches!(kind, Kind::Tier | Kind::Payment) {
             return Err("`order_id`, `terms` and `facts` go together".to_owned());

@@ -17,6 +17,7 @@ use crate::participations::Told;
 use crate::report::Findings;
 use crate::requests::Asked;
 use crate::terms::Terms;
+use crate::welcome::Welcome;
 
 /// A member, rebuilt from their entries.
 #[derive(Debug, Default)]
@@ -43,6 +44,8 @@ pub(crate) struct History {
     pub joined: Vec<Side>,
     /// Whom they joined; nothing follows.
     pub out: Option<Side>,
+    /// What they were welcomed with before they ordered; behind it what those were who joined them (X25).
+    pub welcomes: Vec<Welcome>,
     /// What commands posted, by `seq`.
     pub asked: HashMap<u64, Asked>,
     /// What the entries say of campaigns.
@@ -86,6 +89,15 @@ impl Histories {
     /// Plays what had to wait, and answers who joined whom.
     pub fn finish(&mut self, orders: &mut Orders, findings: &mut Findings) -> Merges {
         let merges = Merges::of(self);
+        let brought = |history: &History| {
+            let joined = history.joined.iter().filter_map(|side| self.get(&side.note.member_id));
+            joined.flat_map(|from| from.welcomes.clone()).collect::<Vec<_>>()
+        };
+        let joined = self.all().filter(|(_, history)| !history.joined.is_empty());
+        let brought: Vec<_> = joined.map(|(member_id, history)| (member_id.to_owned(), brought(history))).collect();
+        for (member_id, welcomes) in brought {
+            self.by_member.entry(member_id.into()).or_default().welcomes.extend(welcomes);
+        }
         for row in std::mem::take(&mut self.waiting) {
             let Ok(entry) = Entry::read(&row) else { continue };
             if let Some(history) = self.by_member.get_mut(entry.member_id) {
@@ -140,6 +152,7 @@ impl History {
         self.prove_counterpart(entry, wrong);
         self.move_wallet(entry, wrong);
         self.merge(entry, before, wrong);
+        self.welcome(entry, wrong);
         if let Some(opened) = entry.opened {
             self.tier_since = Some(opened.tier_since);
             self.opened = Some(opened);
@@ -150,6 +163,17 @@ impl History {
             }
             self.newest_cycle = self.newest_cycle.max(Some(explained.cycle_start));
         }
+    }
+
+    /// Who is new is welcomed once: with their first order, or before it (X25, X26).
+    fn welcome(&mut self, entry: &Entry<'_>, wrong: &mut Vec<String>) {
+        if entry.kind != Kind::Welcome || entry.order_id.is_some() {
+            return;
+        }
+        if !self.welcomes.is_empty() {
+            wrong.push("welcomes a member a second time".to_owned());
+        }
+        self.welcomes.push(Welcome { seq: entry.seq, points: entry.legs.redeemable });
     }
 
     /// Who joined another has no later entry; either side says in which cycle its member is.
@@ -396,8 +420,12 @@ fn prove_order_entry(
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,
     };
-    let settled = orders.post(&posting, merges, wrong);
+    let settled = orders.post(&posting, &history.welcomes, merges, wrong);
     let Settled { before, after, participation, .. } = settled;
+    let begins = entry.kind == Kind::Welcome && settled.generation == 1;
+    if begins && history.joined.is_empty() && !history.welcomes.is_empty() {
+        wrong.push("welcomes a member a second time".to_owned());
+    }
     // Where one kind of points rises while the other falls, the reversal takes what falls and the next entry gives.
     let due = if entry.kind == Kind::Reversal { before.lesser(*deserves) } else { *deserves };
     if after != due {

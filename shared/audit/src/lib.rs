@@ -47,6 +47,7 @@ mod row;
 mod terms;
 mod value;
 mod vouchers;
+mod welcome;
 
 pub use digest::{DIGEST, canonical, digest_of};
 pub use report::{Counts, Finding, Report, Standing};

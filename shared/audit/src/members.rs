@@ -16,6 +16,7 @@ use crate::orders::Orders;
 use crate::report::{Findings, Standing};
 use crate::requests::Hold;
 use crate::value::Value;
+use crate::welcome::Waiting;
 use crate::{MemberSums, SumsByMember, Table};
 
 /// A member's row, read.
@@ -43,6 +44,7 @@ struct Member {
     holds: Vec<Hold>,
     active_campaigns: Vec<CompactString>,
     first_order: Option<CompactString>,
+    welcome: Option<Waiting>,
     erased_at: Option<DateTime<Utc>>,
     went: Option<Went>,
     came: Vec<CompactString>,
@@ -134,6 +136,11 @@ impl Members {
             }
             let was_there = opened(member_id).is_some() || joined.iter().any(|from| opened(from).is_some());
             member.prove_first_order(was_there, orders, &mut wrong);
+            let alone = joined.is_empty() && !merges.joined_another(member_id) && !was_there;
+            let welcomed = histories.get(member_id).is_some_and(|history| !history.welcomes.is_empty());
+            if welcomed && alone && member.first_order.as_ref().is_some_and(|first| !orders.took_welcome(first)) {
+                wrong.push("its first order has not taken over what it was welcomed with".to_owned());
+            }
             match histories.get(member_id) {
                 Some(history) => member.prove_history(history, &mut wrong),
                 None => member.prove_history(&History::none(&member.tier), &mut wrong),
@@ -180,6 +187,7 @@ impl Member {
             holds: Hold::read_all(row)?,
             active_campaigns: names(row, "active_campaigns", "campaigns")?,
             first_order: text_if_any(row, "first_order")?.map(CompactString::from),
+            welcome: map_if_any(row, "welcome")?.map(Waiting::read).transpose()?,
             erased_at: if row.contains_key("erased_at") { Some(instant(row, "erased_at")?) } else { None },
             went: map_if_any(row, "merged")?.map(Went::read).transpose()?,
             came: names(row, "merged_from", "members")?,
@@ -188,12 +196,13 @@ impl Member {
 
     fn prove_orders(&self, orders: &MemberSums, wrong: &mut Vec<String>) {
         let cycle = orders.cycles.get(&self.cycle_start).copied().unwrap_or_default();
+        let waits = self.welcome.map_or(0, Waiting::pending);
         let figures = [
             ("cycle_spent_minor", self.cycle.0, cycle.0),
             ("cycle_orders", self.cycle.1, cycle.1),
             ("orders_count", self.orders_count, orders.orders_count),
             ("spent_minor", self.spent_minor, orders.spent_minor),
-            ("pending_points", self.pending_points, orders.pending_points),
+            ("pending_points", self.pending_points, orders.pending_points + waits),
         ];
         for (name, stated, found) in figures.into_iter().filter(|(_, stated, found)| stated != found) {
             wrong.push(format!("{name} is {stated}, but the orders say {found}"));
@@ -234,6 +243,8 @@ impl Member {
         if self.tier_since != history.tier_since.unwrap_or(self.activated_at) {
             wrong.push("tier_since is not when the tier last changed".to_owned());
         }
+        let may_wait = self.first_order.is_none() && self.went.is_none();
+        Waiting::prove(self.welcome, may_wait, history, wrong);
         self.prove_times(history, wrong);
         self.prove_cycle(history, wrong);
         self.prove_due(wrong);

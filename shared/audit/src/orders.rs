@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use compact_str::CompactString;
 use foldhash::HashMap;
 
-use crate::credits::{CreditSum, Dates, InCycle, Posting, Settled};
+use crate::credits::{CreditSum, Dates, Held, InCycle, Posting, Settled};
 use crate::facts::Facts;
 use crate::fields::{
     Expiry, Legs, Problem, Read, count, day, expiry, flag, flag_if_any, instant, legs, legs_if_any, list, map,
@@ -16,13 +16,12 @@ use crate::members::Members;
 use crate::merges::Merges;
 use crate::report::Findings;
 use crate::terms::{NegativeBalance, Terms};
+use crate::welcome::{WELCOME, Welcome};
 use crate::{MemberSums, SumsByMember, Table};
 use crate::{Row, Value};
 
 /// The rule of an order's own points; the only one by whose terms its money counts as spent.
 const BASE: &str = "base";
-/// The rule of welcome points. Every other rule of an order is a campaign.
-const WELCOME: &str = "welcome";
 
 /// What a campaign credited to an order.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +112,14 @@ impl Orders {
         Ok(())
     }
 
-    /// Counts an entry for its credit.
-    pub fn post(&mut self, posting: &Posting<'_>, merges: &Merges, wrong: &mut Vec<String>) -> Settled {
+    /// Counts an entry for its credit. `welcomes`: what its member was given before they ordered.
+    pub fn post(
+        &mut self,
+        posting: &Posting<'_>,
+        welcomes: &[Welcome],
+        merges: &Merges,
+        wrong: &mut Vec<String>,
+    ) -> Settled {
         let pinned = posting.terms.pinned();
         let books = match self.by_id.get_mut(posting.order_id) {
             Some(books) => books,
@@ -124,7 +129,7 @@ impl Orders {
         let at = match sums.iter().position(|sum| sum.rule == posting.rule) {
             Some(at) => at,
             None => {
-                sums.push(CreditSum::begin(posting, pinned));
+                sums.push(CreditSum::begin(posting, pinned, welcomes));
                 sums.len() - 1
             }
         };
@@ -170,6 +175,13 @@ impl Orders {
         self.by_id.get(order_id).is_some_and(|books| books.row.is_some())
     }
 
+    /// Whether an order may be the first of a member who was welcomed before it: it has taken that over, or was there
+    /// before these books.
+    pub fn took_welcome(&self, order_id: &str) -> bool {
+        let row = self.by_id.get(order_id).and_then(|books| books.row.as_ref());
+        row.is_none_or(|row| row.imported.is_some() || row.credits.iter().any(|credit| credit.rule == WELCOME))
+    }
+
     /// Holds rows against entries; answers what each member's orders add up to.
     pub fn finish(
         &self,
@@ -182,7 +194,7 @@ impl Orders {
             let mut wrong = Vec::new();
             match &books.row {
                 Some(row) => {
-                    row.prove(&books.sums, (members, merges), &mut wrong);
+                    row.prove(&books.sums, members, (histories, merges), &mut wrong);
                     row.prove_imported((histories, merges), &mut wrong);
                     row.add_to(&mut sums);
                     row.prove_paid(&books.paid, &mut wrong);
@@ -284,7 +296,13 @@ impl OrderRow {
         Some(sum.clone().moved(cycles, into))
     }
 
-    fn prove(&self, sums: &[CreditSum], (members, merges): (&Members, &Merges), wrong: &mut Vec<String>) {
+    fn prove(
+        &self,
+        sums: &[CreditSum],
+        members: &Members,
+        (histories, merges): (&Histories, &Merges),
+        wrong: &mut Vec<String>,
+    ) {
         if let Some(from) = &self.from {
             let joined = self.member_id.as_ref().is_some_and(|into| merges.cycles(from, into).is_some());
             if !joined {
@@ -315,7 +333,11 @@ impl OrderRow {
                         wrong.push("has older facts than its entries".to_owned());
                     }
                 }
-                None => credit.prove_unposted(self.imported.filter(|_| credit.rule == BASE), wrong),
+                None => {
+                    let history = self.member_id.as_ref().and_then(|member_id| histories.get(member_id));
+                    let welcomes = history.map_or(&[][..], |history| &history.welcomes);
+                    credit.prove_unposted(self.imported.filter(|_| credit.rule == BASE), welcomes, wrong);
+                }
             }
             credit.prove(wrong);
         }
@@ -442,18 +464,19 @@ impl CreditRow {
         }
     }
 
-    /// A credit without entries is worth nothing so far: promised, or too little to earn.
-    fn prove_unposted(&self, imported: Option<Imported>, wrong: &mut Vec<String>) {
-        let held = imported.map_or(Legs::ZERO, |imported| imported.legs);
-        let given = held != Legs::ZERO;
-        let blank = self.posted == held && self.written_off == Legs::ZERO;
+    /// A credit without entries is worth nothing so far: promised, or too little to earn. Or it holds what was there before
+    /// the order.
+    fn prove_unposted(&self, imported: Option<Imported>, welcomes: &[Welcome], wrong: &mut Vec<String>) {
+        let welcome = Welcome { seq: self.last_credit_seq, points: self.posted.redeemable };
+        let held = Held::of(imported, Some(welcome).filter(|it| self.rule == WELCOME && welcomes.contains(it)));
+        let blank = self.posted == held.legs && self.written_off == Legs::ZERO;
         if imported.is_some_and(|imported| {
             let dates = Dates { expiry: imported.expiry, cycle_start: imported.cycle_start };
             self.dates != dates || self.in_cycle.cycle_start != imported.cycle_start
         }) {
             wrong.push(format!("its {} has other dates than what was brought along", self.rule));
         }
-        if !blank || self.last_credit_seq != u64::from(given) || self.generation != i128::from(given) {
+        if !blank || self.last_credit_seq != held.seq || self.generation != i128::from(held.seq > 0) {
             wrong.push(format!("its {} has no entries", self.rule));
         }
         if self.released && !self.unseen {

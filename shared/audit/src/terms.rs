@@ -174,6 +174,11 @@ impl<'a> Terms<'a> {
         }
     }
 
+    /// A fixed number of points, whole as long as its order stands.
+    pub fn fixed(&self) -> Option<Legs> {
+        if let Amount::Fixed { legs, .. } = self.amount { Some(legs) } else { None }
+    }
+
     /// A promise: it may be given later than its order used a participation.
     pub fn waits(&self) -> bool {
         matches!(self.amount, Amount::Fixed { pending_until: Some(_), .. })

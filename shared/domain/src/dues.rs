@@ -149,13 +149,18 @@ fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, orde
         return Some(i64::MAX);
     }
     let all = history?.iter().chain(ledger.entries.iter());
-    let expired = expired_of(all, &order.order_id, &credit.rule);
+    let expired = expired_of(all, order, &credit.rule);
     Some(expired.saturating_sub(credit.expired_written_off).max(0))
 }
 
-/// Gives points. What earlier reversals wrote off the order never lost: that is used up first, and only the rest is
+/// Gives a credit's points. What earlier reversals wrote off the order never lost: that is used up first, and only the rest is
 /// posted.
-fn grant(ledger: &mut Ledger<'_>, posting: Posting, credit: &mut Credit, delta: Legs) -> Result<(), Overflow> {
+pub(crate) fn grant(
+    ledger: &mut Ledger<'_>,
+    posting: Posting,
+    credit: &mut Credit,
+    delta: Legs,
+) -> Result<(), Overflow> {
     let kept = Legs::new(
         delta.redeemable.0.min(credit.written_off.redeemable.0),
         delta.qualifying.0.min(credit.written_off.qualifying.0),

@@ -52,3 +52,4 @@ pub mod standing;
 pub mod time;
 pub mod topup;
 pub mod voucher;
+pub mod welcome;

@@ -6,6 +6,7 @@ use crate::criteria::CycleSums;
 use crate::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
 use crate::lots::{Lot, Lots};
 use crate::merge::Merged;
+use crate::order::Credit;
 use crate::points::Legs;
 use crate::programme::Programme;
 use crate::time::Instant;
@@ -102,6 +103,8 @@ pub struct Member {
     pub wallet_minor: i64,
     /// The order the member was first seen with; fixed from then on (X26).
     pub first_order: Option<OrderId>,
+    /// What they were welcomed with on registering, until the first order takes it over (X25).
+    pub welcome: Option<Box<Credit>>,
     /// When the person was forgotten: orders placed until then tell nothing of them any more.
     pub erased_at: Option<Instant>,
     /// Where they went, once they have joined another member: nothing is decided about them any more.
@@ -143,6 +146,7 @@ impl Member {
             holds: Vec::new(),
             wallet_minor: 0,
             first_order: None,
+            welcome: None,
             erased_at: None,
             merged: None,
             merged_from: Vec::new(),

@@ -16,11 +16,12 @@ use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, RuleId};
 use crate::ledger::{EntryKind, Ledger, MergeNote, Posting, Reason, TierCause};
 use crate::member::{Member, Profile};
-use crate::order::{Order, OrderSnapshot};
+use crate::order::{Credit, Order, OrderSnapshot};
 use crate::points::Overflow;
 use crate::programme::Programme;
 use crate::request::{Asked, Request, RequestKind};
 use crate::time::Instant;
+use crate::welcome;
 
 /// Members that one member can take in, so that the row stays small and their histories can be read.
 pub const MERGES_MAX: usize = 10;
@@ -167,6 +168,8 @@ fn bring(into: &mut Member, from: &mut Member) -> Result<(), Overflow> {
     };
     sum(&mut into.spent_minor, &mut from.spent_minor)?;
     sum(&mut into.orders_count, &mut from.orders_count)?;
+    let brought = welcome::take(from).map(|credit| credit_moved(credit, (from.cycle_start, into.cycle_start)));
+    let welcomes = [welcome::take(into), brought];
     sum(&mut into.pending_points, &mut from.pending_points)?;
     let CycleSums { mut spent_minor, mut orders, behaviours } = std::mem::take(&mut from.cycle);
     sum(&mut into.cycle.spent_minor, &mut spent_minor)?;
@@ -181,6 +184,11 @@ fn bring(into: &mut Member, from: &mut Member) -> Result<(), Overflow> {
     if into.first_order.is_none() {
         into.first_order.clone_from(&from.first_order);
     }
+    // One person has one first order, and that takes back one welcome: rather one that was given than one promised.
+    let waiting = welcomes.into_iter().flatten().filter(|_| into.first_order.is_none());
+    if let Some(credit) = waiting.min_by_key(|credit| credit.posted.is_zero()) {
+        welcome::keep(into, credit)?;
+    }
     let person = std::mem::take(&mut from.profile);
     if into.erased_at.is_none() {
         into.profile = std::mem::take(&mut into.profile).or(person);
@@ -192,12 +200,18 @@ fn bring(into: &mut Member, from: &mut Member) -> Result<(), Overflow> {
 
 /// The cycle of who goes on that a cycle of who joined is from then on: the running one is the running one, and one that
 /// was over stays over.
-fn cycle_after(cycle_start: NaiveDate, from: &Member, merged: &Merged) -> NaiveDate {
-    if cycle_start >= from.cycle_start {
-        return merged.cycle_start;
+fn cycle_after(cycle_start: NaiveDate, (from_cycle, into_cycle): (NaiveDate, NaiveDate)) -> NaiveDate {
+    if cycle_start >= from_cycle {
+        return into_cycle;
     }
-    let before = merged.cycle_start.pred_opt().unwrap_or(merged.cycle_start);
+    let before = into_cycle.pred_opt().unwrap_or(into_cycle);
     cycle_start.min(before)
+}
+
+fn credit_moved(mut credit: Credit, cycles: (NaiveDate, NaiveDate)) -> Credit {
+    credit.terms.cycle_start = cycle_after(credit.terms.cycle_start, cycles);
+    credit.in_cycle.cycle_start = cycle_after(credit.in_cycle.cycle_start, cycles);
+    credit
 }
 
 /// An order and a snapshot of it as they concern those who go on: what names a member of `merged` names whom they joined.
@@ -226,12 +240,10 @@ fn moved(mut order: Order, from: &Member, merged: &Merged) -> Order {
         owner.member_id = merged.into.clone();
     }
     order.from = Some(from.member_id.clone());
+    let cycles = (from.cycle_start, merged.cycle_start);
     if let Some(imported) = &mut order.imported {
-        imported.cycle_start = cycle_after(imported.cycle_start, from, merged);
+        imported.cycle_start = cycle_after(imported.cycle_start, cycles);
     }
-    for credit in &mut order.credits {
-        credit.terms.cycle_start = cycle_after(credit.terms.cycle_start, from, merged);
-        credit.in_cycle.cycle_start = cycle_after(credit.in_cycle.cycle_start, from, merged);
-    }
+    order.credits = order.credits.into_iter().map(|credit| credit_moved(credit, cycles)).collect();
     order
 }

@@ -185,6 +185,7 @@ fn begin(programme: &Programme, member: &mut Member, opening: &Opening, today: N
     let last_ordered_at = opening.last_ordered_on.map(|day| day_start(programme.zone, day));
     member.last_ordered_at = member.last_ordered_at.max(last_ordered_at);
     member.first_order.get_or_insert_with(OrderId::opening);
+    crate::welcome::take(member);
     let overflow = || Rejection::from(crate::points::Overflow);
     member.spent_minor = member.spent_minor.checked_add(opening.spent_minor).ok_or_else(overflow)?;
     member.orders_count = member.orders_count.checked_add(opening.orders_count).ok_or_else(overflow)?;

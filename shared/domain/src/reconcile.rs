@@ -17,9 +17,10 @@ use crate::member::Member;
 use crate::order::{Credit, Order, OrderSnapshot, Owner, Terms, TermsAmount};
 use crate::paying::{Used, pay_with_wallet, use_vouchers, wallet_due};
 use crate::points::{Legs, Overflow, Ratio};
-use crate::programme::{EarnWhen, Programme, ReversalRules, TierMultiplier, Welcome, WelcomeWhen};
+use crate::programme::{Programme, ReversalRules, TierMultiplier};
 use crate::time::Instant;
 use crate::voucher::Voucher;
+use crate::welcome;
 
 /// The rows an order event concerns, as read. A row that does not exist is `None`.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +107,9 @@ pub fn reconcile_order(
     member.last_ordered_at = member.last_ordered_at.max(Some(order.facts.placed_at));
     if member.first_order.is_none() {
         member.first_order = Some(order.order_id.clone());
-        order.credits.extend(programme.welcome.map(|welcome| promised(programme, &member, welcome)));
+        let promised = |member: &Member| programme.welcome.map(|welcome| welcome::promised(programme, member, welcome));
+        let welcome = welcome::take(&mut member).or_else(|| promised(&member));
+        order.credits.extend(welcome);
     }
     if snapshot.member_id.as_ref() == Some(&member.member_id) && member.is_known_by(order.facts.placed_at) {
         member.tell_by_order(snapshot.profile, snapshot.facts.updated_at, newest);
@@ -324,7 +327,7 @@ pub(crate) fn base_terms(programme: &Programme, order: &Order, member: &Member) 
     Terms { rules, ..terms(programme, member, amount, programme.reversal) }
 }
 
-fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: ReversalRules) -> Terms {
+pub(crate) fn terms(programme: &Programme, member: &Member, amount: TermsAmount, reversal: ReversalRules) -> Terms {
     Terms {
         programme_version: programme.version.clone(),
         currency: programme.currency,
@@ -346,19 +349,6 @@ fn bonus_terms(programme: &Programme, (campaign, legs): (&Campaign, Legs), membe
     let amount = TermsAmount::Fixed { legs, pending_until };
     let reversal = ReversalRules { restores_participation: campaign.restores_on_reversal, ..programme.reversal };
     Terms { tier: tier.clone(), ..terms(programme, member, amount, reversal) }
-}
-
-/// Welcome points, promised on registration and tied to the first order: they go when it is undone, and come back only
-/// where the programme says so (P14, R6, X25, X26).
-fn promised(programme: &Programme, member: &Member, welcome: Welcome) -> Credit {
-    let pending_until = match welcome.when {
-        WelcomeWhen::Immediate => None,
-        WelcomeWhen::PendingUntilFirstDelivery => Some(EarnWhen::Delivered),
-    };
-    let amount = TermsAmount::Fixed { legs: Legs::new(i64::from(welcome.points), 0), pending_until };
-    let reversal =
-        ReversalRules { requires_paid: false, no_recredit_after_cancel: !welcome.regrant, ..programme.reversal };
-    Credit::new(RuleId::welcome(), terms(programme, member, amount, reversal))
 }
 
 /// The tier that rules say, after what the order has changed (T17).

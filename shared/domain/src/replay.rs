@@ -6,9 +6,11 @@
 use crate::ids::{MemberId, OrderId, RuleId};
 use crate::ledger::{Entry, EntryKind};
 use crate::lots::{Expiry, Lot};
+use crate::order::Order;
 
 /// The points that one entry put into one lot.
 struct Part<'a> {
+    member_id: &'a MemberId,
     order_id: Option<&'a OrderId>,
     rule: &'a RuleId,
     expiry: Expiry,
@@ -29,12 +31,24 @@ struct Replay<'a> {
     drawn: Vec<Drawn>,
 }
 
+impl Part<'_> {
+    /// Credited by a rule for an order, or before there was one (X25).
+    fn is_of(&self, order_id: Option<&OrderId>, rule: &RuleId) -> bool {
+        *self.rule == *rule && (self.order_id == order_id || self.is_welcome())
+    }
+
+    /// Welcome points of who registered without an order.
+    fn is_welcome(&self) -> bool {
+        self.order_id.is_none() && *self.rule == RuleId::welcome()
+    }
+}
+
 /// How many redeemable points that a rule credited to an order have expired. Within one lot the oldest points are used
 /// first (X40), save that a reversal takes its own first; what a redemption took returns to where it came from.
 ///
 /// The histories of members who joined this one stand in front of its own: what was left of their credits goes on in its
 /// lots.
-pub fn expired_of<'a>(history: impl Iterator<Item = &'a Entry>, order_id: &OrderId, rule: &RuleId) -> i64 {
+pub fn expired_of<'a>(history: impl Iterator<Item = &'a Entry>, order: &Order, rule: &RuleId) -> i64 {
     let mut replays: Vec<Replay<'a>> = Vec::new();
     for entry in history {
         if replays.last().is_none_or(|last| *last.member_id != entry.member_id) {
@@ -49,8 +63,13 @@ pub fn expired_of<'a>(history: impl Iterator<Item = &'a Entry>, order_id: &Order
             replay.play(entry, joined);
         }
     }
-    let parts = replays.iter().flat_map(|replay| &replay.parts);
-    let own = parts.filter(|part| part.order_id == Some(order_id) && part.rule == rule);
+    let parts = || replays.iter().flat_map(|replay| &replay.parts);
+    // Of several who joined and were welcomed, the order took over what it was first with.
+    let with = order.from.as_ref().or(order.owner.as_ref().map(|owner| &owner.member_id));
+    let welcomes = || parts().filter(|part| part.is_welcome()).map(|part| part.member_id);
+    let welcomed = welcomes().find(|member_id| Some(*member_id) == with).or_else(|| welcomes().next());
+    let own = parts().filter(|part| part.is_of(Some(&order.order_id), rule));
+    let own = own.filter(|part| !part.is_welcome() || Some(part.member_id) == welcomed);
     own.fold(0, |sum, part| sum.saturating_add(part.expired))
 }
 
@@ -99,6 +118,7 @@ impl<'a> Replay<'a> {
 
     fn open(&mut self, entry: &'a Entry, lot: Lot) {
         self.parts.push(Part {
+            member_id: &entry.member_id,
             order_id: entry.order_id.as_ref(),
             rule: &entry.rule,
             expiry: lot.expiry,
@@ -111,8 +131,8 @@ impl<'a> Replay<'a> {
         let mut points = lot.points.saturating_neg();
         for own_only in [true, false] {
             for (at, part) in self.parts.iter_mut().enumerate().filter(|(_, part)| part.expiry == lot.expiry) {
-                let own = entry.order_id.is_some() && part.order_id == entry.order_id.as_ref();
-                if own_only && !(own && *part.rule == entry.rule) {
+                let own = entry.order_id.is_some() && part.is_of(entry.order_id.as_ref(), &entry.rule);
+                if own_only && !own {
                     continue;
                 }
                 let taken = part.left.min(points);

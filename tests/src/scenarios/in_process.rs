@@ -25,6 +25,7 @@ use loyalty_domain::request::Asked;
 use loyalty_domain::standing::next_of_member;
 use loyalty_domain::topup::top_up;
 use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
+use loyalty_domain::welcome::welcome;
 use loyalty_messaging::{Message, invitation, message_of, notice, tier_lowered, tier_reached, voucher_reminder};
 
 use super::{Movement, Player, Standing};
@@ -270,6 +271,15 @@ impl Player for InProcess {
                 let member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
                 let told = Told { tier, changed_at };
                 self.write(follow(&programme, member, Vec::new(), &told, now).expect("nothing is refused here"));
+                true
+            }
+            Some(ShopEvent::Registered { customer, said_at }) => {
+                let member_id = customer.member_id(Source::Standard, &self.key).expect("somebody");
+                let known = self.members.get(&member_id).cloned();
+                let mut member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
+                let mut entries = Vec::new();
+                welcome(&programme, &mut member, said_at, now, &mut entries).expect("nothing is refused here");
+                self.write(Decision::posted(member, entries));
                 true
             }
             Some(event) => panic!("no scenario reports a {}", event.kind()),

@@ -188,6 +188,12 @@ impl<P: Player> Stage<P> {
                 .replace(r#""status":"delivered""#, &format!(r#""status":"{}""#, &found[2]));
             let now = self.now;
             same(self.player()?.offer("msg-refused", &body, now).await, false)?;
+        } else if let Some(found) = read(r"^(\d+) registers$", text) {
+            let now = self.now;
+            let data = json!({"customer": {"phone": &found[1]}});
+            let body = json!({"type": "customer.registered", "timestamp": now, "data": data});
+            let webhook_id = format!("registered-{}", now.timestamp());
+            same(self.player()?.offer(&webhook_id, &body.to_string(), now).await, true)?;
         } else if let Some(found) = read(r"^(\d+) is not a member$", text) {
             let now = self.now;
             same(self.player()?.standing(&found[1], now).await, None)?;

@@ -4,6 +4,7 @@
 //! mistake in the product either.
 
 use chrono::{DateTime, Days, Utc};
+use loyalty_domain::ids::RuleId;
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::lots::{Expiry, Lot, Lots};
 use loyalty_domain::member::Member;
@@ -59,6 +60,10 @@ mutants! {
     SpendsNewestFirst,
     /// Every order is somebody's first (X26).
     WelcomesTwice,
+    /// Who was welcomed on registering is welcomed again (X25).
+    ForgetsTheWelcome,
+    /// The first order does not take over what its member was welcomed with, and gives nothing back (R6, X25).
+    UntiesTheWelcome,
     /// Points given pay no debt (X22).
     ForgetsDebt,
     /// An order that came back looks as if it had never been away (X28).
@@ -284,6 +289,7 @@ impl Mutant {
         self.rules_rows(programme, order, row);
         match self {
             Self::WelcomesTwice if order.row.is_none() => row.first_order = None,
+            Self::ForgetsTheWelcome => row.welcome = None,
             Self::ForgetsDebt => row.balance.redeemable = row.balance.redeemable.max(RedeemablePoints::ZERO),
             Self::LetsTimeGoBack => row.as_of = DateTime::<Utc>::MIN_UTC,
             Self::ExpiresADayEarly => shift_lots(programme, row, now, 0, -1),
@@ -325,6 +331,7 @@ impl Mutant {
             Self::DropsWaitingOrders if decision.member.is_none() && decision.entries.is_empty() => {
                 decision.order = decision.order.take().filter(|order| order.owner.is_some());
             }
+            Self::UntiesTheWelcome => untie_the_welcome(store, &mut write),
             Self::ForgetsCancellations => {
                 decision.order.iter_mut().for_each(|order| order.ever_undone = false);
             }
@@ -367,6 +374,17 @@ impl Mutant {
             }
             _ => false,
         }
+    }
+}
+
+/// The first order stands without the welcome that its member's row kept for it.
+fn untie_the_welcome(store: &Store, write: &mut Write) {
+    let decision = &mut write.decision;
+    let (Some(order), Some(member)) = (&mut decision.order, &decision.member) else { return };
+    let kept = store.member(&member.member_id, 0).row.and_then(|known| known.welcome);
+    let given = kept.is_some_and(|credit| !credit.posted.is_zero());
+    if given && decision.entries.iter().all(|entry| entry.reason != Reason::FirstOrderUndone) {
+        order.credits.retain(|credit| credit.rule != RuleId::welcome());
     }
 }
 

@@ -16,7 +16,7 @@ use loyalty_domain::member::Member;
 use loyalty_domain::order::{Credit, Order, OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::{Legs, Ratio, Rounding};
 use loyalty_domain::programme::{
-    Basis, EarnWhen, ExpiryRule, Programme, RefundRule, RoundStage, RoundTo, TierMultiplier, WelcomeWhen,
+    Basis, EarnWhen, ExpiryRule, Programme, RefundRule, RoundStage, RoundTo, TierMultiplier,
 };
 use loyalty_domain::time::Instant;
 
@@ -31,6 +31,7 @@ mod items;
 mod late;
 mod paying;
 mod reviews;
+mod welcome;
 
 /// Hồ Chí Minh City is seven hours ahead of UTC, all year round.
 const ZONE_HOURS: i32 = 7;
@@ -259,6 +260,10 @@ impl Case<'_> {
         let mut settled = Legs::ZERO;
         for (_, entry) in self.entries_of(&credit.rule) {
             let from_nothing = settled == Legs::ZERO;
+            if from_nothing && entry.kind == EntryKind::Reversal {
+                // What its member was welcomed with before there was an order (X25).
+                continue;
+            }
             settled =
                 settled.plus(entry.legs).and_then(|sum| sum.minus(entry.written_off)).map_err(|e| e.to_string())?;
             let (Some(explained), true) = (&entry.explanation, from_nothing) else { continue };
@@ -298,48 +303,15 @@ fn judge_member(
     claim(member.spent_minor == spent_minor, || wrong("spent_minor is not what their orders say"))?;
     let phone = phone(&member.member_id);
     claim(member.profile.phone.as_ref().is_none_or(|known| *known == phone), || wrong("has a stranger's phone"))?;
-    judge_welcome(scenario, store, seen, member)?;
+    welcome::judge(scenario, store, seen, member)?;
     let history = store.history(&member.member_id, 0);
     judge_history(history)?;
     reviews::judge(scenario, store, history, member)?;
-    late::judge(history)
+    late::judge(history, member)
 }
 
 fn owns(member: &Member, order: &Order) -> bool {
     order.owner.as_ref().is_some_and(|owner| owner.member_id == member.member_id)
-}
-
-/// Welcome points are for the first order, once, and go when it is undone (P14, R6, X25, X26).
-fn judge_welcome(
-    scenario: &Scenario,
-    store: &Store,
-    seen: &BTreeMap<OrderId, Vec<Seen<'_>>>,
-    member: &Member,
-) -> Judgement {
-    let wrong = |what: &str| format!("member {}: {what}", member.member_id);
-    let first = member.first_order.as_ref().ok_or_else(|| wrong("has no first order"))?;
-    let welcomed = |order: &&Order| owns(member, order) && order.credit(&RuleId::welcome()).is_some();
-    let welcomed: Vec<_> = store.orders().map(|(order, _)| order).filter(welcomed).collect();
-    claim(welcomed.iter().all(|order| order.order_id == *first), || wrong("was welcomed by another order"))?;
-    let Some(order) = store.orders().map(|(order, _)| order).find(|order| order.order_id == *first) else {
-        return Err(wrong("has a first order that does not exist"));
-    };
-    let begun = scenario.programme_at(member.activated_at);
-    let Some(credit) = order.credit(&RuleId::welcome()).filter(|_| owns(member, order)) else {
-        return claim(begun.welcome.is_none() || !owns(member, order), || wrong("was not welcomed"));
-    };
-    let Some(welcome) = begun.welcome else { return Err(wrong("was welcomed without a programme for it")) };
-    let list = &seen[first];
-    let (undone_ever, facts) = (list.iter().any(|seen| undone(&seen.snapshot.facts)), &order.facts);
-    let barred = undone_ever && !welcome.regrant;
-    let stands = match welcome.when {
-        WelcomeWhen::Immediate => !undone(facts),
-        WelcomeWhen::PendingUntilFirstDelivery => earns(facts, EarnWhen::Delivered),
-    };
-    let points = if stands && !barred { i64::from(welcome.points) } else { 0 };
-    // Before the order was anybody's, a cancel may have come and gone under a programme without welcome points.
-    let forgotten = scenario.programmes.len() > 1 && !order.ever_undone;
-    claim(settled(credit) == (points, 0) || forgotten, || wrong("does not have the right welcome points"))
 }
 
 /// Expiry by the calendar, entry after entry (X39).

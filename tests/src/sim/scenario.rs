@@ -60,6 +60,8 @@ pub enum What {
     Adjust { key: u32, member: u8, redeemable: i64, qualifying: i64 },
     /// Money is paid into the wallet.
     TopUp { key: u32, member: u8, amount_minor: i64 },
+    /// The shop reports that the member has registered.
+    Register { member: u8 },
     /// The member shares something.
     Behave { key: u32, member: u8 },
     /// The weekly run of the campaign comes to the member.

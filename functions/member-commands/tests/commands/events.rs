@@ -100,6 +100,33 @@ async fn a_customer_is_registered_once_and_keeps_what_is_known() {
     assert!(shop.everything() == rows);
 }
 
+/// X25: who registers is welcomed then, once, and their first order takes that over.
+#[tokio::test]
+async fn who_registers_is_welcomed_once() {
+    for (when, points, pending) in [("immediate", 100, 0), ("pending_until_first_delivery", 0, 100)] {
+        let shop = Shop::welcoming(when);
+        let customer = json!({"customer": {"phone": PHONE}});
+        assert_eq!(shop.event("behaviour", behaviour("e1", "review", PHONE)).await.0, 201);
+        assert_eq!(shop.member()["redeemable_points"], 20, "who is only heard of has not registered");
+        assert_eq!(shop.event("customer.registered", customer.clone()).await.0, 200);
+        let row = shop.member();
+        assert_eq!(
+            (&row["redeemable_points"], &row["pending_points"]),
+            (&json!(20 + points), &json!(pending)),
+            "{when}"
+        );
+        let rows = shop.everything();
+        assert_eq!(shop.event("customer.registered", customer.clone()).await.0, 200);
+        assert!(shop.everything() == rows, "{when}");
+        shop.order("1", 50, NOW).await;
+        let row = shop.member();
+        assert_eq!((&row["redeemable_points"], &row["pending_points"]), (&json!(170), &json!(0)), "{when}");
+        let rows = shop.everything();
+        assert_eq!(shop.event("customer.registered", customer).await.0, 200);
+        assert!(shop.everything() == rows, "{when}: who has ordered is welcomed");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_event_is_refused_by_name() {
     let shop = Shop::new();

@@ -108,6 +108,11 @@ impl Shop {
         Self::under(&format!("tier_authority = \"outside\"\n{PROGRAMME}"))
     }
 
+    /// A shop that welcomes who is new, with 100 points (P14).
+    pub fn welcoming(when: &str) -> Self {
+        Self::under(&format!("{PROGRAMME}\n[changes.welcome]\npoints = 100\nwhen = \"{when}\"\n"))
+    }
+
     /// A shop whose programme is paused (X50).
     pub fn paused() -> Self {
         Self::under(&format!("paused = true\n{PROGRAMME}"))

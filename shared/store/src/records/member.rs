@@ -11,11 +11,13 @@ use loyalty_domain::lots::{Expiry, Lot, Lots};
 use loyalty_domain::member::{Hold, Member, Profile};
 use loyalty_domain::merge::Merged;
 use loyalty_domain::money::Currency;
+use loyalty_domain::order::Credit;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use super::order::CreditRecord;
 use super::{LotRecord, Unreadable, is_default};
 use crate::Stored;
 use crate::index::shard_of;
@@ -76,6 +78,8 @@ struct MemberRecord {
     audience_shard: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_order: Option<Text<OrderId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    welcome: Option<CreditRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     erased_at: Option<Text<Instant>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +147,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         holds,
         wallet_minor,
         first_order,
+        welcome,
         erased_at,
         merged,
         merged_from,
@@ -183,6 +188,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         due_on: due_on.map(Text),
         audience_shard: addressed.then_some(shard),
         first_order: first_order.clone().map(Text),
+        welcome: welcome.as_deref().map(CreditRecord::from),
         erased_at: erased_at.map(Text),
         merged: merged.as_ref().map(|Merged { into, at, cycle_start }| MergedRecord {
             into: Text(into.clone()),
@@ -230,6 +236,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         holds: record.holds.into_iter().map(Hold::from).collect(),
         wallet_minor: record.wallet_minor,
         first_order: record.first_order.map(|text| text.0),
+        welcome: record.welcome.map(Credit::try_from).transpose()?.map(Box::new),
         erased_at: record.erased_at.map(|text| text.0),
         merged: record.merged.map(|MergedRecord { into, at, cycle_start }| Merged {
             into: into.0,

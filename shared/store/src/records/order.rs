@@ -77,7 +77,7 @@ impl From<ImportedRecord> for Imported {
 }
 
 #[derive(Serialize, Deserialize)]
-struct CreditRecord {
+pub(super) struct CreditRecord {
     rule: Text<RuleId>,
     terms: TermsRecord,
     /// Left out when it is the day the terms name.

@@ -160,6 +160,7 @@ fn member() -> Member {
         holds: Vec::new(),
         wallet_minor: 0,
         first_order: Some(ORDER_ID.into()),
+        welcome: None,
         erased_at: Some("2026-11-20T08:00:00Z".parse().unwrap()),
         merged: None,
         merged_from: Vec::new(),
@@ -269,6 +270,7 @@ fn what_was_done_in_a_cycle_is_kept() {
     let mut member = member();
     member.cycle.behaviours = [("combo".into(), 2), ("review".into(), 1)].into();
     (member.lost_tier, member.tier_told_at) = (Some("gold".into()), Some(at("2026-12-23T01:15:27.250Z")));
+    member.welcome = Some(Box::new(credited("welcome", welcome(), 100, 1)));
     assert_eq!(decode_member(encode_member(&member, 1, &programme())).unwrap().row, member);
 }
 

@@ -3,11 +3,11 @@
 use loyalty_audit::Table;
 use loyalty_domain::adjust::{Adjustment, adjust};
 use loyalty_domain::campaign::BonusWhen;
-use loyalty_domain::decision::{Outcome, Rejection};
+use loyalty_domain::decision::{Decision, Outcome, Rejection};
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::{EntryKind, Note};
 use loyalty_domain::lots::{Expiry, Lot};
-use loyalty_domain::member::Profile;
+use loyalty_domain::member::{Member, Profile};
 use loyalty_domain::merge::MergeProblem;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::Legs;
@@ -15,6 +15,7 @@ use loyalty_domain::programme::Programme;
 use loyalty_domain::redeem::{Redemption, redeem};
 use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
+use loyalty_domain::welcome::welcome;
 use loyalty_store::engine::Fault;
 use loyalty_store::{Concerns, Loaded, Merging, StoreError, ZaloKey};
 use serde_json::{Value, json};
@@ -80,6 +81,57 @@ async fn redeemed(shop: &Shop, member_id: &str, points: i64, hold: bool, now: In
         Ok(((), decision))
     };
     shop.books.command(&shop.programme, &concerns, decide).await
+}
+
+/// A member says they are one, by the shop's own word (X25).
+async fn registered(shop: &Shop, member_id: &str, now: Instant) {
+    let decide = |rows: Loaded| {
+        let new = || Member::registered(&shop.programme, member_id.into(), now).expect("tiers");
+        let (mut member, mut entries) = (rows.member.unwrap_or_else(new), Vec::new());
+        welcome(&shop.programme, &mut member, now, now, &mut entries)?;
+        Ok(((), Decision::posted(member, entries)))
+    };
+    shop.books.command(&shop.programme, &Concerns::member(member_id.into()), decide).await.unwrap();
+}
+
+/// Somebody is in the books without having registered or ordered.
+async fn wordless(shop: &Shop, member_id: &str, now: Instant) {
+    let decide = |_: Loaded| {
+        let member = Member::registered(&shop.programme, member_id.into(), now).expect("tiers");
+        Ok(((), Decision::posted(member, Vec::new())))
+    };
+    shop.books.command(&shop.programme, &Concerns::member(member_id.into()), decide).await.unwrap();
+}
+
+/// X25, X43: one person has one first order, and it takes back what one of them was welcomed with.
+#[tokio::test]
+async fn x25_a_welcome_that_waits_for_a_first_order_joins_too() {
+    for (also_welcomed, left) in [(false, 0), (true, 100)] {
+        let shop = Shop::new(with_welcome());
+        registered(&shop, BINH, at(0)).await;
+        if also_welcomed {
+            registered(&shop, AN, at(5)).await;
+        } else {
+            wordless(&shop, AN, at(5)).await;
+        }
+        merged(&shop, BINH, AN, at(10)).await;
+        registered(&shop, BINH, at(20)).await;
+        check(&shop);
+        assert_eq!(shop.member(AN).await.balance, Legs::new(100 + left, 0), "nobody is welcomed again");
+        shop.one(version("1", 30, OrderStatus::Confirmed)).await;
+        check(&shop);
+        shop.one(version("1", 40, OrderStatus::Cancelled)).await;
+        check(&shop);
+        assert_eq!(shop.member(AN).await.balance, Legs::new(left, 0));
+    }
+    // Who has ordered keeps what the other was welcomed with.
+    let shop = Shop::new(with_welcome());
+    registered(&shop, BINH, at(0)).await;
+    shop.one(version("1", 5, OrderStatus::Confirmed)).await;
+    merged(&shop, BINH, AN, at(10)).await;
+    shop.one(version("1", 40, OrderStatus::Cancelled)).await;
+    check(&shop);
+    assert_eq!(shop.member(AN).await.balance, Legs::new(100, 0));
 }
 
 #[tokio::test]
@@ -419,7 +471,7 @@ async fn random_lives_merge_and_stay_provable() {
         let mut joined = [false; 3];
         for _ in 0..random.usize(12..40) {
             now += if random.u8(0..8) == 0 { random.i64(1..200) * 86_400 } else { random.i64(1..5_000) };
-            match random.u8(0..12) {
+            match random.u8(0..13) {
                 0 if !shop.programme.campaigns.is_empty() => {
                     let who = random.usize(0..3);
                     if shop
@@ -444,6 +496,7 @@ async fn random_lives_merge_and_stay_provable() {
                         let _ = adjusted(&shop, who, Legs::new(random.i64(-40..40), 0), at(now)).await;
                     }
                 }
+                5 => registered(&shop, people[random.usize(0..3)], at(now)).await,
                 3 => {
                     let who = random.usize(1..3);
                     let done = merge(&shop, people[who], AN, at(now)).await;

@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
+use loyalty_domain::ids::OrderId;
 use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::lots::{Expiry, Lot};
+use loyalty_domain::member::Member;
 use loyalty_domain::programme::NegativeBalance;
 
 use super::{Judgement, claim};
@@ -36,10 +38,13 @@ struct Walk<'a> {
     grains: Vec<Grain<'a>>,
     used: HashMap<u64, Vec<(usize, i64)>>,
     accounts: HashMap<(&'a str, &'a str), Account>,
+    /// The member's first order: what they were welcomed with before it is its own (X25).
+    first_order: Option<&'a str>,
 }
 
-pub(super) fn judge(history: &[Entry]) -> Judgement {
-    let mut walk = Walk::default();
+pub(super) fn judge(history: &[Entry], member: &Member) -> Judgement {
+    let first_order = member.first_order.as_ref().map(OrderId::as_str);
+    let mut walk = Walk { first_order, ..Walk::default() };
     for entry in history {
         walk.prove(entry)?;
         for lot in &entry.lots {
@@ -49,13 +54,15 @@ pub(super) fn judge(history: &[Entry]) -> Judgement {
     Ok(())
 }
 
-fn whose(entry: &Entry) -> Whose<'_> {
-    entry.order_id.as_ref().map(|order_id| (order_id.as_str(), entry.rule.as_str()))
-}
-
 impl<'a> Walk<'a> {
+    fn whose(&self, entry: &'a Entry) -> Whose<'a> {
+        let first = self.first_order.filter(|_| entry.kind == EntryKind::Welcome);
+        let order_id = entry.order_id.as_ref().map(OrderId::as_str).or(first);
+        order_id.map(|order_id| (order_id, entry.rule.as_str()))
+    }
+
     fn prove(&mut self, entry: &'a Entry) -> Judgement {
-        let (Some(whose), Some(explained)) = (whose(entry), &entry.explanation) else { return Ok(()) };
+        let (Some(whose), Some(explained)) = (self.whose(entry), &entry.explanation) else { return Ok(()) };
         let account = self.accounts.entry(whose).or_default();
         let moved = entry.legs.redeemable.0 - entry.written_off.redeemable.0;
         if entry.kind == EntryKind::Reversal {
@@ -88,7 +95,7 @@ impl<'a> Walk<'a> {
         match entry.kind {
             EntryKind::Restoration => self.give_back(entry, lot),
             _ if lot.points > 0 => {
-                self.grains.push(Grain { whose: whose(entry), expiry: lot.expiry, left: lot.points });
+                self.grains.push(Grain { whose: self.whose(entry), expiry: lot.expiry, left: lot.points });
             }
             _ => self.take(entry, lot),
         }
@@ -96,7 +103,7 @@ impl<'a> Walk<'a> {
 
     fn take(&mut self, entry: &'a Entry, lot: Lot) {
         let mut wanted = -lot.points;
-        let own = whose(entry).filter(|_| entry.kind == EntryKind::Reversal);
+        let own = self.whose(entry).filter(|_| entry.kind == EntryKind::Reversal);
         let mut order: Vec<usize> = (0..self.grains.len()).filter(|at| self.grains[*at].expiry == lot.expiry).collect();
         order.sort_by_key(|at| (own.is_none() || self.grains[*at].whose != own, *at));
         for at in order {

@@ -95,10 +95,26 @@ impl Draw {
         }
         self.days(events, orders, members, programmes);
         let span = (last - start()).num_seconds().max(1);
+        self.registrations(events, members, span);
         for key in 100..100 + self.0.random_range(0..COMMANDS_MAX) {
             let member = self.0.random_range(0..members);
             let now = start() + Duration::seconds(self.0.random_range(0..span));
             self.command(events, key, member, now);
+        }
+    }
+
+    /// Some members register, before their first order or at any time, and the shop says so once or more often.
+    fn registrations(&mut self, events: &mut Vec<Event>, members: u8, span: i64) {
+        for member in 0..members {
+            if self.one_in(3) {
+                let after = if self.one_in(2) { self.0.random_range(0..DAY) } else { self.0.random_range(0..span) };
+                for _ in 0..self.pick(&[1, 1, 2]) {
+                    let again = self.pick(&[0, 0, MINUTE, 100 * DAY]);
+                    let now = start() + Duration::seconds(after + again);
+                    let event = self.event(now, What::Register { member });
+                    events.push(event);
+                }
+            }
         }
     }
 

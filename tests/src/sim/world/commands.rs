@@ -7,11 +7,13 @@ use loyalty_domain::daily::run_day;
 use loyalty_domain::decision::{Decision, Rejection};
 use loyalty_domain::ids::RuleId;
 use loyalty_domain::ledger::Note;
+use loyalty_domain::member::Member;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::redeem::{Redemption, confirm, redeem, undo};
 use loyalty_domain::request::{Asked, Request};
 use loyalty_domain::topup::top_up;
+use loyalty_domain::welcome::welcome;
 
 use super::{ReadAgain, World};
 use crate::sim::scenario::{Event, What, member, request_id};
@@ -24,6 +26,7 @@ impl World<'_> {
         match event.what {
             What::Order(_) => Ok(None),
             What::Enrol { member } => self.enrol(programme, member, event),
+            What::Register { member } => Ok(self.register(programme, member, event)),
             What::RunDay { member: number } => {
                 let read = self.member(programme, &member(number), event);
                 let Some(row) = read.row else { return Ok(None) };
@@ -36,6 +39,17 @@ impl World<'_> {
             | What::TopUp { key, member, .. }
             | What::Behave { key, member } => self.ask(programme, key, member, event),
         }
+    }
+
+    fn register(&self, programme: &Programme, number: u8, event: &Event) -> Option<Write> {
+        let read = self.member(programme, &member(number), event);
+        let before = read.row.clone();
+        let mut row = read.row.or_else(|| Member::registered(programme, member(number), event.now))?;
+        let mut entries = Vec::new();
+        let welcomed = welcome(programme, &mut row, event.now, event.now, &mut entries).map_err(Rejection::from);
+        let changed = before.as_ref() != Some(&row);
+        let decided = welcomed.map(|()| Decision::posted(row, entries)).ok().filter(|_| changed)?;
+        write(Ok(decided), Write { member_revision: read.revision, ..nothing() })
     }
 
     fn enrol(&self, programme: &Programme, number: u8, event: &Event) -> Result<Option<Write>, ReadAgain> {
