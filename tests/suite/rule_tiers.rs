@@ -236,6 +236,12 @@ fn x47_an_outside_system_is_followed_where_it_decides_and_refused_where_not() {
     assert_eq!(shop.tell("gold", hour(6)), Ok(Outcome::Posted), "and the next word counts all the same");
     shop.day(at("2027-11-24T00:05:00+07:00"));
     assert_eq!((shop.tier(), shop.book.member().balance.qualifying.0), ("gold", 0), "points begin again all the same");
+    assert_eq!(shop.entries().last().unwrap().reason, Reason::CycleEnded, "nothing was judged");
+    let entries = shop.entries().len();
+    shop.day(at("2028-11-24T00:05:00+07:00"));
+    assert_eq!(shop.entries().iter().filter(|entry| entry.kind == EntryKind::Reset).count(), 1, "nor is it again");
+    assert!(shop.entries().len() > entries, "but what has expired has");
+    assert_eq!(loyalty_domain::standing::keep_until(&shop.programme, shop.book.member()), None);
 }
 
 #[test]

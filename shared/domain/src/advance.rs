@@ -130,6 +130,11 @@ struct Verdict {
     reason: Reason,
 }
 
+/// The tier that the next review leaves a member in who earns nothing more, days of grace over (T9, T10).
+pub fn projected_tier(programme: &Programme, member: &Member) -> TierId {
+    verdict(programme, member).tier
+}
+
 /// What a review says of a member's tier (T9, T10, X6). A tier that this version of the programme does not have is as
 /// good as the base tier.
 fn verdict(programme: &Programme, member: &Member) -> Verdict {
@@ -141,7 +146,10 @@ fn verdict(programme: &Programme, member: &Member) -> Verdict {
     if rank == 0 {
         return keeps(Reason::CycleEnded);
     }
-    if programme.tier_authority == TierAuthority::Outside || missing_to_keep(programme, member).is_nothing() {
+    if programme.tier_authority == TierAuthority::Outside {
+        return keeps(Reason::CycleEnded);
+    }
+    if missing_to_keep(programme, member).is_nothing() {
         return keeps(Reason::TierKept);
     }
     let below = || tiers.as_slice().get(rank.saturating_sub(1)).map(|tier| tier.id.clone());

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use crate::advance::advance;
 use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
-use crate::ids::{MemberId, RuleId};
+use crate::ids::{MemberId, RequestId, RuleId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason, TierCause};
 use crate::member::Member;
 use crate::points::Legs;
@@ -84,7 +84,12 @@ pub fn behave(
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
     let day = programme.day(occurred_at.min(member.as_of));
-    if rule.limits.iter().any(|limit| reached(programme, *limit, day, rule, history)) {
+    // Who is referred is new only once, whoever refers them; how often one may refer others is another matter.
+    let limits = if other_side { &[Limit { times: 1, per: Per::Ever }] } else { rule.limits.as_slice() };
+    let rewarded = |entry: &&Entry| {
+        entry.kind == EntryKind::Behaviour && entry.rule == rule.id && is_other_side(entry) == other_side
+    };
+    if limits.iter().any(|limit| reached(programme, *limit, day, history.iter().filter(rewarded))) {
         return Err(Rejection::LimitReached);
     }
     let posting = Posting::new(EntryKind::Behaviour, rule.id.clone(), Reason::BehaviourRewarded, occurred_at);
@@ -93,16 +98,18 @@ pub fn behave(
     Ledger::new(programme, &mut member, &mut entries).credit(posting, legs, Legs::ZERO, expiry)?;
     let accepted = asked.accepted(RequestKind::Behaviour, rule.id.clone(), &member);
     let request = Request { points: legs.redeemable.0, ..accepted };
-    member.cycle.count(&rule.id);
+    if !other_side {
+        member.cycle.count(&rule.id);
+    }
     Ledger::new(programme, &mut member, &mut entries).follow_rules(false, &TierCause::at(occurred_at))?;
     let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
     let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
 
-/// Whether the behaviour was rewarded as often as the limit allows in the period of the day it happened on, however late
-/// it is told.
-fn reached(programme: &Programme, limit: Limit, day: NaiveDate, rule: &Behaviour, history: &[Entry]) -> bool {
+/// Whether a behaviour was rewarded as often as the limit allows in the period of the day it happened on, however late it
+/// is told.
+fn reached<'a>(programme: &Programme, limit: Limit, day: NaiveDate, rewarded: impl Iterator<Item = &'a Entry>) -> bool {
     let period = |day| match limit.per {
         Per::Day => Some(day),
         Per::Week => Some(week_start(day)),
@@ -110,17 +117,19 @@ fn reached(programme: &Programme, limit: Limit, day: NaiveDate, rule: &Behaviour
         Per::Ever => None,
     };
     let happened = |entry: &Entry| programme.day(entry.occurred_at.min(entry.recorded_at));
-    let counts = |entry: &&Entry| {
-        entry.kind == EntryKind::Behaviour && entry.rule == rule.id && period(happened(entry)) == period(day)
-    };
-    let times = history.iter().rev().filter(counts).take(usize::try_from(limit.times).unwrap_or(usize::MAX)).count();
+    let times = rewarded.filter(|entry| period(happened(entry)) == period(day)).count();
     u32::try_from(times).unwrap_or(u32::MAX) >= limit.times
 }
 
-/// The two requests of one referral: the member's own, and the friend's.
+/// The two requests of one referral: the member's own, and the friend's, whose id alone has a slash.
 pub fn other_side_of(asked: &Asked, friend: &MemberId) -> Asked {
-    Asked {
-        request_id: crate::ids::RequestId::new(format!("{}/{friend}", asked.request_id)),
-        fingerprint: asked.fingerprint.clone(),
-    }
+    let request_id = RequestId::new(format!("{}{OTHER_SIDE}{friend}", asked.request_id));
+    Asked { request_id, fingerprint: asked.fingerprint.clone() }
+}
+
+const OTHER_SIDE: char = '/';
+
+/// Whether the entry rewards who was referred.
+fn is_other_side(entry: &Entry) -> bool {
+    entry.request_id.as_ref().is_some_and(|request_id| request_id.as_str().contains(OTHER_SIDE))
 }

@@ -6,7 +6,7 @@ use crate::criteria::Missing;
 use crate::ids::TierId;
 use crate::member::Member;
 use crate::points::{Ratio, Rounding};
-use crate::programme::{Programme, Tier, TierMultiplier};
+use crate::programme::{Programme, Tier, TierAuthority, TierMultiplier};
 
 /// The tier above and the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +82,10 @@ fn spend_for(programme: &Programme, multiplier: Ratio, points: i64) -> Option<i6
     price.times(divided, points, Rounding::Ceil).ok()
 }
 
-/// Until which day the tier is safe; `None` in the base tier, which cannot be lost (T8, T10).
+/// Until which day the tier is safe; `None` in the base tier, which cannot be lost, and where the shop's own system decides
+/// (T8, T10, X47).
 pub fn keep_until(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let base = programme.tiers.base()?;
-    (member.tier != base.id).then_some(member.review_on)
+    let ours = programme.tier_authority == TierAuthority::Engine;
+    (ours && member.tier != base.id).then_some(member.review_on)
 }

@@ -6,6 +6,7 @@
 
 use chrono::Datelike;
 use loyalty_contract::events::Why;
+use loyalty_domain::advance::projected_tier;
 use loyalty_domain::campaign::{Invitation, ParticipationState};
 use loyalty_domain::daily::{About, Notice};
 use loyalty_domain::ids::{MemberId, OrderId, TierId};
@@ -124,6 +125,8 @@ pub fn notice(member: &Member, notice: &Notice, vouchers: &[Voucher], programme:
                 ("spend_missing", (missing.spent_minor > 0).then_some(spend)),
                 ("orders_missing", moved(missing.orders)),
                 ("review_on", date(review_on)),
+                ("qualifying_balance", (missing.points > 0).then_some(Value::Number(member.balance.qualifying.0))),
+                ("projected_tier", Some(tier_name(programme, &projected_tier(programme, member)))),
             ];
             told(member, programme, Template::TierAtRisk, &key, own, now)
         }

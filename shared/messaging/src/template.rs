@@ -163,6 +163,8 @@ const TIER_AT_RISK: &[Variable] = &[
     sometimes("spend_missing", Money),
     sometimes("orders_missing", Count),
     always("review_on", Date),
+    sometimes("qualifying_balance", Points),
+    always("projected_tier", Text),
 ];
 
 const VOUCHERS: &[Variable] = &[sometimes("vouchers", List)];

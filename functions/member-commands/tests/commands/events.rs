@@ -60,9 +60,21 @@ async fn a_referral_rewards_both_sides_or_none() {
     assert_eq!(shop.event("behaviour", referral("r1", "0912345678")).await, (200, answer));
     shop.refused(event(&shop, "behaviour", referral("r2", PHONE)), 422, "same-person").await;
     assert_eq!(shop.event("behaviour", referral("r2", "0912345679")).await.0, 201);
+    // Who has been referred is not referred again, by whomever and under whatever event.
+    shop.refused(event(&shop, "behaviour", referral("r4", "0912345678")), 409, "limit-reached").await;
+    let mut by_another = referral("r5", "0912345678");
+    by_another["customer"] = json!({"phone": "0912345677"});
+    shop.refused(event(&shop, "behaviour", by_another), 409, "limit-reached").await;
+    // Being referred takes nothing of how often one may refer others.
+    let mut onwards = referral("r6", "0912345676");
+    onwards["customer"] = json!({"phone": "0912345678"});
+    assert_eq!(shop.event("behaviour", onwards.clone()).await.0, 201);
+    onwards["event_id"] = json!("r7");
+    onwards["friend"] = json!({"phone": "0912345675"});
+    assert_eq!(shop.event("behaviour", onwards).await.0, 201);
     // The member has been rewarded twice, as often as there is: the third friend gets nothing either.
     shop.refused(event(&shop, "behaviour", referral("r3", "0912345670")), 409, "limit-reached").await;
-    assert_eq!(shop.engine.rows("members").len(), 3);
+    assert_eq!(shop.engine.rows("members").len(), 5);
 }
 
 #[tokio::test]

@@ -47,6 +47,11 @@ async fn every_day_twice_does_and_tells_everything_once() {
         twice.days(from, to).await;
     }
     assert_eq!(json!(once.told()), told());
+    let told_at_risk = |row: &Value| row["template"] == "tier_at_risk";
+    let at_risk = once.rows("messages").into_iter().find(told_at_risk).unwrap();
+    let said = |name: &str| at_risk["variables"][name].clone();
+    assert_eq!(said("projected_tier"), "Member", "where they will be if nothing is added (D3)");
+    assert_eq!(said("qualifying_balance"), json!(60), "{at_risk}");
     let kinds: Vec<_> = movements(&once).iter().map(|entry| entry[1].clone()).collect();
     assert_eq!(kinds, ["accrual", "reset", "accrual", "expiration", "reset", "expiration"]);
     twice.check(&once.everything(), "every day came twice");
