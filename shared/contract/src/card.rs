@@ -4,14 +4,13 @@
 //! Amounts are decimal strings of the major unit, times carry the programme's offset.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset};
-use loyalty_domain::advance::projected_tier;
 use loyalty_domain::campaign;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::{Programme, Tier};
-use loyalty_domain::standing::{keep_until, missing_to_keep, next_of_member};
+use loyalty_domain::standing::{keep_until, next_of_member};
 use loyalty_domain::time::Instant;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -57,12 +56,6 @@ pub struct CardTier {
     /// Until which day the tier is safe; `null` in the base tier, which cannot be lost.
     #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub keep_until: Option<NaiveDate>,
-    /// What is still to be earned by then to keep it, and the id of the tier that follows if nothing is; left out with
-    /// `keep_until`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub points_to_keep: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub projected: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -106,7 +99,6 @@ impl Card {
         let currency = programme.currency;
         let tier = programme.tiers.get(&member.tier);
         let next = next_of_member(programme, member);
-        let keep_until = keep_until(programme, member);
         let dated = |lot: &loyalty_domain::lots::Lot| match lot.expiry {
             Expiry::On(on) => Some(Expiring { points: lot.points, on }),
             Expiry::Never => None,
@@ -120,9 +112,7 @@ impl Card {
                 id: member.tier.to_string(),
                 name: tier.map_or_else(|| member.tier.to_string(), |tier| tier.name.clone()),
                 since: in_zone(programme, member.tier_since),
-                keep_until,
-                points_to_keep: keep_until.map(|_| missing_to_keep(programme, member).points),
-                projected: keep_until.map(|_| projected_tier(programme, member).to_string()),
+                keep_until: keep_until(programme, member),
             },
             redeemable_points: member.redeemable_points(),
             qualifying_points: member.balance.qualifying.0,
