@@ -157,8 +157,7 @@ fn books() -> Book {
     // Welcomed on registering: waiting for a first order, with one, and with one that was cancelled.
     for member in ["m_welcomed", "m_tied", "m_undone"] {
         let mut row = Member::registered(&programme, member.into(), day(12)).unwrap();
-        let mut entries = Vec::new();
-        welcome(&programme, &mut row, day(12), day(12), &mut entries).unwrap();
+        let entries = welcome(&programme, &mut row, day(12), day(12)).unwrap();
         book.apply(&Decision::posted(row, entries));
     }
     for (order_id, member) in [("standard:6", "m_tied"), ("standard:7", "m_undone")] {

@@ -85,8 +85,7 @@ impl MemberCommands {
                 let person = self.person(customer, said_at.min(now))?;
                 let told = |programme: &Programme, known| {
                     let mut member = person.member(programme, known, now)?;
-                    let mut entries = Vec::new();
-                    welcome(programme, &mut member, person.said_at, now, &mut entries)?;
+                    let entries = welcome(programme, &mut member, person.said_at, now)?;
                     Ok((member, entries))
                 };
                 let (member_id, new) = self.keep(&person.member_id, told, now).await?;

@@ -15,7 +15,7 @@ use crate::reconcile::terms;
 use crate::time::Instant;
 
 /// Welcomes a member who has registered at `occurred_at`: points at once, or promised until the first delivery (X25).
-/// Nothing where they were welcomed before, have ordered, or came along from another system.
+/// Nothing where they were welcomed before, have ordered, or came along from another system. Answers what was posted.
 ///
 /// # Errors
 /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
@@ -24,18 +24,19 @@ pub fn welcome(
     member: &mut Member,
     occurred_at: Instant,
     now: Instant,
-    entries: &mut Vec<Entry>,
-) -> Result<(), Overflow> {
+) -> Result<Vec<Entry>, Overflow> {
+    let mut entries = Vec::new();
     let Some(welcome) = programme.welcome.filter(|_| member.first_order.is_none() && member.welcome.is_none()) else {
-        return Ok(());
+        return Ok(entries);
     };
-    advance(programme, member, now, entries)?;
+    advance(programme, member, now, &mut entries)?;
     let mut credit = promised(programme, member, welcome);
     if let TermsAmount::Fixed { legs, pending_until: None } = credit.terms.amount {
         let posting = Posting::new(EntryKind::Welcome, RuleId::welcome(), Reason::WelcomePoints, occurred_at);
-        grant(&mut Ledger::new(programme, member, entries), posting, &mut credit, legs)?;
+        grant(&mut Ledger::new(programme, member, &mut entries), posting, &mut credit, legs)?;
     }
-    keep(member, credit)
+    keep(member, credit)?;
+    Ok(entries)
 }
 
 /// What a programme promises who is new. The points go when the first order is undone, and come back only where the

@@ -277,8 +277,7 @@ impl Player for InProcess {
                 let member_id = customer.member_id(Source::Standard, &self.key).expect("somebody");
                 let known = self.members.get(&member_id).cloned();
                 let mut member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
-                let mut entries = Vec::new();
-                welcome(&programme, &mut member, said_at, now, &mut entries).expect("nothing is refused here");
+                let entries = welcome(&programme, &mut member, said_at, now).expect("nothing is refused here");
                 self.write(Decision::posted(member, entries));
                 true
             }

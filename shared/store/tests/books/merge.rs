@@ -87,8 +87,8 @@ async fn redeemed(shop: &Shop, member_id: &str, points: i64, hold: bool, now: In
 async fn registered(shop: &Shop, member_id: &str, now: Instant) {
     let decide = |rows: Loaded| {
         let new = || Member::registered(&shop.programme, member_id.into(), now).expect("tiers");
-        let (mut member, mut entries) = (rows.member.unwrap_or_else(new), Vec::new());
-        welcome(&shop.programme, &mut member, now, now, &mut entries)?;
+        let mut member = rows.member.unwrap_or_else(new);
+        let entries = welcome(&shop.programme, &mut member, now, now)?;
         Ok(((), Decision::posted(member, entries)))
     };
     shop.books.command(&shop.programme, &Concerns::member(member_id.into()), decide).await.unwrap();

@@ -45,11 +45,10 @@ impl World<'_> {
         let read = self.member(programme, &member(number), event);
         let before = read.row.clone();
         let mut row = read.row.or_else(|| Member::registered(programme, member(number), event.now))?;
-        let mut entries = Vec::new();
-        let welcomed = welcome(programme, &mut row, event.now, event.now, &mut entries).map_err(Rejection::from);
+        let entries = welcome(programme, &mut row, event.now, event.now).ok()?;
         let changed = before.as_ref() != Some(&row);
-        let decided = welcomed.map(|()| Decision::posted(row, entries)).ok().filter(|_| changed)?;
-        write(Ok(decided), Write { member_revision: read.revision, ..nothing() })
+        let written = Write { member_revision: read.revision, ..Write::new(Decision::posted(row, entries)) };
+        changed.then_some(written)
     }
 
     fn enrol(&self, programme: &Programme, number: u8, event: &Event) -> Result<Option<Write>, ReadAgain> {
