@@ -27,6 +27,8 @@ use crate::template::{Cors, Route};
 
 /// Lambda's limit of a synchronous payload, the event around the body included.
 const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// A client that announces a body and sends none is not waited for any longer.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// API Gateway gives up on a function after this long.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -91,10 +93,14 @@ async fn handle(
 
 async fn answer(gateway: &Gateway, matched: routes::Matched, client: SocketAddr, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match body::read(body).await {
-        Ok(body) => body,
-        Err(body::Unread::TooLarge) => return too_large(),
-        Err(body::Unread::Broken) => {
+    let body = match tokio::time::timeout(BODY_TIMEOUT, body::read(body)).await {
+        Ok(Ok(body)) => body,
+        Err(_) => {
+            let detail = "The request body did not come within 30 seconds of its headers.";
+            return problem(StatusCode::REQUEST_TIMEOUT, "slow-body", detail);
+        }
+        Ok(Err(body::Unread::TooLarge)) => return too_large(),
+        Ok(Err(body::Unread::Broken)) => {
             return problem(StatusCode::BAD_REQUEST, "broken-body", "The request body ended before it was complete.");
         }
     };

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use loyalty_domain::money::Currency;
 
 use super::ParseError;
-use super::json::{Field, Read};
+use super::json::{Field, Read, Scalar};
 use super::settings::{PhoneField, SourceSettings};
 use super::time::instant;
-use crate::amount::{Fraction, minor_units};
+use crate::amount::{AmountError, Fraction, minor_units};
 use crate::phone::{Phone, normalise};
 use crate::queue::{Customer, Line, Source};
 
@@ -39,9 +39,20 @@ pub(super) struct Contact<'a> {
 }
 
 impl Context<'_> {
+    /// The text of a field. The generic webhook guesses nothing: what is neither text nor a number is refused there, not
+    /// taken for absent.
+    pub fn given(&self, name: &'static str, field: &Field) -> Result<Option<String>, ParseError> {
+        match field {
+            Some(Scalar::Bool(_) | Scalar::Other) if self.source == Source::Standard => {
+                Err(ParseError::Invalid { field: name, why: "is neither text nor a number" })
+            }
+            _ => Ok(field.text()),
+        }
+    }
+
     /// The order's id, exactly.
     pub fn order_id(&self, name: &'static str, field: &Field) -> Result<String, ParseError> {
-        let id = field.id().ok_or(ParseError::Missing(name))?;
+        let id = self.given(name, field)?.filter(|id| id != "0").ok_or(ParseError::Missing(name))?;
         if id.chars().count() > ID_CHARS_MAX {
             return Err(ParseError::Invalid { field: name, why: "is longer than 128 characters" });
         }
@@ -64,11 +75,14 @@ impl Context<'_> {
         currency: Currency,
     ) -> Result<Option<i64>, ParseError> {
         let fraction = if self.source == Source::Standard { Fraction::Refuse } else { Fraction::Drop };
-        field
-            .text()
-            .map(|text| minor_units(&text, currency, fraction))
-            .transpose()
-            .map_err(|why| ParseError::Amount { field: name, why })
+        let Some(text) = self.given(name, field)? else { return Ok(None) };
+        let read = match field {
+            Some(Scalar::Text(_)) if fraction == Fraction::Refuse && text.contains(['e', 'E']) => {
+                Err(AmountError::NotANumber)
+            }
+            _ => minor_units(&text, currency, fraction),
+        };
+        read.map(Some).map_err(|why| ParseError::Amount { field: name, why })
     }
 
     /// As [`Context::amount`], refused below zero.
@@ -88,7 +102,8 @@ impl Context<'_> {
         } else {
             "is not an ISO 8601 date and time of the years 1971 to 2199 with an offset from UTC, such as 2026-11-23T08:15:00+07:00"
         };
-        field.text().map(|text| instant(&text, zone).ok_or(ParseError::Invalid { field: name, why })).transpose()
+        let text = self.given(name, field)?;
+        text.map(|text| instant(&text, zone).ok_or(ParseError::Invalid { field: name, why })).transpose()
     }
 
     /// Whether a time is given that is not how shops write "never".
@@ -98,7 +113,7 @@ impl Context<'_> {
 
     /// The body's currency, else the one of the settings.
     pub fn currency(&self, field: &Field) -> Result<Currency, ParseError> {
-        match field.text() {
+        match self.given("currency", field)? {
             None => Ok(self.settings.currency()),
             Some(code) => Currency::from_code(&code.to_uppercase())
                 .ok_or(ParseError::Invalid { field: "currency", why: "is not an ISO 4217 currency code" }),

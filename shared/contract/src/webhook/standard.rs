@@ -6,6 +6,8 @@
 
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
+use serde::de::Error;
+use serde_json::value::RawValue;
 
 use super::context::{Contact, Context, bounded, codes, full_name, line, not_negative};
 use super::event::event;
@@ -90,7 +92,13 @@ struct Item {
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Person>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    match raw.as_bytes().first() {
+        Some(b'n') => Ok(Some(None)),
+        Some(b'{') => serde_json::from_str(raw).map(|person| Some(Some(person))).map_err(D::Error::custom),
+        // A list would be read as the fields one after the other, and an empty one as a guest.
+        _ => Err(D::Error::custom("customer is an object, or null")),
+    }
 }
 
 pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, ParseError> {
@@ -115,8 +123,8 @@ fn order(context: &Context<'_>, order: Order) -> Result<CanonicalOrder, ParseErr
         order_id: context.order_id("order_id", &order.order_id)?,
         placed_at: context.time("placed_at", &order.placed_at)?,
         updated_at: context.time("updated_at", &order.updated_at)?,
-        status: status(&order.status)?,
-        payment_status: payment_status(&order.payment_status)?,
+        status: status(context, &order.status)?,
+        payment_status: payment_status(context, &order.payment_status)?,
         currency,
         due_minor: context.positive_amount("amount_due", &order.amount_due, currency)?,
         shipping_minor: context.positive_amount("shipping_fee", &order.shipping_fee, currency)?,
@@ -198,8 +206,8 @@ pub(super) fn customer(context: &Context<'_>, person: &Person) -> Result<Custome
     Ok(Customer { birthday, ..context.customer(contact) })
 }
 
-fn status(field: &Field) -> Result<OrderStatus, ParseError> {
-    let word = field.text().ok_or(ParseError::Missing("status"))?;
+fn status(context: &Context<'_>, field: &Field) -> Result<OrderStatus, ParseError> {
+    let word = context.given("status", field)?.ok_or(ParseError::Missing("status"))?;
     Ok(match word.as_str() {
         "pending" => OrderStatus::Pending,
         "confirmed" => OrderStatus::Confirmed,
@@ -216,8 +224,8 @@ fn status(field: &Field) -> Result<OrderStatus, ParseError> {
     })
 }
 
-fn payment_status(field: &Field) -> Result<PaymentStatus, ParseError> {
-    let word = field.text().ok_or(ParseError::Missing("payment_status"))?;
+fn payment_status(context: &Context<'_>, field: &Field) -> Result<PaymentStatus, ParseError> {
+    let word = context.given("payment_status", field)?.ok_or(ParseError::Missing("payment_status"))?;
     Ok(match word.as_str() {
         "unpaid" => PaymentStatus::Unpaid,
         "partially_paid" => PaymentStatus::PartiallyPaid,

@@ -104,7 +104,9 @@ fn hostile_amounts_are_refused() {
         (json!(-530_000), None),
         (json!("10000000000001"), Some(AmountError::TooLarge)),
         (json!(1_000_000_000_000_000_000_u64), Some(AmountError::TooLarge)),
-        (json!("1e400"), Some(AmountError::TooLarge)),
+        (json!("1e400"), Some(AmountError::NotANumber)),
+        (json!("1e9"), Some(AmountError::NotANumber)),
+        (json!(1e30), Some(AmountError::TooLarge)),
         (json!("530000.5"), Some(AmountError::Fraction)),
         (json!("530.000"), Some(AmountError::Ambiguous)),
         (json!("530,000"), Some(AmountError::NotANumber)),
@@ -118,8 +120,32 @@ fn hostile_amounts_are_refused() {
             }
         }
     }
-    for other in [json!({}), json!([1]), json!(true), Value::Null] {
-        assert_eq!(refused(&changed("amount_due", other)), ParseError::Missing("amount_due"));
+    assert_eq!(refused(&changed("amount_due", Value::Null)), ParseError::Missing("amount_due"));
+}
+
+#[test]
+fn what_is_neither_text_nor_a_number_is_called_that_and_never_taken_for_absent() {
+    let fields = [
+        "order_id",
+        "placed_at",
+        "updated_at",
+        "status",
+        "payment_status",
+        "amount_due",
+        "paid_with_wallet",
+        "items.0.amount",
+        "currency",
+    ];
+    for field in fields {
+        for other in [json!({}), json!([1]), json!(true)] {
+            let error = refused(&changed(field, other.clone()));
+            let called = matches!(error, ParseError::Invalid { why: "is neither text nor a number", .. });
+            assert!(called, "{field} {other}: {error}");
+        }
+    }
+    for other in [json!([]), json!(["KH-7", "0901234567"]), json!("KH-7"), json!(false)] {
+        let error = refused(&changed("customer", other.clone()));
+        assert!(matches!(error, ParseError::WrongShape { .. }), "{other}: {error}");
     }
 }
 
