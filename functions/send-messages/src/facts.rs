@@ -12,7 +12,7 @@ use loyalty_domain::programme::Programme;
 use loyalty_domain::sending::{Consent, MessageKind, Skip};
 use loyalty_domain::time::{Instant, week_start};
 use loyalty_domain::voucher::VoucherState;
-use loyalty_messaging::{Catalogue, Filling, Language, RenderError, Template, Variables, language_of};
+use loyalty_messaging::{Filling, Language, RenderError, Template, Variables, Worded, language_of, wording};
 use loyalty_store::{Books, Contact, Outgoing, StoreError};
 
 /// A text to a follower costs nothing, and is allowed, within two days of what they last did in the account.
@@ -33,10 +33,16 @@ pub struct Told {
 ///
 /// # Errors
 /// [`RenderError`] when its variables are not those of its template.
-pub fn told(version: &Version, template: Template, variables: Variables) -> Result<Told, RenderError> {
+pub fn told(
+    version: &Version,
+    template: Template,
+    message: &Outgoing,
+    variables: Variables,
+) -> Result<Told, RenderError> {
     let language = language_of(version);
     let kind = version.messaging.sending.kind(template.name(), template.kind());
-    let text = Catalogue::shipped(language).render(template, &variables)?;
+    let campaign = message.campaign.as_ref().map(RuleId::as_str);
+    let text = wording(version, Worded { template, campaign, language, variables: &variables })?;
     Ok(Told { template, kind, language, variables, text })
 }
 
@@ -98,9 +104,8 @@ pub async fn outdated(
             Ok((!good).then_some(Skip::VoucherGone))
         }
         Template::CampaignInvitation => {
-            let id =
-                message.about().and_then(|about| about.rsplit_once(':')).map(|(campaign, _)| RuleId::new(campaign));
-            let campaign = id.as_ref().and_then(|id| programme.campaign(id)).filter(|campaign| campaign.live(now));
+            let campaign =
+                message.campaign.as_ref().and_then(|id| programme.campaign(id)).filter(|campaign| campaign.live(now));
             let Some(campaign) = campaign else { return Ok(Some(Skip::CampaignStopped)) };
             let found = books.participations(std::slice::from_ref(&campaign.id), &member.member_id).await?;
             let active = found.first().is_some_and(|one| one.state == ParticipationState::Active);

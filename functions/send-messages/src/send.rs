@@ -159,7 +159,7 @@ impl SendMessages {
         let Some(template) = Template::from_name(&message.template) else {
             return self.give_up(message, "unknown_template").await;
         };
-        let Ok(told) = told(version, template, message.variables::<Variables>()?) else {
+        let Ok(told) = told(version, template, &message, message.variables::<Variables>()?) else {
             return self.give_up(message, "wrong_variables").await;
         };
         let programme = &version.programme;

@@ -63,6 +63,7 @@ async fn health(State(running): Shared) -> Response {
         "services": format!("http://{}", running.services),
         "zalo": running.zalo.as_ref().map(|zalo| format!("http://{}", zalo.address)),
         "table_prefix": running.options.table_prefix,
+        "programme": std::path::absolute(&running.options.programme).ok(),
         "settle_seconds": running.settle_seconds,
         "clock": crate::clock::iso(running.clock.now_ms()),
     }))

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use loyalty_contract::programme::Version;
 use loyalty_messaging::{
-    Extent, Filling, Language, SAMPLE_NAME, TEXT_CHARS_MAX, Template, faults, language_of, parameters, render, sample,
-    tag,
+    Extent, Filling, Language, SAMPLE_NAME, TEXT_CHARS_MAX, Template, Worded, campaigns_wording, faults, language_of,
+    parameters, sample, tag, wording,
 };
 
 use crate::cli::serve::workspace;
@@ -55,7 +55,9 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode> {
     };
     for template in templates {
         for language in &languages {
-            println!("{}", preview(version, template, *language, args.least)?);
+            for campaign in campaigns_wording(version, template).map(Some).chain([None]) {
+                println!("{}", preview(version, template, campaign, *language, args.least)?);
+            }
         }
     }
     let faults = faults(version);
@@ -69,18 +71,26 @@ fn no_message(name: &str) -> StackError {
     StackError::new(format!("there is no message {name}; there are {}", Template::ALL.map(Template::name).join(", ")))
 }
 
-/// One message in one language.
+/// One message in one language, as a campaign says it or as any other does.
 ///
 /// # Errors
 /// When the example does not fit its template: a fault of ours.
-pub fn preview(version: &Version, template: Template, language: Language, least: bool) -> Result<String> {
+pub fn preview(
+    version: &Version,
+    template: Template,
+    campaign: Option<&str>,
+    language: Language,
+    least: bool,
+) -> Result<String> {
     let extent = if least { Extent::Least } else { Extent::Everything };
     let variables = sample(template, &version.programme, extent);
-    let text = render(language, template, &variables).context(|| "an example does not fit".to_owned())?;
+    let worded = Worded { template, campaign, language, variables: &variables };
+    let text = wording(version, worded).context(|| "an example does not fit".to_owned())?;
     let kind = version.messaging.sending.kind(template.name(), template.kind());
     let ways: Vec<_> = version.messaging.sending.channels(kind).iter().map(|channel| channel.word()).collect();
+    let of = campaign.map_or(String::new(), |campaign| format!(" · {campaign}"));
     let mut lines = vec![
-        format!("── {} · {} ──", template.name(), language.code()),
+        format!("── {} · {}{of} ──", template.name(), language.code()),
         format!(
             "{} (tag {}) by {}; {} of {TEXT_CHARS_MAX} characters",
             kind.word(),
@@ -136,7 +146,7 @@ max_chars = { customer_name = 10 }
 
     fn shown(more: &str, template: Template, language: Language, least: bool) -> String {
         let file = ProgrammeFile::parse(&format!("{PRESET}\n{more}")).unwrap_or_else(|problems| panic!("{problems:?}"));
-        preview(&file.versions()[0], template, language, least).unwrap()
+        preview(&file.versions()[0], template, None, language, least).unwrap()
     }
 
     #[test]
@@ -179,5 +189,13 @@ max_chars = { customer_name = 10 }
         );
         let silent = shown("[messages.channels]\ncare = []\n", Template::TierKept, Language::Vietnamese, true);
         assert!(silent.contains("by no way"), "{silent}");
+    }
+
+    #[test]
+    fn a_shops_own_words_are_shown_as_they_are_sent() {
+        let more = "[messages.texts.tier_kept]\nvi = [\"Giữ hạng {tier} đến {keep_until}.\"]\n";
+        let kept = shown(more, Template::TierKept, Language::Vietnamese, true);
+        assert!(kept.contains("\n    Giữ hạng Silver đến 30/11/2027.\n"), "{kept}");
+        assert!(shown(more, Template::TierKept, Language::English, true).contains("until"));
     }
 }

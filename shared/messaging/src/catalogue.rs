@@ -41,6 +41,7 @@ pub struct Catalogue {
     /// Kinds and reasons of entries by their words; no word is both.
     texts: BTreeMap<String, String>,
     causes: BTreeMap<String, String>,
+    parts: BTreeMap<String, Vec<String>>,
     templates: BTreeMap<Template, Vec<Line>>,
 }
 
@@ -112,18 +113,28 @@ impl Catalogue {
             faults.extend(empty.map(|(key, _)| fault(format!("{table}.{key}"), "is empty")));
         }
         let mut templates = BTreeMap::new();
-        let mut unused: BTreeSet<&String> = file.parts.keys().collect();
         for template in Template::ALL {
             let Some(text) = file.templates.get(template.name()) else { continue };
-            templates.insert(template, lines_of(template, text, &file.parts, &mut unused, &mut faults));
+            let path = format!("templates.{}", template.name());
+            let (lines, messages) = lines_of(template, &text.lines, &file.parts);
+            faults.extend(messages.into_iter().map(|message| fault(&path, message)));
+            let uses = |name| lines.iter().flatten().any(|piece| piece.is(name));
+            let untold = template.variables().filter(|variable| !uses(variable.name));
+            faults.extend(untold.map(|variable| fault(&path, format!("no line uses `{{{}}}`", variable.name))));
+            templates.insert(template, lines);
         }
-        faults.extend(unused.into_iter().map(|part| fault(format!("parts.{part}"), "no template uses it")));
+        let used = |part: &str| {
+            let mut lines = file.templates.values().flat_map(|text| &text.lines);
+            lines.any(|line| line.strip_prefix('@') == Some(part))
+        };
+        let unused = file.parts.keys().filter(|part| !used(part));
+        faults.extend(unused.map(|part| fault(format!("parts.{part}"), "no template uses it")));
         faults.sort();
         if !faults.is_empty() {
             return Err(faults);
         }
         let texts = file.kinds.into_iter().chain(file.reasons).collect();
-        Ok(Self { language, units: file.units, texts, causes: file.causes, templates })
+        Ok(Self { language, units: file.units, texts, causes: file.causes, parts: file.parts, templates })
     }
 
     /// What a reader is told for the word of an entry's kind or reason.
@@ -136,9 +147,35 @@ impl Catalogue {
     /// # Errors
     /// [`RenderError`] when the variables are not those the template declares.
     pub fn render(&self, template: Template, variables: &Variables) -> Result<String, RenderError> {
-        let written = self.written(template, variables)?;
-        let lines = self.templates.get(&template).into_iter().flatten();
-        Ok(lines.filter_map(|line| fill(line, &written)).collect::<Vec<_>>().join("\n"))
+        let lines = self.templates.get(&template).map_or(&[][..], Vec::as_slice);
+        Ok(fill_all(lines, &self.written(template, variables)?))
+    }
+
+    /// [`Catalogue::render`] in a shop's own words: lines as in a message file, the shared parts of the file included. They
+    /// need not use every variable. What [`Catalogue::check`] finds wrong with a line leaves it out.
+    ///
+    /// # Errors
+    /// [`RenderError`] when the variables are not those the template declares.
+    pub fn render_as(
+        &self,
+        template: Template,
+        lines: &[String],
+        variables: &Variables,
+    ) -> Result<String, RenderError> {
+        Ok(fill_all(&lines_of(template, lines, &self.parts).0, &self.written(template, variables)?))
+    }
+
+    /// What is wrong with a shop's own words for a message.
+    pub fn check(&self, template: Template, lines: &[String]) -> Vec<String> {
+        let (lines, mut messages) = lines_of(template, lines, &self.parts);
+        let always = |piece: &Piece| match piece {
+            Piece::Text(_) => true,
+            Piece::Variable(variable) => variable.presence == Presence::Always,
+        };
+        if messages.is_empty() && !lines.iter().any(|line| line.iter().all(always)) {
+            messages.push("may say nothing: one line at least needs no variable that may not apply".to_owned());
+        }
+        messages
     }
 
     /// The variables that a message has, each as its reader expects it.
@@ -208,6 +245,10 @@ fn shipped(language: Language, toml: &str) -> Catalogue {
     })
 }
 
+fn fill_all(lines: &[Line], written: &BTreeMap<&str, String>) -> String {
+    lines.iter().filter_map(|line| fill(line, written)).collect::<Vec<_>>().join("\n")
+}
+
 /// The line with its variables; `None` when one does not apply.
 fn fill(line: &Line, written: &BTreeMap<&str, String>) -> Option<String> {
     line.iter()
@@ -218,34 +259,29 @@ fn fill(line: &Line, written: &BTreeMap<&str, String>) -> Option<String> {
         .collect()
 }
 
-/// The lines of a template with its shared parts put in, every variable known.
-fn lines_of(
-    template: Template,
-    text: &TemplateText,
-    parts: &BTreeMap<String, Vec<String>>,
-    unused: &mut BTreeSet<&String>,
-    faults: &mut Vec<Fault>,
-) -> Vec<Line> {
-    let path = format!("templates.{}", template.name());
-    let mut lines = Vec::new();
-    for line in &text.lines {
+impl Piece {
+    fn is(&self, name: &str) -> bool {
+        matches!(self, Self::Variable(variable) if variable.name == name)
+    }
+}
+
+/// The lines of a template with the shared parts put in, every variable known; and what is wrong with those left out.
+fn lines_of(template: Template, lines: &[String], parts: &BTreeMap<String, Vec<String>>) -> (Vec<Line>, Vec<String>) {
+    let (mut read, mut messages) = (Vec::new(), Vec::new());
+    let mut take = |line: &str| match pieces(template, line) {
+        Ok(line) => read.push(line),
+        Err(message) => messages.push(message),
+    };
+    let mut unknown = Vec::new();
+    for line in lines {
         match line.strip_prefix('@').map(|name| (name, parts.get(name))) {
-            None => lines.push(line),
-            Some((name, Some(shared))) => {
-                unused.retain(|part| *part != name);
-                lines.extend(shared);
-            }
-            Some((name, None)) => faults.push(fault(&path, format!("there is no part `{name}`"))),
+            None => take(line),
+            Some((_, Some(shared))) => shared.iter().for_each(|line| take(line)),
+            Some((name, None)) => unknown.push(format!("there is no part `{name}`")),
         }
     }
-    let lines: Vec<Line> = lines
-        .into_iter()
-        .filter_map(|line| pieces(template, line).map_err(|message| faults.push(fault(&path, message))).ok())
-        .collect();
-    let uses = |name| lines.iter().flatten().any(|piece| matches!(piece, Piece::Variable(used) if used.name == name));
-    let untold = template.variables().filter(|variable| !uses(variable.name));
-    faults.extend(untold.map(|variable| fault(&path, format!("no line uses `{{{}}}`", variable.name))));
-    lines
+    messages.extend(unknown);
+    (read, messages)
 }
 
 fn pieces(template: Template, line: &str) -> Result<Line, String> {

@@ -9,7 +9,7 @@ use loyalty_contract::events::Why;
 use loyalty_domain::advance::projected_tier;
 use loyalty_domain::campaign::{Invitation, ParticipationState};
 use loyalty_domain::daily::{About, Notice};
-use loyalty_domain::ids::{MemberId, OrderId, TierId};
+use loyalty_domain::ids::{MemberId, OrderId, RuleId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
 use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
@@ -32,6 +32,8 @@ pub struct Message {
     pub message_id: String,
     pub member_id: MemberId,
     pub template: Template,
+    /// The campaign that says it, where one does.
+    pub campaign: Option<RuleId>,
     pub variables: Variables,
     /// `seq` of the entry it tells about; `None` for what no entry is behind.
     pub seq: Option<u64>,
@@ -74,6 +76,7 @@ pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
     let variables = own.into_iter().chain(standing);
     let mut message = message(message_id, &entry.member_id, template, variables, entry.recorded_at);
     message.seq = Some(entry.seq);
+    message.campaign = (entry.kind == EntryKind::Bonus).then(|| entry.rule.clone());
     Some(message)
 }
 
@@ -88,6 +91,7 @@ fn message(
         message_id,
         member_id: member_id.clone(),
         template,
+        campaign: None,
         variables: variables.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect(),
         seq: None,
         created_at,
@@ -105,7 +109,8 @@ pub fn invitation(member: &Member, invitation: &Invitation, programme: &Programm
     ];
     let day = programme.day(run);
     let key = format!("{}:{day}", invitation.campaign);
-    told(member, programme, Template::CampaignInvitation, &key, own, run)
+    let message = told(member, programme, Template::CampaignInvitation, &key, own, run);
+    Message { campaign: Some(invitation.campaign.clone()), ..message }
 }
 
 /// What a day's run tells a member. `vouchers` are those that the day gives.

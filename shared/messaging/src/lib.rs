@@ -2,9 +2,9 @@
 //! with.
 //!
 //! A message is decided here, most often from one ledger entry ([`message_of`]), and kept in the [`Outbox`] as a
-//! template's name and typed variables; its text is made when it is sent or shown ([`render`]). A message never holds a name, a phone or an e-mail address:
-//! those rest on the member's row and are joined at the last moment. Texts live in `messages/*.toml`, where a shop can
-//! edit them without touching code; a file whose variables or keys do not fit the code fails the tests.
+//! template's name and typed variables; its text is made when it is sent or shown ([`wording`]). A message never holds a name, a phone or an e-mail address:
+//! those rest on the member's row and are joined at the last moment. Texts live in `messages/*.toml`, and a
+//! programme may say any of them in its own words; a file whose variables or keys do not fit the code fails the tests.
 //!
 //! What the rest of the shop is told instead of its members goes on the [`Bus`].
 //!
@@ -19,6 +19,7 @@ mod language;
 mod outbox;
 mod sample;
 mod template;
+mod wording;
 mod zalo;
 
 pub use bus::{BUS_NAME, Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
@@ -30,7 +31,8 @@ pub use language::Language;
 pub use outbox::{Outbox, PUTS_AT_ONCE_MAX, PutError};
 pub use sample::{Extent, SAMPLE_NAME, sample};
 pub use template::{Presence, Template, Value, ValueKind, Variable, Variables};
-pub use zalo::{Filling, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, faults, language_of, parameters, tag};
+pub use wording::{Worded, campaigns_wording, language_of, wording};
+pub use zalo::{Filling, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, faults, parameters, tag};
 
 /// The text of a message, filled with its variables; one sentence a line.
 ///

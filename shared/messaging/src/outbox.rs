@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::SecondsFormat;
+use loyalty_domain::ids::RuleId;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
@@ -40,6 +41,8 @@ pub struct Outbox {
 /// A row, its attributes in the order of their names: as JSON text it is what the digest is taken of.
 #[derive(Serialize)]
 struct Record<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign: Option<&'a str>,
     created_at: String,
     member_id: &'a str,
     message_id: &'a str,
@@ -84,6 +87,7 @@ impl Outbox {
 
     fn request(&self, message: &Message) -> Result<PutItemFluentBuilder, PutError> {
         let record = Record {
+            campaign: message.campaign.as_ref().map(RuleId::as_str),
             created_at: message.created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
             member_id: message.member_id.as_str(),
             message_id: &message.message_id,

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use loyalty_contract::programme::Version;
-use loyalty_contract::programme::messages::{Language as Chosen, ZaloTemplate};
+use loyalty_contract::programme::messages::ZaloTemplate;
 use loyalty_domain::sending::MessageKind;
 
 use crate::catalogue::{Catalogue, Fault};
 use crate::language::Language;
 use crate::sample::{SAMPLE_NAME, is_exact, longest};
 use crate::template::{Template, Value, ValueKind, Variable, Variables};
+use crate::wording::{Worded, campaigns_wording, language_of, wording, wording_faults};
 
 /// The most characters of a text of the official account.
 pub const TEXT_CHARS_MAX: usize = 2_000;
@@ -64,17 +65,10 @@ pub fn tag(kind: MessageKind) -> u8 {
     }
 }
 
-/// The language that a programme's customers are written to in.
-pub fn language_of(version: &Version) -> Language {
-    match version.messaging.language {
-        Chosen::Vietnamese => Language::Vietnamese,
-        Chosen::English => Language::English,
-    }
-}
-
-/// What is wrong with the templates that a version of a programme names, by path; none when it can go live.
+/// What is wrong with the templates that a version of a programme names, and with its own words, by path; none when it
+/// can go live.
 pub fn faults(version: &Version) -> Vec<Fault> {
-    let mut faults = Vec::new();
+    let mut faults = wording_faults(version);
     let mut fault = |path: String, message: String| faults.push(Fault { path, message });
     let known = Template::ALL.map(Template::name).join(", ");
     for name in version.messaging.sending.kinds.keys().filter(|name| Template::from_name(name).is_none()) {
@@ -108,9 +102,12 @@ fn template_faults(
     fault: &mut impl FnMut(String, String),
 ) {
     let language = language_of(version);
-    let catalogue = Catalogue::shipped(language);
     let variables = longest(template, &version.programme);
-    let text = catalogue.render(template, &variables).unwrap_or_default();
+    let worded = |campaign| Worded { template, campaign, language, variables: &variables };
+    // The longest, because any of them may fill a parameter.
+    let campaigns = campaigns_wording(version, template).map(Some).chain([None]);
+    let texts = campaigns.map(|campaign| wording(version, worded(campaign)).unwrap_or_default());
+    let text = texts.max_by_key(|text| text.chars().count()).unwrap_or_default();
     if zalo.params.is_empty() {
         let message = "is missing: Zalo approves no template without parameters; name what fills each";
         fault(format!("{path}.params"), message.to_owned());

@@ -56,6 +56,27 @@ fn good_templates_have_nothing_wrong() {
 }
 
 #[test]
+fn a_shops_own_words_are_checked_like_the_products() {
+    let own = |message: &str, lines: &str| paths(&format!("[messages.texts.{message}]\nvi = {lines}"));
+    assert_eq!(own("tier_kept", r#"["Giữ hạng {tier}.", "Còn nợ {debt}.", "@standing"]"#), Vec::<String>::new());
+    let long = format!("[\"{}\"]", "a".repeat(TEXT_CHARS_MAX + 1));
+    for lines in [r#"["{tier"]"#, r#"["{order}"]"#, r#"["@nothing"]"#, r#"["Còn nợ {debt}."]"#, "[]", "[\" \"]", &long]
+    {
+        assert_eq!(own("tier_kept", lines), ["messages.texts.tier_kept.vi"], "{lines}");
+    }
+    assert_eq!(own("tier_won", r#"["a"]"#), ["messages.texts.tier_won"]);
+
+    let campaign = |message: &str, line: &str| {
+        let texts = format!("id = \"fast-promotion\"\ntexts.{message}.en = [\"{line}\"]");
+        let version = version(&PRESETS[0].replace("id = \"fast-promotion\"", &texts), "");
+        faults(&version).into_iter().map(|fault| fault.path).collect::<Vec<_>>()
+    };
+    assert_eq!(campaign("campaign_bonus_credited", "Order {order}: {balance}"), Vec::<String>::new());
+    assert_eq!(campaign("campaign_invitation", "{order}"), ["campaigns[0].texts.campaign_invitation.en"]);
+    assert_eq!(campaign("tier_kept", "Kept"), ["campaigns[0].texts.tier_kept"]);
+}
+
+#[test]
 fn every_fault_is_found_with_its_path() {
     let template = |fields: &str| format!("[zalo.templates.order_points_credited]\nid = \"1\"\n{fields}\n");
     let param = |name: &str| format!("zalo.templates.order_points_credited.params.{name}");

@@ -6,7 +6,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::NaiveDate;
-use loyalty_domain::ids::MemberId;
+use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::sending::Channel;
 use loyalty_domain::time::Instant;
 use serde::Deserialize;
@@ -51,6 +51,8 @@ pub struct Outgoing {
     pub message_id: String,
     pub member_id: MemberId,
     pub template: String,
+    /// The campaign that says it, where one does.
+    pub campaign: Option<RuleId>,
     pub created_at: Instant,
     pub state: MessageState,
     /// How often it was claimed.
@@ -79,6 +81,7 @@ struct Record {
     message_id: String,
     member_id: Text<MemberId>,
     template: String,
+    campaign: Option<Text<RuleId>>,
     created_at: Text<Instant>,
     state: Text<MessageState>,
     /// Missing from a row that has never changed.
@@ -146,7 +149,7 @@ impl Outgoing {
         readable(Table::Messages, &self.message_id, read)
     }
 
-    /// What the message is about, between the member and the template in its id: a voucher, a campaign and its day.
+    /// What the message is about, between the member and the template in its id: a voucher, for one.
     pub fn about(&self) -> Option<&str> {
         let rest = self.message_id.strip_prefix(self.member_id.as_str())?.strip_prefix(':')?;
         rest.strip_suffix(self.template.as_str())?.strip_suffix(':')
@@ -161,6 +164,7 @@ impl Outgoing {
             message_id: record.message_id,
             member_id: record.member_id.0,
             template: record.template,
+            campaign: record.campaign.map(|text| text.0),
             created_at: record.created_at.0,
             state: record.state.0,
             attempt: record.attempt,

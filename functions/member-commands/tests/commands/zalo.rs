@@ -140,6 +140,7 @@ async fn handed_over(shop: &Shop, about: &str, ending: Option<Ending>) -> String
         message_id: format!("{member_id}:{about}:order_points_credited"),
         member_id,
         template: Template::OrderPointsCredited,
+        campaign: None,
         variables,
         seq: None,
         created_at: shop.now(),

@@ -172,6 +172,22 @@ async fn a_stopped_campaign_says_no_more() {
     }
 }
 
+#[tokio::test]
+async fn a_campaign_and_a_programme_speak_in_their_own_words() {
+    let own = "texts.campaign_invitation.vi = [\"{campaign}: thêm {bonus_points}!\", \"Lên {next_tier}.\"]";
+    let programme = programme("[messages.texts.tier_kept]\nvi = [\"Giữ hạng {tier} nhé.\"]")
+        .replace("id = \"fast-promotion\"", &format!("id = \"fast-promotion\"\n{own}"))
+        .replace("{ campaign = \"campaign\" }", "{ text = \"text\" }");
+    let shop = Shop::with(&programme).await;
+    let member = shop.member(PHONE).await;
+    participate(&shop, &member, ParticipationState::Active).await;
+    let invited = shop.sends(&member, Template::CampaignInvitation, "fast-promotion:2026-11-23").await;
+    let kept = shop.sends(&member, Template::TierKept, "7").await;
+    assert_eq!((&invited["campaign"], &kept["campaign"]), (&json!("fast-promotion"), &Value::Null));
+    let said: Vec<_> = shop.taken().into_iter().map(|(_, body)| body["template_data"]["text"].clone()).collect();
+    assert_eq!(said, ["Lên Bạc: thêm 150 điểm!", "Giữ hạng Bạc nhé."]);
+}
+
 /// Puts a participation as the books would.
 async fn participate(shop: &Shop, member: &loyalty_domain::ids::MemberId, state: ParticipationState) {
     use loyalty_domain::decision::{Decision, Outcome};

@@ -14,7 +14,7 @@ use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::QueueMessage;
-use loyalty_domain::ids::MemberId;
+use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_messaging::{Message, Outbox, Template, Value as Variable, Variables};
 use loyalty_runtime::calls::Caller;
 use loyalty_runtime::clock::Clock;
@@ -287,6 +287,7 @@ pub fn message(member_id: &MemberId, template: Template, about: &str, created_at
         message_id: format!("{member_id}:{about}:{}", template.name()),
         member_id: member_id.clone(),
         template,
+        campaign: (template == Template::CampaignInvitation).then(|| RuleId::new("fast-promotion")),
         variables,
         seq: None,
         created_at,

@@ -4,6 +4,7 @@
 //! posted at full speed while the stack's clock runs through the time they happened in. In the end the books are shown,
 //! proved, and held against plain arithmetic.
 
+mod phone;
 pub mod purchases;
 pub mod shop;
 pub mod story;
@@ -20,7 +21,7 @@ use loyalty_metrics::METRICS_NAMESPACE;
 use crate::cli::serve::workspace;
 use crate::error::{Result, StackError};
 use crate::secrets::Secrets;
-use crate::stack::{Options, Stack};
+use crate::stack::{Options, Stack, read_programme};
 use crate::tables::{self, TablesArgs};
 use crate::verify;
 use shop::Shop;
@@ -60,7 +61,8 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
             let options = Options {
                 clock_ms: Some(begins.timestamp_millis()),
                 schedules: |_| false,
-                // The messages of a year and a half are kept, not sent: sending them would take longer than the story.
+                // The messages of a year and a half are kept and shown, not sent: sending them would take longer than the
+                // story.
                 sends: false,
                 environment: logs(),
                 ..Options::ephemeral(&workspace())
@@ -113,6 +115,7 @@ async fn play(args: &DemoArgs, url: &str) -> Result<ExitCode> {
     let sheets = summary::read(&client, &tables).await?;
     summary::print_sheets(&sheets);
     summary::print_figures(&sheets, &story, took, &before, &shop.stats().await?);
+    phone::print(&client, &tables, &read_programme(shop.programme())?).await?;
     let report = verify::prove(&client, &tables).await?;
     verify::print(&report);
     // A running stack may hold more than this story.

@@ -1,5 +1,6 @@
 //! The shop of the demo: signs its webhooks and posts them, as fast as they are taken.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,11 @@ impl Shop {
 
     pub fn table_prefix(&self) -> &str {
         self.health["table_prefix"].as_str().unwrap_or_default()
+    }
+
+    /// The programme that the stack runs.
+    pub fn programme(&self) -> &Path {
+        Path::new(self.health["programme"].as_str().unwrap_or_default())
     }
 
     /// A stack whose clock is past 1997 gets the same purchases, that much later.

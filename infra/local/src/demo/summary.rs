@@ -187,7 +187,7 @@ fn written_off(row: &Row) -> i64 {
     }
 }
 
-fn text(row: &Row, name: &str) -> String {
+pub(super) fn text(row: &Row, name: &str) -> String {
     match row.get(name) {
         Some(Value::S(text) | Value::N(text)) => text.to_string(),
         _ => String::new(),
@@ -209,7 +209,7 @@ fn shown(row: &Row, name: &str) -> String {
 }
 
 /// Thousands as Vietnamese readers write them: 1.234.567.
-fn grouped(figure: i64) -> String {
+pub(super) fn grouped(figure: i64) -> String {
     Language::Vietnamese.number(figure)
 }
 

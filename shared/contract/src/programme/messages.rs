@@ -15,6 +15,9 @@ const TEMPLATES_MAX: usize = 100;
 /// Parameters of one template of the provider.
 const PARAMETERS_MAX: usize = 50;
 
+/// A shop's own words, by the message and the language: lines as in the message files.
+pub type Texts = BTreeMap<String, BTreeMap<Language, Vec<String>>>;
+
 /// How messages are sent in one version of the programme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Messaging {
@@ -22,10 +25,14 @@ pub struct Messaging {
     pub language: Language,
     /// The provider's templates by the names of ours.
     pub zalo: BTreeMap<String, ZaloTemplate>,
+    /// What is said in other words than the product's.
+    pub texts: Texts,
+    /// The same for the messages of one campaign, by its id.
+    pub campaign_texts: BTreeMap<String, Texts>,
 }
 
 /// The language that customers are written to in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Language {
     #[default]
     #[serde(rename = "vi")]
@@ -65,6 +72,7 @@ struct Messages {
     resend_unknown: Vec<String>,
     channels: BTreeMap<String, Vec<String>>,
     kinds: BTreeMap<String, String>,
+    texts: Texts,
 }
 
 impl Default for Messages {
@@ -77,6 +85,7 @@ impl Default for Messages {
             resend_unknown: resend_unknown.into_iter().map(|kind| kind.word().to_owned()).collect(),
             channels: BTreeMap::new(),
             kinds: BTreeMap::new(),
+            texts: Texts::new(),
         }
     }
 }
@@ -125,7 +134,13 @@ pub fn messaging(messages: Table, zalo: Table, problems: &mut Vec<Problem>) -> M
         kinds,
         resend_unknown,
     };
-    Messaging { sending, language: section.language, zalo: templates(zalo, problems) }
+    Messaging {
+        sending,
+        language: section.language,
+        zalo: templates(zalo, problems),
+        texts: section.texts,
+        campaign_texts: BTreeMap::new(),
+    }
 }
 
 fn templates(mut zalo: Table, problems: &mut Vec<Problem>) -> BTreeMap<String, ZaloTemplate> {
@@ -194,6 +209,7 @@ mod tests {
             resend_unknown = []
             channels.care = ["webhook", "zalo_phone"]
             kinds.tier_reached = "promotional"
+            texts.tier_kept.en = ["You keep {tier}."]
             [zalo.templates.order_points_credited]
             id = "7895417a7d3f"
             params = { customer = "name", total = "points" }
@@ -206,6 +222,7 @@ mod tests {
         assert_eq!(read.sending.channels(MessageKind::Care), [Channel::Webhook, Channel::ZaloPhone]);
         assert_eq!(read.sending.channels(MessageKind::Promotional), Channel::ALL);
         assert_eq!(read.sending.kind("tier_reached", MessageKind::Care), MessageKind::Promotional);
+        assert_eq!(read.texts["tier_kept"][&Language::English], ["You keep {tier}."]);
         let template = &read.zalo["order_points_credited"];
         assert_eq!((template.oa_id(), template.params["customer"].as_str()), (Some("7895417a7d3f"), "name"));
     }
@@ -219,6 +236,7 @@ mod tests {
             resend_unknown = ["some"]
             channels = { care = ["zalo_oa", "zalo_oa"], other = [], promotional = ["pigeon"] }
             kinds.tier_reached = "nice"
+            texts.tier_kept.fr = ["Vous gardez {tier}."]
             [zalo]
             app = "1"
             [zalo.templates.a]
@@ -230,6 +248,7 @@ mod tests {
         )
         .unwrap_err();
         let expected = [
+            "messages.texts",
             "messages.promotional_per_week",
             "messages.resend_unknown[0]",
             "messages.channels.care",

@@ -79,7 +79,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     let (review, notices, redemption, vouchers) =
         (part("review"), part("notices"), part("redemption"), part("vouchers"));
     let (messages, zalo) = (part("messages"), part("zalo"));
-    let messaging = super::messages::messaging(messages, zalo, &mut found.0);
+    let mut messaging = super::messages::messaging(messages, zalo, &mut found.0);
     let tiers = sections(&mut table, "tiers", &mut found.0);
     let earning_rules = sections(&mut table, "earning_rules", &mut found.0);
     let campaigns = sections(&mut table, "campaigns", &mut found.0);
@@ -110,7 +110,9 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     if !found.0.is_empty() {
         return Err(found.0);
     }
-    let Content { head, .. } = content;
+    let Content { head, campaigns, .. } = content;
+    let worded = campaigns.into_iter().filter(|campaign| !campaign.texts.is_empty());
+    messaging.campaign_texts = worded.filter_map(|campaign| Some((campaign.id?, campaign.texts))).collect();
     let name = head.name.unwrap_or_default();
     let settle_seconds = head.settle_seconds;
     // Without a problem every part is there.
@@ -152,8 +154,10 @@ fn sources(table: Table, problems: &mut Vec<Problem>) -> BTreeMap<Source, Source
 fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programme> {
     let head = &content.head;
     let version = version_of(content, found);
-    let currency = Currency::from_code(&head.currency);
-    found.require(currency.is_some(), "currency", "not an ISO 4217 currency code like VND");
+    let known = Currency::from_code(&head.currency);
+    found.require(known.is_some(), "currency", "not an ISO 4217 currency code like VND");
+    // So that the amounts of the other sections are not wrong as well.
+    let currency = known.unwrap_or(Currency::VND);
     let zone: Option<chrono_tz::Tz> = head.time_zone.parse().ok();
     found.require(zone.is_some(), "time_zone", "not an IANA time zone like Asia/Ho_Chi_Minh");
     found.require(head.settle_seconds <= SETTLE_SECONDS_MAX, "settle_seconds", "at most 900 (X29 recommends 5 to 10)");
@@ -181,7 +185,7 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
     let hold_minutes = context.hold_minutes(&content.redemption);
     Some(domain::Programme {
         version: version?,
-        currency: currency?,
+        currency,
         zone: zone?,
         earning: earning?,
         reversal: reversal?,
@@ -216,13 +220,13 @@ fn version_of(content: &Content, found: &mut Problems) -> Option<ProgrammeVersio
     fits.then(|| ProgrammeVersion::new(format!("{id}@{}", &hash[..HASH_DIGITS])))
 }
 
-fn earning(content: &Content, currency: Option<Currency>, found: &mut Problems) -> Option<domain::Earning> {
+fn earning(content: &Content, currency: Currency, found: &mut Problems) -> Option<domain::Earning> {
     let section = &content.earning;
     let Some(price) = section.vnd_per_point.filter(|price| price.0.numerator > 0) else {
-        found.add("earning.vnd_per_point", "missing: how much has to be spent for one point, above 0 (X3)");
+        found.add("earning.vnd_per_point", "say how much has to be spent for one point: an amount above 0 (X3)");
         return None;
     };
-    let per_minor = u64::try_from(currency?.minor_per_major()).ok()?;
+    let per_minor = u64::try_from(currency.minor_per_major()).ok()?;
     let rate = price.0.numerator.checked_mul(per_minor).and_then(|below| Ratio::new(price.0.denominator.get(), below));
     found.require(rate.is_some(), "earning.vnd_per_point", "too large");
     Some(domain::Earning {
@@ -290,7 +294,7 @@ fn cycle(section: &file::Cycle, found: &mut Problems) -> domain::Cycle {
     }
 }
 
-fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) -> Option<domain::Tiers> {
+fn tiers(content: &Content, currency: Currency, found: &mut Problems) -> Option<domain::Tiers> {
     let sections = &content.tiers;
     found.require(!sections.is_empty(), "tiers", "missing: at least one [[tiers]], the first at threshold 0 (T1)");
     found.require(sections.len() <= TIERS_MAX, "tiers", "more than 20 tiers");
@@ -321,14 +325,16 @@ fn tiers(content: &Content, currency: Option<Currency>, found: &mut Problems) ->
         found.require(no_points, &path("threshold"), "tiers are by rules here: say `points` in `enter` (T17)");
         found.require(rises || by_rules, &path("threshold"), "must be above the tier before it");
         let multiplier = multiplier(content, section, &path("multiplier"), found).unwrap_or(Ratio::ONE);
-        let keep = section.keep_threshold.unwrap_or(threshold);
-        found.require((0..=THRESHOLD_MAX).contains(&keep), &path("keep_threshold"), "0 or more qualifying points");
-        let reenter = section.reenter_threshold.unwrap_or(threshold);
-        let fits = (0..=THRESHOLD_MAX).contains(&reenter);
-        found.require(fits, &path("reenter_threshold"), "0 or more qualifying points");
+        let mut or_threshold = |points: Option<i64>, key: &str| {
+            let fits = points.is_none_or(|points| (0..=THRESHOLD_MAX).contains(&points));
+            found.require(fits, &path(key), "0 or more qualifying points");
+            points.unwrap_or(threshold)
+        };
+        let keep = or_threshold(section.keep_threshold, "keep_threshold");
+        let reenter = or_threshold(section.reenter_threshold, "reenter_threshold");
         let mut criteria = |key: &str, section: &Option<file::Criteria>| {
             let section = section.as_ref()?;
-            let rules = Rules { currency: currency?, behaviours: &behaviours };
+            let rules = Rules { currency, behaviours: &behaviours };
             rules.criterion(section, &path(key), CRITERIA_DEPTH_MAX, found)
         };
         let enter = criteria("enter", &section.enter);

@@ -39,6 +39,15 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
+fn one_mistake_is_one_problem() {
+    let shop = preset("cnv-retail").replace("currency = \"VND\"", "currency = \"VN\"");
+    assert_eq!(paths(&shop), ["currency"]);
+    assert_eq!(paths(&SMALL.replace("threshold = 200", "threshold = -5")), ["tiers[1].threshold"]);
+    let free = problems(&SMALL.replace("vnd_per_point = 10000", "vnd_per_point = 0"));
+    assert_eq!(free, ["earning.vnd_per_point: say how much has to be spent for one point: an amount above 0 (X3)"]);
+}
+
+#[test]
 fn every_preset_is_what_the_contract_says() {
     type Preset = (&'static str, (u64, u64), [(u64, u64); 3], [i64; 3]);
     let expected: [Preset; 6] = [

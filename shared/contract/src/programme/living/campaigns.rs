@@ -6,6 +6,7 @@ use loyalty_domain::points::Legs;
 use serde::{Deserialize, Serialize};
 
 use super::super::file::{to_domain, words};
+use super::super::messages::Texts;
 use super::{Context, LIST_MAX};
 
 const PARTICIPATIONS_MAX: u32 = 10;
@@ -60,6 +61,9 @@ pub struct Campaign {
     /// X19.
     pub reopen_on_demotion: bool,
     pub paused: bool,
+    /// Its messages in words of their own (C9, C12). They decide nothing about points, so no version depends on them.
+    #[serde(skip_serializing)]
+    pub texts: Texts,
 }
 
 impl Default for Campaign {
@@ -85,6 +89,7 @@ impl Default for Campaign {
             restore_quota_on_reversal: false,
             reopen_on_demotion: false,
             paused: false,
+            texts: Texts::new(),
         }
     }
 }

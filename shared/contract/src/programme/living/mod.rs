@@ -107,7 +107,7 @@ pub fn notices(section: &Notices, found: &mut Problems) -> domain::Notices {
 
 /// What the sections refer to, and where problems go.
 pub struct Context<'a> {
-    pub currency: Option<Currency>,
+    pub currency: Currency,
     pub tiers: &'a [TierId],
     pub found: &'a mut Problems,
 }
@@ -132,8 +132,7 @@ impl Context<'_> {
     /// Major units as written, in minor units; zero where nothing is written.
     fn minor(&mut self, amount: Option<Exact>, path: &str) -> i64 {
         let Some(Exact(amount)) = amount else { return 0 };
-        let Some(currency) = self.currency else { return 0 };
-        let minor = amount.of(currency.minor_per_major(), Rounding::Floor);
+        let minor = amount.of(self.currency.minor_per_major(), Rounding::Floor);
         self.found.require(minor.is_ok(), path, "too large");
         minor.unwrap_or(0)
     }
