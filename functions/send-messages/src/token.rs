@@ -233,7 +233,11 @@ impl TokenKeeper {
             }
             tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await;
         }
-        tracing::error!("a new pair of tokens could not be stored");
+        if new_pair {
+            tracing::error!("a new pair of tokens could not be stored");
+        } else {
+            tracing::warn!("what came of a refresh could not be stored");
+        }
         Err(last)
     }
 
