@@ -339,6 +339,26 @@ fn a_run_that_is_a_week_late_leaves_the_same_books() {
 }
 
 #[test]
+fn points_of_several_days_expire_each_on_its_own_however_late_the_run() {
+    let programme = preset("cnv-retail", "[changes.expiry]\nmonths = 1\nround_to = \"day\"\n");
+    let expired = |runs: &[&str]| {
+        let mut shop = Shop { programme: programme.clone(), book: Book::default() };
+        for (id, placed) in ["2026-01-28", "2026-02-01", "2026-02-03"].iter().enumerate() {
+            let placed = at(&format!("{placed}T10:00:00+07:00"));
+            shop.deliver(&order(&id.to_string(), 1_000_000, OrderStatus::Delivered, PaymentStatus::Paid, placed));
+        }
+        runs.iter().for_each(|run| _ = shop.run_day(at(&format!("{run}T00:05:00+07:00"))));
+        let entries = shop.book.histories.values().next().unwrap().iter();
+        let gone = entries.filter(|entry| entry.kind == EntryKind::Expiration);
+        gone.map(|entry| (entry.legs, entry.balance_after, entry.occurred_at)).collect::<Vec<_>>()
+    };
+    let on_time = expired(&["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"]);
+    assert_eq!(on_time.len(), 3);
+    assert_eq!(expired(&["2026-03-10"]), on_time);
+    assert_eq!(expired(&["2026-03-02", "2026-03-02", "2026-03-09"]), on_time);
+}
+
+#[test]
 fn sd14_points_are_good_until_the_end_of_the_month_a_year_later() {
     let mut shop = Shop { programme: preset("cnv-retail", ""), book: Book::default() };
     let earned = at("2026-01-15T10:00:00+07:00");

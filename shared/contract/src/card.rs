@@ -6,7 +6,6 @@
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset};
 use loyalty_domain::campaign;
 use loyalty_domain::ledger::Entry;
-use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::{Programme, Tier};
@@ -99,10 +98,7 @@ impl Card {
         let currency = programme.currency;
         let tier = programme.tiers.get(&member.tier);
         let next = next_of_member(programme, member);
-        let dated = |lot: &loyalty_domain::lots::Lot| match lot.expiry {
-            Expiry::On(on) => Some(Expiring { points: lot.points, on }),
-            Expiry::Never => None,
-        };
+        let dated = |lot: &loyalty_domain::lots::Lot| Some(Expiring { points: lot.points, on: lot.expiry.day()? });
         Self {
             member_id: member.member_id.to_string(),
             merged_into: member.merged.as_ref().map(|merged| merged.into.to_string()),

@@ -8,7 +8,6 @@ use chrono::NaiveDate;
 use crate::criteria::CycleSums;
 use crate::ids::{RuleId, TierId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
-use crate::lots::Expiry;
 use crate::member::{Hold, Member};
 use crate::points::Overflow;
 use crate::programme::{Downgrade, Programme, TierAuthority};
@@ -19,6 +18,10 @@ use crate::time::{Instant, day_start, plus_days};
 /// Cycles that one decision catches up with. Beyond it the rest waits for the next decision about the member; with the
 /// shortest cycle there is, it is more than a century.
 const CYCLES_MAX: usize = 128;
+
+/// Days of expiry that one decision posts an entry for; what expired before them goes with the first of these. More than a
+/// month of them is due only where points expire by the day and nothing ran for as long.
+const EXPIRIES_MAX: usize = 31;
 
 /// Posts what fell due until `now`: holds that were not confirmed, points whose last valid day has passed (E1–E3, X39),
 /// reviews of the tier (T8–T15, X6–X9).
@@ -75,22 +78,24 @@ fn release(
     Ok(())
 }
 
-/// Posts points whose last valid day was before `day`.
+/// Posts points whose last valid day was before `day`: an entry for each such day, as if a run had come on every one.
 fn expire(
     programme: &Programme,
     member: &mut Member,
     day: NaiveDate,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Overflow> {
-    let newest = member.lots.as_slice().iter().filter_map(|lot| match lot.expiry {
-        Expiry::On(last) if last < day => Some(last),
-        _ => None,
-    });
-    let Some(newest) = newest.max() else { return Ok(()) };
-    let expired = member.lots.take_expired(day);
-    let at = day_start(programme.zone, plus_days(newest, 1));
-    let posting = Posting::new(EntryKind::Expiration, RuleId::new("expiry"), Reason::PointsExpired, at);
-    Ledger::new(programme, member, entries).expire(posting, expired)
+    // In the order of their days, each once.
+    let over: Vec<NaiveDate> = member.lots.as_slice().iter().filter_map(|lot| lot.expiry.day()).collect();
+    let over = over.iter().take_while(|last| **last < day);
+    let together = over.clone().count().saturating_sub(EXPIRIES_MAX);
+    for last in over.skip(together) {
+        let gone = plus_days(*last, 1);
+        let (expired, at) = (member.lots.take_expired(gone), day_start(programme.zone, gone));
+        let posting = Posting::new(EntryKind::Expiration, RuleId::new("expiry"), Reason::PointsExpired, at);
+        Ledger::new(programme, member, entries).expire(posting, expired)?;
+    }
+    Ok(())
 }
 
 /// Reviews the tier on the day its cycle is over: evaluate, extend or lower it, zero the qualifying points, begin the

@@ -79,10 +79,7 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
 pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let told = member.noticed_to;
     let base = programme.tiers.base().is_some_and(|base| base.id == member.tier);
-    let lots = member.lots.as_slice().iter().filter_map(|lot| match lot.expiry {
-        Expiry::On(last) => Some(last),
-        Expiry::Never => None,
-    });
+    let lots = member.lots.as_slice().iter().filter_map(|lot| lot.expiry.day());
     let expiries = lots.clone().map(|last| plus_days(last, 1));
     let notice_days = programme.notices.expiring_days;
     let notices = lots.filter_map(|last| Some(minus_days(last, notice_days?)));

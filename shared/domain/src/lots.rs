@@ -15,6 +15,16 @@ pub enum Expiry {
     Never,
 }
 
+impl Expiry {
+    /// The last day on which the points are good; `None` for those that never expire.
+    pub fn day(self) -> Option<NaiveDate> {
+        match self {
+            Self::On(day) => Some(day),
+            Self::Never => None,
+        }
+    }
+}
+
 /// Points that share an expiry. In a member's lots `points` is positive; in a movement it is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lot {

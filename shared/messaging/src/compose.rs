@@ -11,7 +11,6 @@ use loyalty_domain::campaign::{Invitation, ParticipationState};
 use loyalty_domain::daily::{About, Notice};
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Reason};
-use loyalty_domain::lots::Expiry;
 use loyalty_domain::member::Member;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
@@ -275,10 +274,7 @@ fn order(entry: &Entry) -> Option<Value> {
 
 /// The last valid day of the points credited; nothing when they never expire, or all of them paid a debt.
 fn expires_on(entry: &Entry) -> Option<Value> {
-    match entry.lots.first()?.expiry {
-        Expiry::On(day) => Some(Value::Text(day.to_string())),
-        Expiry::Never => None,
-    }
+    entry.lots.first()?.expiry.day().map(|day| Value::Text(day.to_string()))
 }
 
 fn tier_name(programme: &Programme, id: &TierId) -> Value {
