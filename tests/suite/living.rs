@@ -320,6 +320,23 @@ fn t14_a_calendar_year_ends_at_midnight_of_the_programme() {
 }
 
 #[test]
+fn x7_a_month_that_is_too_short_moves_no_later_anniversary() {
+    for (months, first, ends) in [
+        (6, "2027-08-31", ["2028-02-29", "2028-08-31", "2029-02-28", "2029-08-31", "2030-02-28"]),
+        (12, "2028-02-29", ["2029-02-28", "2030-02-28", "2031-02-28", "2032-02-29", "2033-02-28"]),
+    ] {
+        let programme = Programme { cycle: Cycle::AnniversaryMonths(months), ..cnv_miniapp() };
+        let mut shop = Shop { programme, book: Book::default() };
+        let placed = at(&format!("{first}T10:00:00+07:00"));
+        shop.deliver(&order("A", 500_000, OrderStatus::Delivered, PaymentStatus::Paid, placed));
+        for end in ends {
+            assert_eq!(shop.book.member().review_on, day(end), "from {first}");
+            shop.run_day(at(&format!("{end}T00:05:00+07:00")));
+        }
+    }
+}
+
+#[test]
 fn a_run_that_is_a_week_late_leaves_the_same_books() {
     let mut on_time = holding(&cnv_miniapp(), "gold", 300);
     let mut late = holding(&cnv_miniapp(), "gold", 300);

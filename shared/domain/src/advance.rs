@@ -10,7 +10,7 @@ use crate::ids::{RuleId, TierId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
 use crate::member::{Hold, Member};
 use crate::points::Overflow;
-use crate::programme::{Downgrade, Programme, TierAuthority};
+use crate::programme::{Anchor, Downgrade, Programme, TierAuthority};
 use crate::redeem::{Returned, give_back};
 use crate::standing::missing_to_keep;
 use crate::time::{Instant, day_start, plus_days};
@@ -114,7 +114,11 @@ fn review(
     }
     member.in_grace = false;
     member.cycle_start = due;
-    member.review_on = programme.cycle.end(due);
+    let anchor = match programme.review.anchor {
+        Anchor::Activation => member.activated_at,
+        Anchor::TierStart => member.tier_since,
+    };
+    member.review_on = programme.cycle.end_since(programme.day(anchor), due);
     let takes = programme.review.reset_redeemable && member.redeemable_points() > 0;
     let held = programme.tiers.rank(&member.tier);
     if held > programme.tiers.rank(&verdict.tier) && held > programme.rank_lost(member) {

@@ -259,9 +259,10 @@ fn begin_cycle(
         Anchor::TierStart => opening.tier_since.or(opening.joined_on),
         Anchor::Activation => opening.joined_on,
     };
-    let mut start = anchor.unwrap_or(today);
+    let anchor = anchor.unwrap_or(today);
+    let mut start = anchor;
     for _ in 0..CYCLES_MAX {
-        let end = programme.cycle.end(start);
+        let end = programme.cycle.end_since(anchor, start);
         if end > today {
             member.cycle_start = start;
             member.review_on = end;

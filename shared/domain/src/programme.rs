@@ -13,7 +13,7 @@ use crate::member::Member;
 use crate::money::Currency;
 use crate::points::{Ratio, Rounding};
 use crate::redeem::Reward;
-use crate::time::{Instant, Tz, day_in, plus_days, plus_months, year_end};
+use crate::time::{Instant, Tz, day_in, months_between, plus_days, plus_months, year_end};
 use crate::topup::TopupStep;
 use crate::voucher::Offer;
 use chrono::NaiveDate;
@@ -268,6 +268,18 @@ impl Cycle {
             Self::RollingDays(days) => plus_days(start, days),
             Self::AnniversaryMonths(months) => plus_months(start, months),
             Self::CalendarYear => plus_days(year_end(start), 1),
+        }
+    }
+
+    /// [`Cycle::end`] of a cycle that follows others since `anchor`. A month that was too short for the anchor's day moves
+    /// the end of its own cycle and no later one: of 31 August half a year at a time, 28 February, then 31 August again.
+    pub fn end_since(self, anchor: NaiveDate, start: NaiveDate) -> NaiveDate {
+        let passed = months_between(anchor, start);
+        match self {
+            Self::AnniversaryMonths(months) if plus_months(anchor, passed) == start => {
+                plus_months(anchor, passed.saturating_add(months))
+            }
+            _ => self.end(start),
         }
     }
 }

@@ -26,6 +26,12 @@ pub fn plus_months(day: NaiveDate, months: u32) -> NaiveDate {
     day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
 }
 
+/// From the month of the first day to that of the second; 0 when that is earlier.
+pub fn months_between(from: NaiveDate, to: NaiveDate) -> u32 {
+    let months = |day: NaiveDate| i64::from(day.year()).saturating_mul(12).saturating_add(i64::from(day.month0()));
+    u32::try_from(months(to).saturating_sub(months(from))).unwrap_or(0)
+}
+
 /// `days` earlier; the first representable day when the calendar begins.
 pub fn minus_days(day: NaiveDate, days: u32) -> NaiveDate {
     day.checked_sub_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MIN)

@@ -24,6 +24,8 @@ struct Walk<'a> {
     review_on: NaiveDate,
     in_grace: bool,
     tier: &'a str,
+    /// The days on which the membership and the tier began.
+    begun: [NaiveDate; 2],
     floor: &'a str,
     balance: Legs,
     credits: HashMap<(&'a str, &'a str), Credit>,
@@ -64,6 +66,7 @@ pub(super) fn judge(scenario: &Scenario, store: &Store, history: &[Entry], membe
         review_on: end(first.cycle, begun),
         in_grace: false,
         tier: base,
+        begun: [begun; 2],
         floor: base,
         balance: Legs::ZERO,
         credits: HashMap::new(),
@@ -237,6 +240,9 @@ impl<'a> Walk<'a> {
             {
                 self.lost = Some(self.tier);
             }
+            if self.tier != due.tier {
+                self.begun[1] = self.cycle_start;
+            }
             self.tier = due.tier;
             self.floor = due.tier;
             self.balance = entry.balance_after;
@@ -253,6 +259,9 @@ impl<'a> Walk<'a> {
             if programme.review.anchor == Anchor::TierStart {
                 self.review_on = end(programme.cycle, local_day(entry.recorded_at));
             }
+        }
+        if self.tier != tier {
+            self.begun[1] = local_day(entry.recorded_at);
         }
         self.tier = tier;
         Ok(())
@@ -279,7 +288,9 @@ impl<'a> Walk<'a> {
         self.in_grace = false;
         self.behaviours = 0;
         self.cycle_start = self.review_on;
-        self.review_on = end(programme.cycle, self.cycle_start);
+        let counted_from = self.begun[usize::from(programme.review.anchor == Anchor::TierStart)];
+        self.review_on = anniversary(programme.cycle, counted_from, self.cycle_start)
+            .unwrap_or_else(|| end(programme.cycle, self.cycle_start));
         let taken = if programme.review.reset_redeemable { spendable } else { 0 };
         if held == 0 && points == 0 && taken == 0 {
             self.floor = self.tier;
@@ -355,6 +366,14 @@ fn rank(programme: &Programme, tier: &str) -> usize {
 
 fn midnight(day: NaiveDate) -> Instant {
     day.and_time(NaiveTime::MIN).and_utc() - Duration::hours(i64::from(ZONE_HOURS))
+}
+
+/// The anniversary after one of a day; `None` for a day that is none (X7).
+fn anniversary(cycle: Cycle, of: NaiveDate, one: NaiveDate) -> Option<NaiveDate> {
+    let Cycle::AnniversaryMonths(months) = cycle else { return None };
+    let all = (0..).map(|cycles| of + Months::new(months * cycles));
+    let mut rest = all.skip_while(|day| *day < one);
+    rest.next().filter(|day| *day == one).and_then(|_| rest.next())
 }
 
 fn end(cycle: Cycle, start: NaiveDate) -> NaiveDate {
