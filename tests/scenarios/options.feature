@@ -62,6 +62,24 @@ Feature: What a shop may choose otherwise
     Then 0907000003 has 150 redeemable and 150 qualifying points and is Member
     And 0907000003 has used 2 of 2 participations in fast-promotion, exhausted
 
+  Scenario: X19 · who buys, cancels and buys again has one voucher of the tier, and keeps none without it
+    Given the programme "cnv-retail" where
+      """
+      campaigns = []
+      """
+    When order A of 0907000013 is delivered and paid: due 2000000
+    Then of the vouchers "Quà lên hạng: túi vải hoặc móc khoá" 0907000013 has 1 issued, 0 used and 0 voided
+    When order A is cancelled
+    Then 0907000013 has 0 redeemable and 0 qualifying points and is Member
+    And of the vouchers "Quà lên hạng: túi vải hoặc móc khoá" 0907000013 has 0 issued, 0 used and 1 voided
+    When order B of 0907000013 is delivered and paid: due 2000000
+    Then of the vouchers "Quà lên hạng: túi vải hoặc móc khoá" 0907000013 has 1 issued, 0 used and 1 voided
+    When 0907000013 uses the voucher "Quà lên hạng: túi vải hoặc móc khoá"
+    And order B is cancelled
+    And order C of 0907000013 is delivered and paid: due 2000000
+    Then 0907000013 has 200 redeemable and 200 qualifying points and is Silver
+    And of the vouchers "Quà lên hạng: túi vải hoặc móc khoá" 0907000013 has 0 issued, 1 used and 1 voided
+
   Scenario: X21 · a raise of a later cycle goes with its order, and nothing else of that cycle's does
     Given the programme "cnv-retail" where
       """

@@ -1,13 +1,14 @@
 //! A member's tier changed: they get the tier's vouchers and are congratulated (S1: N1–N8, X34).
 //!
 //! Vouchers and message have ids that follow from the entry that changed the tier, so an event that comes again gives
-//! nothing again. One flow serves every tier (N5). The reminder after some days is the daily run's (N4).
+//! nothing again. A tier that is lost because its order was undone takes its unused vouchers with it (X19). One flow serves
+//! every tier (N5). The reminder after some days is the daily run's (N4).
 //!
 //! The shop's own system says by an event of its own which tier it gave. That is followed where the programme leaves tiers
 //! to it, and refused where this engine decides (X47); what the new tier brings then comes from the ledger, as always.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use loyalty_contract::events::{CustomerTierChanged as Outside, Direction, SOURCE, TierChanged};
+use loyalty_contract::events::{CustomerTierChanged as Outside, Direction, SOURCE, TierChanged, Why};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
@@ -18,7 +19,7 @@ use loyalty_domain::member::Member;
 use loyalty_domain::outside::Told;
 use loyalty_domain::programme::{NotifyTier, Programme};
 use loyalty_domain::time::Instant;
-use loyalty_domain::voucher::Grant;
+use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
 use loyalty_messaging::{Outbox, PutError, tier_lowered, tier_reached};
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::secrets;
@@ -141,18 +142,19 @@ impl CustomerTierChanged {
         let programme = &self.programmes.at(changed.recorded_at).programme;
         let member_id = MemberId::new(changed.member_id.as_str());
         let tier = TierId::new(changed.tier_after.as_str());
-        let stored = self.books.member(&member_id, Consistency::Eventual).await?;
-        let Some(stored) = stored else { return Err(TierError::NoMember(member_id)) };
-        let mut vouchers = Vec::new();
-        for grant in grants(programme, &member_id, &tier, &changed) {
-            self.books.give_voucher(&grant, changed.recorded_at).await?;
-            vouchers.push(self.books.voucher_of(&grant, changed.recorded_at));
-        }
+        let mut member = self.member(&member_id).await?;
+        let vouchers = match changed.direction {
+            Direction::Upgrade => self.give(programme, &member, &tier, &changed).await?,
+            Direction::Downgrade if undoes(changed.reason) => {
+                self.withdraw(programme, &member).await?;
+                Vec::new()
+            }
+            Direction::Downgrade | Direction::Replaced => Vec::new(),
+        };
         if !tells(programme, changed.direction) {
             return Ok(());
         }
         // As the member was right after the entry, whatever has happened since.
-        let mut member = stored.row;
         member.tier = tier;
         member.balance.qualifying.0 = changed.qualifying;
         let (seq, now) = (changed.seq, changed.recorded_at);
@@ -171,6 +173,68 @@ impl CustomerTierChanged {
         );
         Ok(())
     }
+
+    async fn member(&self, member_id: &MemberId) -> Result<Member, TierError> {
+        let stored = self.books.member(member_id, Consistency::Strong).await?;
+        stored.map(|stored| stored.row).ok_or_else(|| TierError::NoMember(member_id.clone()))
+    }
+
+    /// Gives the vouchers of a tier that was reached: each once in a cycle, however often an order that is undone has the
+    /// tier reached again. Who has fallen back by now gets none; the event of the fall may have come before this one, so
+    /// that is looked at again once they are given.
+    async fn give(
+        &self,
+        programme: &Programme,
+        member: &Member,
+        tier: &TierId,
+        changed: &TierChanged,
+    ) -> Result<Vec<Voucher>, TierError> {
+        let mut grants = grants(programme, &member.member_id, tier, changed);
+        if grants.is_empty() || has_fallen(programme, member, tier, changed) {
+            return Ok(Vec::new());
+        }
+        let known = self.books.vouchers_of_member(&member.member_id).await?;
+        grants.retain(|grant| !known.iter().any(|voucher| voucher.stands_for(grant, member.cycle_start)));
+        let mut vouchers = Vec::new();
+        for grant in grants {
+            self.books.give_voucher(&grant, changed.recorded_at).await?;
+            vouchers.push(self.books.voucher_of(&grant, changed.recorded_at));
+        }
+        let member = self.member(&member.member_id).await?;
+        if has_fallen(programme, &member, tier, changed) {
+            for voucher in vouchers.drain(..) {
+                self.void(&voucher).await?;
+            }
+        }
+        Ok(vouchers)
+    }
+
+    /// Takes back what was given for tiers above the one that is held now, as far as it is unused (X19).
+    async fn withdraw(&self, programme: &Programme, member: &Member) -> Result<(), TierError> {
+        let vouchers = self.books.vouchers_of_member(&member.member_id).await?;
+        let above = |voucher: &&Voucher| voucher.is_above(&programme.tiers, &member.tier);
+        for voucher in vouchers.iter().filter(above).filter(|voucher| voucher.state == VoucherState::Issued) {
+            self.void(voucher).await?;
+        }
+        Ok(())
+    }
+
+    /// One that is used meanwhile stays used.
+    async fn void(&self, voucher: &Voucher) -> Result<(), TierError> {
+        _ = self.books.change_voucher(&voucher.voucher_id, Voucher::voided).await?;
+        Ok(())
+    }
+}
+
+/// Whether a fall undoes the promotion, other than a review or the shop's own word, which end a tier that was held.
+fn undoes(reason: Why) -> bool {
+    !matches!(reason, Why::TierMissed | Why::TierTold)
+}
+
+/// Whether a tier that was reached in the running cycle is no longer held.
+fn has_fallen(programme: &Programme, member: &Member, tier: &TierId, changed: &TierChanged) -> bool {
+    let below = programme.tiers.rank(&member.tier) < programme.tiers.rank(tier);
+    below && member.cycle_start <= programme.day(changed.recorded_at)
 }
 
 /// X34: only upgrades, unless the programme says otherwise.

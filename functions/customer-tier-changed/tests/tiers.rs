@@ -3,11 +3,14 @@
 use std::sync::LazyLock;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use customer_tier_changed::{CustomerTierChanged, TierError};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
-use loyalty_contract::queue::QueueMessage;
+use loyalty_contract::queue::CanonicalOrder;
+use loyalty_domain::ids::VoucherId;
+use loyalty_domain::order::OrderStatus;
+use loyalty_domain::voucher::Voucher;
 use loyalty_messaging::Outbox;
 use loyalty_store::engine::{Engine, Fault};
 use loyalty_store::{Coder, OrderEvent};
@@ -28,6 +31,14 @@ struct Shop {
     member_id: String,
 }
 
+/// What made the member Silver.
+fn order() -> CanonicalOrder {
+    let order = json!({"source": "standard", "order_id": "1", "placed_at": NOW, "updated_at": NOW, "status": "delivered",
+        "payment_status": "paid", "currency": "VND", "due_minor": 2_500_000, "shipping_minor": 0, "refunded_minor": 0,
+        "customer": {"phone": "84901234567", "name": "Nguyễn Văn An"}});
+    serde_json::from_value(order).unwrap()
+}
+
 impl Shop {
     /// A Silver of a programme that gives two vouchers on reaching Silver.
     async fn new(notify: &str) -> Self {
@@ -38,12 +49,7 @@ impl Shop {
         let programmes = ProgrammeFile::parse(&programme).unwrap_or_else(|problems| panic!("{problems:?}"));
         let (engine, key) = (Engine::new(), MemberKey::new(KEY).unwrap());
         let now: DateTime<Utc> = NOW.parse().unwrap();
-        let order = json!({"kind": "order", "order": {
-            "source": "standard", "order_id": "1", "placed_at": NOW, "updated_at": NOW, "status": "delivered",
-            "payment_status": "paid", "currency": "VND", "due_minor": 2_500_000, "shipping_minor": 0,
-            "refunded_minor": 0, "customer": {"phone": "84901234567", "name": "Nguyễn Văn An"}}});
-        let QueueMessage::Order { order } = serde_json::from_value(order).unwrap() else { panic!("an order") };
-        let event = OrderEvent { snapshot: order.into_snapshot(&key), now };
+        let event = OrderEvent { snapshot: order().into_snapshot(&key), now };
         let books = engine.books().with_coder(Coder::new(move |grant_id| key.voucher(grant_id)));
         books.apply_orders(|now| &programmes.at(now).programme, vec![event]).await.remove(0).unwrap();
         let member_id = engine.rows("members")[0]["member_id"].as_str().unwrap().to_owned();
@@ -67,6 +73,15 @@ impl Shop {
     async fn answer(&self, event: Value) -> Result<(), TierError> {
         let event: EventBridgeEvent<Value> = serde_json::from_value(event).unwrap();
         self.tiers.answer(event).await
+    }
+
+    /// The order that made the member Silver is cancelled.
+    async fn cancel(&self) {
+        let (programmes, key) = (&self.tiers.programmes, MemberKey::new(KEY).unwrap());
+        let mut order = order();
+        (order.status, order.updated_at) = (OrderStatus::Cancelled, order.updated_at + TimeDelta::minutes(1));
+        let event = OrderEvent { snapshot: order.into_snapshot(&key), now: NOW.parse().unwrap() };
+        self.tiers.books.apply_orders(|now| &programmes.at(now).programme, vec![event]).await.remove(0).unwrap();
     }
 
     fn rows(&self) -> (Vec<Value>, Vec<Value>) {
@@ -121,6 +136,41 @@ async fn an_event_that_was_cut_short_is_finished_by_the_next() {
         shop.answer(event).await.unwrap();
         assert_eq!(shop.counts(), (2, 1));
     }
+}
+
+#[tokio::test]
+async fn x19_a_tier_that_is_undone_takes_its_unused_vouchers_along_in_whatever_order_that_is_heard() {
+    let at = |seq: u64, mut event: Value, reason: &str| {
+        (event["detail"]["seq"], event["detail"]["reason"]) = (json!(seq), json!(reason));
+        event
+    };
+    let shop = Shop::new("upgrade").await;
+    let up = |seq| at(seq, shop.event("member", "silver", "upgrade"), "order_earned");
+    let down = |reason| at(2, shop.event("silver", "member", "downgrade"), reason);
+    let states = || {
+        let mut states: Vec<_> = shop.rows().0.iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect();
+        states.sort();
+        states
+    };
+    shop.answer(up(1)).await.unwrap();
+    // It is reached again before the fall is heard of: they are there still.
+    shop.answer(up(3)).await.unwrap();
+    shop.answer(down("order_cancelled")).await.unwrap();
+    assert_eq!(states(), ["issued"; 2]);
+
+    shop.cancel().await;
+    shop.answer(down("tier_missed")).await.unwrap();
+    assert_eq!(states(), ["issued"; 2], "a review ends a tier that was held");
+    let vouchers = shop.rows().0;
+    let used = vouchers.iter().find(|row| row["offer"] == "ten").unwrap()["voucher_id"].as_str().unwrap();
+    let today = "2026-11-23".parse().unwrap();
+    let use_it = |voucher: Voucher| voucher.used(None, None, today, NOW.parse().unwrap());
+    shop.tiers.books.change_voucher(&VoucherId::new(used), use_it).await.unwrap().unwrap().unwrap();
+    shop.answer(down("order_cancelled")).await.unwrap();
+    assert_eq!(states(), ["used", "voided"]);
+    // An event of the promotion that comes late finds that it is over.
+    shop.answer(up(5)).await.unwrap();
+    assert_eq!(states(), ["used", "voided"]);
 }
 
 #[tokio::test]

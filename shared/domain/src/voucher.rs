@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::ids::{MemberId, OrderId, RuleId, TierId, VoucherId};
+use crate::programme::Tiers;
 use crate::time::{Instant, plus_days};
 
 /// A voucher as the programme describes it.
@@ -110,6 +111,19 @@ pub enum VoucherRejection {
 }
 
 impl Voucher {
+    /// Whether a grant would give once more what this one gave: a tier that is reached again in its cycle, which began on
+    /// `since`, brings nothing that it has brought already, used or not (X19).
+    pub fn stands_for(&self, grant: &Grant, since: NaiveDate) -> bool {
+        let Grant { grant_id, offer, tier, valid_from, .. } = &self.grant;
+        let same = tier.is_some() && (tier, &offer.id) == (&grant.tier, &grant.offer.id);
+        same && *grant_id != grant.grant_id && *valid_from >= since && self.state != VoucherState::Voided
+    }
+
+    /// Whether it was given for a tier above the one that is held.
+    pub fn is_above(&self, tiers: &Tiers, held: &TierId) -> bool {
+        self.grant.tier.as_ref().is_some_and(|tier| tiers.rank(tier) > tiers.rank(held))
+    }
+
     /// Where it stands on a day: an unused one is over after its last day, whether or not anybody has written that down.
     pub fn state_on(&self, today: NaiveDate) -> VoucherState {
         match self.state {
@@ -178,7 +192,7 @@ impl Voucher {
         self
     }
 
-    /// Withdraws it, when what it was paid with is given back. One that is over stays as it is.
+    /// Withdraws it, when what it was given for is undone. One that is over stays as it is.
     ///
     /// # Errors
     /// [`VoucherRejection::AlreadyUsed`] changes nothing.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, TimeDelta, TimeZone, Utc, Weekday};
-use loyalty_contract::events::{BusEvent, Direction, ParticipationWord, TierChanged};
+use loyalty_contract::events::{BusEvent, Direction, ParticipationWord, TierChanged, Why};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
@@ -143,7 +143,22 @@ impl InProcess {
             let today = programme.day(changed.recorded_at);
             let grant = Grant::new(&member_id, &format!("tier/{}", changed.seq), &offer, today);
             let grant = grant.for_tier(&tier, programme.notices.voucher_days);
+            let since = self.members[&member_id].cycle_start;
+            if self
+                .vouchers
+                .values()
+                .any(|voucher| voucher.grant.member_id == member_id && voucher.stands_for(&grant, since))
+            {
+                continue;
+            }
             vouchers.push(self.give(grant, changed.recorded_at));
+        }
+        if changed.direction == Direction::Downgrade && !matches!(changed.reason, Why::TierMissed | Why::TierTold) {
+            let held = &self.members[&member_id].tier;
+            let theirs = self.vouchers.values_mut().filter(|voucher| voucher.grant.member_id == member_id);
+            for voucher in theirs.filter(|voucher| voucher.is_above(&programme.tiers, held)) {
+                *voucher = voucher.clone().voided().unwrap_or_else(|_| voucher.clone());
+            }
         }
         if !tells {
             return;
@@ -302,11 +317,15 @@ impl Player for InProcess {
         self.write(topped.expect("nothing is refused here").1);
     }
 
-    async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
+    async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<(String, String)> {
         self.pass(now);
+        let today = self.programme.at(now).programme.day(now);
         let member = self.member(phone).map(|member| member.member_id.clone());
         let given = self.vouchers.values().filter(|voucher| Some(&voucher.grant.member_id) == member.as_ref());
-        given.map(|voucher| voucher.grant.offer.name.clone()).collect()
+        let shown = |voucher: &Voucher| {
+            (voucher.grant.offer.name.clone(), format!("{:?}", voucher.state_on(today)).to_lowercase())
+        };
+        given.map(shown).collect()
     }
 
     async fn use_voucher(&mut self, phone: &str, name: &str, now: DateTime<Utc>) {

@@ -72,8 +72,8 @@ pub trait Player: Sized {
     /// A member pays đồng into the wallet.
     fn top_up(&mut self, phone: &str, amount: i64, now: DateTime<Utc>) -> impl Future<Output = ()>;
 
-    /// The names of the vouchers a member was given.
-    fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Vec<String>>;
+    /// The vouchers a member was given: of each its name and its state.
+    fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> impl Future<Output = Vec<(String, String)>>;
 
     /// Uses a member's voucher of this name.
     fn use_voucher(&mut self, phone: &str, name: &str, now: DateTime<Utc>) -> impl Future<Output = ()>;

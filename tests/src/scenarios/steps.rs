@@ -180,7 +180,16 @@ impl<P: Player> Stage<P> {
         } else if let Some(found) = read(r#"^(\d+) has the voucher "(.+)"$"#, text) {
             let now = self.now;
             let vouchers = self.player()?.vouchers(&found[1], now).await;
-            same(vouchers.iter().any(|name| *name == found[2]), true)?;
+            same(vouchers.iter().any(|(name, _)| *name == found[2]), true)?;
+        } else if let Some(found) =
+            read(r#"^of the vouchers "(.+)" (\d+) has (\d+) issued, (\d+) used and (\d+) voided$"#, text)
+        {
+            let now = self.now;
+            let mut vouchers = self.player()?.vouchers(&found[2], now).await;
+            vouchers.retain(|(name, _)| *name == found[1]);
+            let count = |state| vouchers.iter().filter(|(_, known)| known == state).count().to_string();
+            let counts = ["issued", "used", "voided"].map(count);
+            same(counts, [3, 4, 5].map(|at| found[at].to_owned()))?;
         } else if let Some(found) = read(r#"^an order of (\d+) with the status "(\w+)" is refused$"#, text) {
             self.order("refused", Some(&found[1]), 100_000).status = "delivered";
             let body = self

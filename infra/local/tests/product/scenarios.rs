@@ -162,12 +162,13 @@ impl Player for ThroughTheStack {
         told
     }
 
-    async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<String> {
+    async fn vouchers(&mut self, phone: &str, now: DateTime<Utc>) -> Vec<(String, String)> {
         self.at(now).await;
         let member_id = self.member_id(phone).await;
         let answer = self.get(&format!("/members/{member_id}/vouchers")).await.expect("a member");
         let vouchers = answer["vouchers"].as_array().expect("a list");
-        vouchers.iter().map(|voucher| voucher["name"].as_str().expect("a name").to_owned()).collect()
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        vouchers.iter().map(|voucher| (text(&voucher["name"]), text(&voucher["state"]))).collect()
     }
 
     async fn standing(&mut self, phone: &str, now: DateTime<Utc>) -> Option<Standing> {
