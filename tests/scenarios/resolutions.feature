@@ -239,13 +239,16 @@ Feature: What was decided where the playbooks disagree
     When it is 2027-01-11 00:30
     Then 0908000019 has 0 redeemable and 150 qualifying points and is Member
 
-  Scenario: X44 · spent is without shipping and what was given back, of orders that deserve points; orders are those not undone
+  Scenario: X44 · spent is without shipping and what was given back, of orders that deserve points; orders are those not cancelled or returned
     Given the programme "cnv-retail"
     When order A of 0908000020 is delivered and paid: due 530000, shipping 30000
     And order B of 0908000020 is placed: due 100000
     Then 0908000020 has 2 orders and has spent 500000
     When 200000 of order A is given back
     Then 0908000020 has 2 orders and has spent 300000
+    When order A is delivered and refunded
+    Then 0908000020 has 2 orders and has spent 0
+    And 0908000020 has 0 redeemable and 0 qualifying points and is Member
     When order A is cancelled
     Then 0908000020 has 1 order and has spent 0
 

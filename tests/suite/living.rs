@@ -590,6 +590,22 @@ fn an_adjustment_says_who_and_why_and_never_moves_nothing() {
 }
 
 #[test]
+fn b1_who_joins_on_their_birthday_has_it_the_same_year() {
+    let mut shop = Shop { programme: preset("cnv-retail", ""), book: Book::default() };
+    let begun = at("2026-11-30T10:00:00+07:00");
+    shop.deliver(&order("A", 100_000, OrderStatus::Delivered, PaymentStatus::Paid, begun));
+    let mut member = shop.book.member().clone();
+    member.profile.birthday = Some(day("1990-11-30"));
+    shop.book = Book { members: [(member.member_id.clone(), member)].into(), ..shop.book };
+    assert_eq!(due_on(&shop.programme, shop.book.member()), Some(day("2026-11-30")));
+    let (next_day, next_year) = (at("2026-12-01T00:05:00+07:00"), at("2027-11-30T00:05:00+07:00"));
+    let birthdays = |run: Vec<About>| run.iter().filter(|about| **about == About::Birthday).count();
+    assert_eq!(birthdays(shop.run_day(next_day)), 1);
+    assert_eq!(birthdays(shop.run_day(next_day)), 0);
+    assert_eq!(birthdays(shop.run_day(next_year)), 1);
+}
+
+#[test]
 fn a_birthday_comes_once_a_year_and_on_the_28th_without_a_29th() {
     let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 100_000);
     let mut member = shop.book.member().clone();

@@ -69,6 +69,11 @@ impl<'a> Facts<'a> {
             || matches!(self.payment, Payment::Refunded | Payment::Voided)
     }
 
+    /// Neither cancelled nor returned (X44).
+    pub fn counts(&self) -> bool {
+        !matches!(self.status, Status::Returned | Status::Cancelled)
+    }
+
     /// Paid now (contract: a partial refund still counts as paid).
     pub fn paid(&self) -> bool {
         matches!(self.payment, Payment::Paid | Payment::PartiallyRefunded)

@@ -22,7 +22,8 @@
 //! them. Memory grows with members, orders and credits, not with entries. [`Audit::rows`] is the fast way to feed them.
 //!
 //! **While the books move** a scan is no snapshot: rows written between two pages look broken although they are not.
-//! Verify again and keep what [`Report::confirmed_by`] the second reading; a finding that two readings share is real.
+//! Verify again and keep what [`Report::confirmed_by`] the second reading. Of a finding that two readings share, its member
+//! says whether it is real: it is, if that one's row was not written during the second.
 
 mod contacts;
 mod credits;
@@ -205,7 +206,22 @@ impl Audit {
         vouchers.finish(&members, &orders, &mut findings);
         messages.finish(&members, &histories, &mut findings);
         contacts.finish(&mut findings);
-        Report::new(counts, members.standing(), findings)
+        let whose = |found: &Finding| {
+            let key = found.key.as_str();
+            let member_id = match found.table {
+                Table::Members => Some(key),
+                Table::PointsHistory => key.split('/').next(),
+                Table::Participations => key.rsplit('/').next(),
+                Table::Messages => key.split(':').next(),
+                Table::Orders => orders.member_of(key),
+                Table::Requests => requests.member_of(key),
+                Table::Vouchers => vouchers.member_of(key),
+                // Written without the member's row.
+                Table::Contacts | Table::ZaloUsers => None,
+            };
+            member_id.map(str::to_owned)
+        };
+        Report::new(counts, members.standing(), findings, whose)
     }
 }
 

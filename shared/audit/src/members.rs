@@ -306,7 +306,9 @@ impl Member {
         if self.review_on <= self.cycle_start || self.review_on < today {
             wrong.push("the review was due before the member was last decided about, or before its cycle".to_owned());
         }
-        if self.noticed_to > day_after(today) || self.noticed_to < day_before(self.activated_at.date_naive()) {
+        // Told until the day before they began, which may be another day in UTC.
+        let begun = day_before(day_before(self.activated_at.date_naive()));
+        if self.noticed_to > day_after(today) || self.noticed_to < begun {
             wrong.push("was told of days that have not come, or that were before the member".to_owned());
         }
         if self.holds.iter().any(|hold| hold.until <= self.as_of) {

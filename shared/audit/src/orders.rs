@@ -175,6 +175,11 @@ impl Orders {
         self.by_id.get(order_id).is_some_and(|books| books.row.is_some())
     }
 
+    /// Whose an order is.
+    pub fn member_of(&self, order_id: &str) -> Option<&str> {
+        self.by_id.get(order_id)?.row.as_ref()?.member_id.as_deref()
+    }
+
     /// Whether an order may be the first of a member who was welcomed before it: it has taken that over, or was there
     /// before these books.
     pub fn took_welcome(&self, order_id: &str) -> bool {
@@ -256,7 +261,7 @@ impl OrderRow {
             updated_at: facts.updated_at,
             credits,
         };
-        let counts = member_id.is_some() && !facts.undone();
+        let counts = member_id.is_some() && facts.counts();
         if order.counted != counts {
             wrong.push(format!("counted is {}, but its facts say {counts}", order.counted));
         }

@@ -45,6 +45,15 @@ pub struct Finding {
     /// The row's key; the parts of a composed one are joined by `/`.
     pub key: String,
     pub what: String,
+    /// The member whose row is written with this one, where that is known: while theirs stays as it is, so does this.
+    pub member_id: Option<String>,
+}
+
+impl Finding {
+    /// The row that it is about.
+    pub fn row(&self) -> (Table, String) {
+        (self.table, self.key.clone())
+    }
 }
 
 impl fmt::Display for Finding {
@@ -74,14 +83,23 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Findings beyond those kept.
     pub left_out: u64,
+    /// Members about whom nothing is said: they were written during every reading. Sorted.
+    pub unproved: Vec<String>,
 }
 
 impl Report {
-    pub(crate) fn new(counts: Counts, standing: Standing, findings: Findings) -> Self {
+    /// `whose` is the member that a row belongs to.
+    pub(crate) fn new(
+        counts: Counts,
+        standing: Standing,
+        findings: Findings,
+        whose: impl Fn(&Finding) -> Option<String>,
+    ) -> Self {
         let Findings { mut kept, left_out } = findings;
         kept.sort_unstable();
         kept.dedup();
-        Self { counts, standing, findings: kept, left_out }
+        kept.iter_mut().for_each(|found| found.member_id = whose(found));
+        Self { counts, standing, findings: kept, left_out, unproved: Vec::new() }
     }
 
     /// How many findings there are, kept or not.
@@ -105,7 +123,7 @@ impl Report {
         } else {
             second.findings.into_iter().filter(|found| broken.contains(&(found.table, found.key.as_str()))).collect()
         };
-        Self { counts: second.counts, standing: second.standing, findings, left_out }
+        Self { counts: second.counts, standing: second.standing, findings, left_out, unproved: Vec::new() }
     }
 }
 
@@ -119,7 +137,7 @@ pub(crate) struct Findings {
 impl Findings {
     pub fn add(&mut self, table: Table, key: String, what: String) {
         if self.kept.len() < FINDINGS_MAX {
-            self.kept.push(Finding { table, key, what });
+            self.kept.push(Finding { table, key, what, member_id: None });
         } else {
             self.left_out += 1;
         }

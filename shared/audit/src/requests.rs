@@ -119,6 +119,11 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// Whose a request is.
+    pub fn member_of(&self, request_id: &str) -> Option<&str> {
+        self.by_id.get(request_id).map(|request| request.member_id.as_str())
+    }
+
     pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
         let request_id = text(row, "request_id")?;
         let request = Request::read(row)?;

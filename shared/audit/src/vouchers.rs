@@ -35,6 +35,11 @@ pub(crate) struct Vouchers {
 }
 
 impl Vouchers {
+    /// Whose a voucher is.
+    pub fn member_of(&self, voucher_id: &str) -> Option<&str> {
+        self.rows.iter().find(|voucher| voucher.key == voucher_id).map(|voucher| voucher.member_id.as_str())
+    }
+
     pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
         let key = text(row, "voucher_id")?;
         let mut wrong = Vec::new();

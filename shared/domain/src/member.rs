@@ -9,7 +9,7 @@ use crate::merge::Merged;
 use crate::order::Credit;
 use crate::points::Legs;
 use crate::programme::Programme;
-use crate::time::Instant;
+use crate::time::{Instant, minus_days};
 
 /// The person behind a member. It rests on the member's row only, and no rule reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,7 +140,8 @@ impl Member {
             review_on: programme.cycle.end(programme.day(now)),
             cycle: CycleSums::default(),
             in_grace: false,
-            noticed_to: programme.day(now),
+            // The day they begin is told like any other: it may be their birthday (B1).
+            noticed_to: minus_days(programme.day(now), 1),
             active_campaigns: Vec::new(),
             last_ordered_at: None,
             holds: Vec::new(),

@@ -64,6 +64,12 @@ impl OrderFacts {
             || matches!(self.payment, PaymentStatus::Refunded | PaymentStatus::Voided)
     }
 
+    /// It is one of its member's orders: seen, and not cancelled or returned. One whose money was given back deserves nothing
+    /// and is an order still (X44).
+    pub fn counts(&self) -> bool {
+        !matches!(self.status, OrderStatus::Cancelled | OrderStatus::Returned)
+    }
+
     fn paid(&self) -> bool {
         matches!(self.payment, PaymentStatus::Paid | PaymentStatus::PartiallyRefunded)
     }
@@ -148,7 +154,7 @@ pub struct Order {
     pub credits: Vec<Credit>,
     /// What it adds to its member's spent amount, minor units of the programme's currency (X44).
     pub spent_minor: i64,
-    /// Whether it is one of its member's orders: seen and not undone (X44).
+    /// Whether it is one of its member's orders: [`OrderFacts::counts`].
     pub counted: bool,
     /// What it adds to its member's pending points (X25).
     pub pending_points: i64,

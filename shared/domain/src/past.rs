@@ -71,7 +71,7 @@ pub fn bring_order(
     let mut order = Order::unseen(snapshot.order_id.clone(), snapshot.facts);
     order.owner = Some(Owner { member_id: member.member_id.clone(), named_at: snapshot.facts.updated_at });
     order.ever_undone = order.facts.undone();
-    order.counted = !order.facts.undone();
+    order.counted = order.facts.counts();
     keep_items(programme, &mut order, &snapshot);
     // Who ordered before is no new customer, and is not welcomed as one (P14, X26); what they were given stays.
     member.first_order.get_or_insert_with(|| order.order_id.clone());

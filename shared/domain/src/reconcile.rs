@@ -289,7 +289,7 @@ fn settled(programme: &Programme, order: &Order, member: &Member) -> Result<bool
         || first
         || joins
         || unpaid
-        || order.counted == order.facts.undone()
+        || order.counted != order.facts.counts()
         || order.spent_minor != spent(order, &base)
     {
         return Ok(false);
@@ -373,7 +373,7 @@ fn cycle_part(order: &Order, member: &Member) -> (i64, i64) {
 /// Brings up to date what the order adds to its member (X44) and to their cycle, to which it added `before`. Says whether
 /// it adds less than it did.
 fn count(programme: &Programme, order: &mut Order, member: &mut Member, before: (i64, i64)) -> Result<bool, Overflow> {
-    let counts = !order.facts.undone();
+    let counts = order.facts.counts();
     let step = i64::from(counts).saturating_sub(i64::from(order.counted));
     member.orders_count = member.orders_count.checked_add(step).ok_or(Overflow)?;
     order.counted = counts;

@@ -144,6 +144,53 @@ async fn what_two_readings_do_not_share_was_in_motion() {
     assert_eq!((report.findings, mend.1.load(Ordering::Relaxed)), (Vec::new(), 1));
 }
 
+/// Writes a member's row anew whenever the orders are read, so many readings long.
+struct Writing {
+    engine: Engine,
+    revision: u32,
+    readings: u32,
+}
+
+impl Writing {
+    fn put(&mut self) {
+        self.revision += 1;
+        let (engine, revision) = (self.engine.clone(), self.revision.to_string());
+        let row = HashMap::from([
+            ("member_id".to_owned(), text("m_an")),
+            ("revision".to_owned(), AttributeValue::N(revision)),
+        ]);
+        let put = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(self::put(&engine, "members", row));
+        };
+        std::thread::spawn(put).join().unwrap();
+    }
+}
+
+impl Watch for Writing {
+    fn rows(&mut self, table: Table, _: usize) {
+        if table == Table::Orders && self.readings > 0 {
+            self.put();
+        }
+    }
+
+    fn again(&mut self, _: u64) {
+        self.readings = self.readings.saturating_sub(1);
+    }
+}
+
+#[tokio::test]
+async fn of_a_member_who_is_written_during_every_reading_nothing_is_said() {
+    let engine = Engine::new();
+    for (readings, findings, unproved) in [(0, 1, 0), (3, 1, 0), (100, 0, 1)] {
+        let mut writing = Writing { engine: engine.clone(), revision: 0, readings };
+        writing.put();
+        let report = prove(&engine.client(), engine.prefix(), &mut writing).await.expect("read");
+        assert_eq!((report.findings.len(), report.unproved.len()), (findings, unproved), "{report:?}");
+        assert_eq!(report.clean(), findings == 0);
+    }
+}
+
 #[tokio::test]
 async fn contacts_and_users_of_the_account_agree_on_who_is_who() {
     let engine = Engine::new();

@@ -319,6 +319,7 @@ impl<P: Player> Stage<P> {
             "confirmed" => ("confirmed", "unpaid"),
             "on its way" => ("shipping", "unpaid"),
             "delivered and paid" => ("delivered", "paid"),
+            "delivered and refunded" => ("delivered", "refunded"),
             "delivered but not paid" => ("delivered", "unpaid"),
             "cancelled" => ("cancelled", order.payment),
             "returned" => ("returned", order.payment),
