@@ -333,7 +333,10 @@ impl Player for InProcess {
         let member_id = self.member(phone).expect("a member").member_id.clone();
         let today = self.programme.at(now).programme.day(now);
         let mut vouchers = self.vouchers.values_mut();
-        let fits = |voucher: &&mut Voucher| voucher.grant.member_id == member_id && voucher.grant.offer.name == name;
+        let fits = |voucher: &&mut Voucher| {
+            let issued = voucher.state_on(today) == VoucherState::Issued;
+            issued && voucher.grant.member_id == member_id && voucher.grant.offer.name == name
+        };
         let voucher = vouchers.find(fits).expect("the voucher");
         *voucher = voucher.clone().used(None, None, today, now).expect("it can be used");
     }

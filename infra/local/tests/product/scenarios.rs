@@ -133,7 +133,8 @@ impl Player for ThroughTheStack {
         let member_id = self.member_id(phone).await;
         let answer = self.get(&format!("/members/{member_id}/vouchers")).await.expect("a member");
         let mut vouchers = answer["vouchers"].as_array().expect("a list").iter();
-        let voucher = vouchers.find(|voucher| voucher["name"] == *name).expect("the voucher");
+        let fits = |voucher: &&Value| voucher["name"] == *name && voucher["state"] == "issued";
+        let voucher = vouchers.find(fits).expect("the voucher");
         let code = voucher["code"].as_str().expect("a code");
         let url = format!("{}/vouchers/{code}/use", self.stack.running().url());
         let request = self.http.post(url).header("Idempotency-Key", now.timestamp().to_string()).json(&json!({}));
