@@ -16,7 +16,8 @@ use aws_lambda_events::dynamodb::Event;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use loyalty_contract::events::{BusEvent, VoucherIssued};
 use loyalty_contract::programme::ProgrammeFile;
-use loyalty_messaging::{BUS_NAME, Bus, Outbox, message_of};
+use loyalty_domain::ledger::Entry;
+use loyalty_messaging::{BUS_NAME, Bus, Outbox, messages_of};
 use loyalty_runtime::config::{ConfigError, Environment};
 use loyalty_runtime::metrics::Metric;
 use loyalty_runtime::{chain, metrics};
@@ -103,10 +104,7 @@ impl LedgerStream {
             // The programme in force when it was written: now is never the machine's (D2).
             let programme = &self.programmes.at(written.at()).programme;
             match written {
-                Written::Entry(entry) => {
-                    events.extend(at, BusEvent::of(entry, &programme.tiers));
-                    messages.extend(at, message_of(entry, programme));
-                }
+                Written::Entry(entry) => events.extend(at, BusEvent::of(entry, &programme.tiers)),
                 Written::Voucher(issued) => {
                     let Issued { voucher_id, grant, issued_at } = &**issued;
                     let event = VoucherIssued::of(voucher_id, grant, *issued_at, programme.currency);
@@ -114,6 +112,13 @@ impl LedgerStream {
                 }
             }
         }
+        let entries = posted.iter().enumerate().filter_map(|(at, Posted { written, .. })| match written {
+            Written::Entry(entry) => Some((at, &**entry)),
+            Written::Voucher(_) => None,
+        });
+        let (places, entries): (Vec<usize>, Vec<&Entry>) = entries.unzip();
+        let programme = |entry: &Entry| &self.programmes.at(entry.recorded_at).programme;
+        messages_of(&entries, programme).for_each(|(at, message)| messages.extend(places[at], [message]));
         let published = self.bus.publish(&events.items).await.map_err(|(failed, error)| {
             let at = events.of[failed];
             log_failure("its events are not on the bus", &posted[at], &error);

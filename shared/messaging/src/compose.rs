@@ -40,11 +40,40 @@ pub struct Message {
     pub created_at: Instant,
 }
 
+/// The messages that entries make, each beside the place of its entry; `programme` is the version in force when one was
+/// posted. What one decision took back of an order is told once, with its last entry: the order's own points, and what
+/// campaigns gave for it (R9). Entries of a decision that come apart are told apart.
+pub fn messages_of<'a, 'p>(
+    entries: &'a [&'a Entry],
+    programme: impl Fn(&Entry) -> &'p Programme + 'a,
+) -> impl Iterator<Item = (usize, Message)> + 'a {
+    entries.iter().enumerate().filter_map(move |(at, entry)| {
+        let taken: Vec<&Entry> = entries.iter().copied().filter(|other| is_told_with(other, entry)).collect();
+        if taken.iter().any(|other| other.seq > entry.seq) {
+            return None;
+        }
+        let first = taken.iter().min_by_key(|other| other.seq).copied().unwrap_or(entry);
+        let legs = taken.iter().try_fold(Legs::ZERO, |sum, other| sum.plus(other.legs)).ok();
+        let told = Entry {
+            legs: legs.filter(|_| !taken.is_empty()).unwrap_or(entry.legs),
+            reason: first.reason,
+            tier_before: first.tier_before.clone(),
+            ..(*entry).clone()
+        };
+        Some((at, message_of(&told, programme(entry))?))
+    })
+}
+
+/// Whether two entries took back of the same order by the same decision.
+fn is_told_with(one: &Entry, other: &Entry) -> bool {
+    let decision = |entry: &Entry| (entry.member_id.clone(), entry.order_id.clone(), entry.recorded_at);
+    let takes = [one, other].iter().all(|entry| entry.kind == EntryKind::Reversal && entry.order_id.is_some());
+    takes && decision(one) == decision(other)
+}
+
 /// The message an entry makes. `None` where no points moved, and for movements that the member made themselves or is
 /// told of in another way: redemptions, restorations and expiries. Where a member stood before these books is no news.
-///
-/// `programme` is the version in force when the entry was posted.
-pub fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
+fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
     if entry.legs.is_zero() && entry.kind != EntryKind::Reset {
         return None;
     }

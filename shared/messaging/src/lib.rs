@@ -1,7 +1,7 @@
 //! What the programme says to its members: message templates in Vietnamese and English, and the data they are filled
 //! with.
 //!
-//! A message is decided here, most often from one ledger entry ([`message_of`]), and kept in the [`Outbox`] as a
+//! A message is decided here, most often from one ledger entry ([`messages_of`]), and kept in the [`Outbox`] as a
 //! template's name and typed variables; its text is made when it is sent or shown ([`wording`]). A message never holds a name, a phone or an e-mail address:
 //! those rest on the member's row and are joined at the last moment. Texts live in `messages/*.toml`, and a
 //! programme may say any of them in its own words; a file whose variables or keys do not fit the code fails the tests.
@@ -25,7 +25,7 @@ mod zalo;
 pub use bus::{BUS_NAME, Bus, EVENTS_PER_CALL_MAX, PUBLISH_ATTEMPTS_MAX, PublishError};
 pub use catalogue::{Catalogue, Fault, RenderError};
 pub use compose::{
-    LIST_ITEMS_MAX, Message, invitation, message_of, notice, tier_lowered, tier_reached, voucher_reminder,
+    LIST_ITEMS_MAX, Message, invitation, messages_of, notice, tier_lowered, tier_reached, voucher_reminder,
 };
 pub use language::Language;
 pub use outbox::{Outbox, PUTS_AT_ONCE_MAX, PutError};

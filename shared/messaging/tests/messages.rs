@@ -1,5 +1,6 @@
 //! What members read, in both languages, from the entries that made it; and the faults a message file may not have.
 
+use chrono::TimeDelta;
 use loyalty_contract::events::{Kind, Why};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::ids::{OrderId, RuleId};
@@ -8,7 +9,7 @@ use loyalty_domain::lots::{Expiry, Lot};
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_messaging::{
-    Catalogue, LIST_ITEMS_MAX, Language, Message, Presence, RenderError, Template, Value, message_of, render, text,
+    Catalogue, LIST_ITEMS_MAX, Language, Message, Presence, RenderError, Template, Value, messages_of, render, text,
 };
 
 const VIETNAMESE: &str = include_str!("../messages/vi.toml");
@@ -76,6 +77,10 @@ fn welcome() -> Entry {
         reason: Reason::WelcomePoints,
         ..accrual()
     }
+}
+
+fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
+    messages_of(&[entry], |_| programme).next().map(|(_, message)| message)
 }
 
 fn message(entry: &Entry) -> Message {
@@ -181,6 +186,31 @@ Shopping for about 1,380,000 VND will do it.
 At Silver you will enjoy: Mã giảm giá nhỏ mỗi tháng; Quà nhẹ hoặc voucher khi lên hạng; Voucher sinh nhật 5–10%.
 We look forward to your next order!",
     );
+}
+
+#[test]
+fn r9_what_one_decision_takes_back_of_an_order_is_told_once() {
+    let base = reversal(Reason::OrderCancelled);
+    let after = Legs::new(base.balance_after.redeemable.0 - 150, base.balance_after.qualifying.0 - 150);
+    let bonus = Entry {
+        seq: base.seq + 1,
+        rule: RuleId::new("fast-promotion"),
+        legs: Legs::new(-150, -150),
+        tier_before: base.tier_after.clone(),
+        balance_after: after,
+        ..base.clone()
+    };
+    let later = Entry { seq: bonus.seq + 1, recorded_at: bonus.recorded_at + TimeDelta::seconds(1), ..bonus.clone() };
+    let programme = programme();
+    for entries in [[&base, &bonus, &later], [&bonus, &base, &later]] {
+        let told: Vec<_> = messages_of(&entries, |_| &programme).map(|(_, message)| message).collect();
+        assert_eq!(told.len(), 2);
+        let points = |name: &str| told[0].variables.get(name).cloned();
+        assert_eq!(told[0].seq, Some(bonus.seq));
+        assert_eq!(points("points"), Some(Value::Number(-base.legs.redeemable.0 + 150)));
+        assert_eq!(points("balance"), Some(Value::Number(after.redeemable.0.max(0))));
+        assert_eq!(told[1].seq, Some(later.seq));
+    }
 }
 
 #[test]

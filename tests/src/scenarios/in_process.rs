@@ -26,7 +26,7 @@ use loyalty_domain::standing::next_of_member;
 use loyalty_domain::topup::top_up;
 use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
 use loyalty_domain::welcome::welcome;
-use loyalty_messaging::{Message, invitation, message_of, notice, tier_lowered, tier_reached, voucher_reminder};
+use loyalty_messaging::{Message, invitation, messages_of, notice, tier_lowered, tier_reached, voucher_reminder};
 
 use super::{Movement, Player, Standing};
 
@@ -221,9 +221,12 @@ impl InProcess {
         for grant in decision.grants {
             self.give(grant, self.now);
         }
+        let entries: Vec<&Entry> = decision.entries.iter().collect();
+        let told = messages_of(&entries, |entry| &self.programme.at(entry.recorded_at).programme);
+        let told: Vec<_> = told.map(|(_, message)| (message.message_id.clone(), message)).collect();
+        self.messages.extend(told);
         for entry in decision.entries {
             let programme = self.programme.at(entry.recorded_at).programme.clone();
-            self.messages.extend(message_of(&entry, &programme).map(|message| (message.message_id.clone(), message)));
             for event in BusEvent::of(&entry, &programme.tiers) {
                 if let BusEvent::TierChanged(changed) = event {
                     self.tier_changed(&programme, &changed);
