@@ -5,14 +5,14 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::adjust::{Adjustment, adjust};
 use loyalty_domain::behaviour::{Behaved, BehaviourRows, behave};
 use loyalty_domain::campaign::{ParticipationState, enrol};
-use loyalty_domain::daily::{About, due_on, run_day};
+use loyalty_domain::daily::{About, due_on, raise, run_day};
 use loyalty_domain::decision::Rejection;
-use loyalty_domain::ids::RuleId;
+use loyalty_domain::ids::{RuleId, TierId};
 use loyalty_domain::ledger::{Entry, EntryKind, Note, Reason};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::Legs;
-use loyalty_domain::programme::{Cycle, Downgrade, Programme};
+use loyalty_domain::programme::{Cycle, Downgrade, Programme, Tier, TierAuthority, Tiers};
 use loyalty_domain::redeem::{Redemption, confirm, redeem, undo};
 use loyalty_domain::request::Asked;
 use loyalty_domain::time::Instant;
@@ -334,6 +334,25 @@ fn x7_a_month_that_is_too_short_moves_no_later_anniversary() {
             shop.run_day(at(&format!("{end}T00:05:00+07:00")));
         }
     }
+}
+
+#[test]
+fn t7_who_has_enough_when_a_threshold_is_lowered_is_raised_once() {
+    let mut shop = holding(&cnv_miniapp(), "member", 900);
+    let again =
+        |shop: &Shop| raise(&shop.programme, shop.book.member().clone(), at("2026-12-01T00:05:00+07:00")).unwrap();
+    assert_eq!(again(&shop).entries, [], "nothing is asked otherwise");
+    let less = |tier: &Tier| Tier { threshold: tier.threshold * 8 / 10, ..tier.clone() };
+    let tiers = Tiers::new(shop.programme.tiers.as_slice().iter().map(less).collect()).unwrap();
+    shop.programme = Programme { tiers, ..shop.programme };
+    let raised = again(&shop);
+    shop.book.apply(&raised);
+    shop.prove();
+    assert_eq!((shop.tier(), shop.last().reason, shop.balance().1), ("silver", Reason::TierReached, 900));
+    assert_eq!(again(&shop).entries, []);
+    let outside = Programme { tier_authority: TierAuthority::Outside, ..shop.programme.clone() };
+    let told = Member { tier: TierId::new("member"), ..shop.book.member().clone() };
+    assert_eq!(raise(&outside, told, at("2026-12-01T00:05:00+07:00")).unwrap().entries, []);
 }
 
 #[test]

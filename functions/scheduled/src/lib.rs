@@ -19,7 +19,7 @@ use loyalty_contract::events::{BusEvent, PointsExpiring};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
 use loyalty_domain::campaign::{Campaign, enrol};
-use loyalty_domain::daily::{Day, run_day};
+use loyalty_domain::daily::{Day, raise, run_day};
 use loyalty_domain::decision::{Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
@@ -31,6 +31,7 @@ use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, vouc
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
+use loyalty_store::index::Listed;
 use loyalty_store::{Books, Coder, Concerns, Consistency, OrderEvent, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
@@ -149,7 +150,8 @@ impl Scheduled {
         let resumed = live.clone().filter(was_paused);
         let ids = |campaign: &Campaign| campaign.id.to_string();
         let mut pages = Vec::new();
-        for page in first_pages(fired, live.map(ids), resumed.map(ids)) {
+        let tiers = before.tiers != programme.tiers;
+        for page in first_pages(fired, live.map(ids), resumed.map(ids), tiers) {
             if self.somebody(&page).await? {
                 pages.push(page);
             }
@@ -163,6 +165,7 @@ impl Scheduled {
             Work::Campaign { .. } | Work::Resumed { .. } => {
                 !self.books.audience(&page.shard, None, 1).await?.0.is_empty()
             }
+            Work::Tiers { .. } => !self.books.members_listed(&page.shard, None, 1).await?.0.is_empty(),
             Work::Members => !self.books.members_due(&page.shard, today, 1).await?.is_empty(),
             Work::Vouchers => !self.books.vouchers_due(&page.shard, today, 1).await?.is_empty(),
         })
@@ -177,6 +180,7 @@ impl Scheduled {
         let (worked, next) = match &page.work {
             Work::Campaign { campaign, after } => self.campaign(&page, campaign, after.as_deref()).await?,
             Work::Resumed { campaign, after } => self.resumed(&page, campaign, after.as_deref()).await?,
+            Work::Tiers { after } => self.tiers(&page, after.as_ref()).await?,
             Work::Members => self.members(&page).await?,
             Work::Vouchers => self.vouchers(&page).await?,
         };
@@ -243,6 +247,28 @@ impl Scheduled {
         let results = self.books.apply_orders(|now| &self.programmes.at(now).programme, again).await;
         results.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(!waiting.is_empty())
+    }
+
+    /// Raises those who have enough for a tier that asks less than before (T7). A member who moves in the list meanwhile has
+    /// had something posted, and with it the tier that they should have.
+    async fn tiers(&self, page: &Page, after: Option<&Listed>) -> Result<(usize, Option<Page>), RunError> {
+        let (members, last) = self.books.members_listed(&page.shard, after, self.page_max).await?;
+        let (at, count) = (page.at, members.len());
+        let concerns = self.books.look(members, None).await?.into_iter();
+        let raise = move |scheduled: Self, concerns: Concerns| async move { scheduled.raise(&concerns, at).await };
+        self.each(AT_ONCE_MAX, concerns, raise).await?;
+        let work = |after| Work::Tiers { after: Some(after) };
+        Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
+    }
+
+    async fn raise(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
+        let programme = &self.programmes.at(at).programme;
+        let decide = |rows: loyalty_store::Loaded| {
+            let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
+            let raised = raise(programme, member, at)?;
+            Ok((raised.outcome == Outcome::Posted, raised))
+        };
+        self.books.command(programme, concerns, decide).await
     }
 
     /// Members leave the list as they are done, so the next page asks the same again.

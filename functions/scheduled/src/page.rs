@@ -1,7 +1,7 @@
 //! The pages a run is cut into: each a message of the queue, so that a run of any size resumes where it was killed.
 
 use chrono::{DateTime, Utc};
-use loyalty_store::index::{SHARDS, shard};
+use loyalty_store::index::{Listed, SHARDS, shard};
 use serde::{Deserialize, Serialize};
 
 /// The schedules of the template.
@@ -49,6 +49,11 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// Everybody who has points, after one of them: the programme asks something else for its tiers since today (T7).
+    Tiers {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Listed>,
+    },
     /// Members for whom something is due.
     Members,
     /// Vouchers for which something is due.
@@ -56,17 +61,19 @@ pub enum Work {
 }
 
 /// The first pages of a run. `campaigns` are those of the programme in force; `resumed` those of them that were paused the
-/// day before.
+/// day before; `tiers` says that its tiers were others then.
 pub fn first_pages(
     fired: Fired,
     campaigns: impl Iterator<Item = String>,
     resumed: impl Iterator<Item = String>,
+    tiers: bool,
 ) -> Vec<Page> {
     let works: Vec<Work> = match fired.schedule {
         Schedule::WeeklyCampaign => campaigns.map(|campaign| Work::Campaign { campaign, after: None }).collect(),
         Schedule::Daily | Schedule::Yearly => {
             let resumed = resumed.map(|campaign| Work::Resumed { campaign, after: None });
-            resumed.chain([Work::Members, Work::Vouchers]).collect()
+            let tiers = tiers.then_some(Work::Tiers { after: None });
+            resumed.chain(tiers).chain([Work::Members, Work::Vouchers]).collect()
         }
     };
     let pages = works

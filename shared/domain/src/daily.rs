@@ -74,6 +74,20 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
     Ok(Day { decision: Decision { grants, ..Decision::posted(member, entries) }, notices })
 }
 
+/// Raises a member who has enough for a tier since a later version of the programme asks less for it (T7). For whom nothing
+/// changes nothing is written.
+///
+/// # Errors
+/// A [`Rejection`] changes nothing.
+pub fn raise(programme: &Programme, mut member: Member, now: Instant) -> Result<Decision, Rejection> {
+    let mut entries = Vec::new();
+    advance(programme, &mut member, now, &mut entries)?;
+    let cause = TierCause::at(member.as_of);
+    Ledger::new(programme, &mut member, &mut entries).raise(&cause)?;
+    let nothing = Decision::nothing(Outcome::Duplicate);
+    Ok(if entries.is_empty() { nothing } else { Decision::posted(member, entries) })
+}
+
 /// The first day after `noticed_to` on which something is due for the member, by itself or to be told; `None` when
 /// nothing is. The daily run finds members by it.
 pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {

@@ -414,7 +414,19 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
     pub fn follow_rules(&mut self, undone: bool, cause: &TierCause<'_>) -> Result<(), Overflow> {
-        if !self.programme.tiers.by_rules() || self.programme.tier_authority == TierAuthority::Outside {
+        if self.programme.tiers.by_rules() { self.follow(undone, cause) } else { Ok(()) }
+    }
+
+    /// Posts the tier that what there is comes to, where the programme asks less for one than before (T7).
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub fn raise(&mut self, cause: &TierCause<'_>) -> Result<(), Overflow> {
+        self.follow(false, cause)
+    }
+
+    fn follow(&mut self, undone: bool, cause: &TierCause<'_>) -> Result<(), Overflow> {
+        if self.programme.tier_authority == TierAuthority::Outside {
             return Ok(());
         }
         let Some((held, next)) = next_rank(self.programme, self.member, undone).filter(|(held, next)| held != next)

@@ -287,7 +287,7 @@ fn judge_member(
     let wrong = |what: &str| format!("member {}: {what}", member.member_id);
     let (mut orders_count, mut spent_minor) = (0, 0);
     for (order, _) in store.orders().filter(|(order, _)| owns(member, order)) {
-        orders_count += i64::from(!undone(&order.facts));
+        orders_count += i64::from(![OrderStatus::Cancelled, OrderStatus::Returned].contains(&order.facts.status));
         let Some(credit) = order.credit(&RuleId::base()) else { continue };
         let programme =
             scenario.programme(&credit.terms.programme_version).ok_or_else(|| wrong("unknown programme"))?;

@@ -38,6 +38,24 @@ fn told() -> Value {
 }
 
 #[tokio::test]
+async fn t7_a_threshold_that_is_lowered_raises_who_has_enough_on_its_day() {
+    let lower = "\n[[changes]]\neffective_from = \"2026-12-01\"\n[[changes.tiers]]\nid = \"member\"\nname = \"Member\"\n\
+                 threshold = 0\n[[changes.tiers]]\nid = \"silver\"\nname = \"Silver\"\nthreshold = 100\n";
+    let shop = Shop::new(&format!("{}{lower}", &*RETAIL));
+    for (at, points) in [150, 60, 100, 99, 120].into_iter().enumerate() {
+        shop.order(&at.to_string(), &format!("8490123456{at}"), points, "2026-11-25T03:00:00Z", json!({})).await;
+    }
+    let silver = || shop.rows("members").iter().filter(|row| row["tier"] == "silver").count();
+    shop.days("2026-11-30", "2026-11-30").await;
+    assert_eq!(silver(), 0);
+    shop.days("2026-12-01", "2026-12-01").await;
+    assert_eq!(silver(), 3);
+    let before = shop.everything();
+    shop.days("2026-12-01", "2026-12-02").await;
+    shop.check(&before, "they were raised already");
+}
+
+#[tokio::test]
 async fn every_day_twice_does_and_tells_everything_once() {
     let (once, twice) = (silver().await, silver().await);
     for (from, to) in SPANS {

@@ -42,6 +42,7 @@ const BOOKS: &[(&str, Uses)] = &[
     ("history", &[(QUERY, &["PointsHistory"])]),
     ("audience", &[(QUERY, &["Members/audience"])]),
     ("members_due", &[(QUERY, &["Members/due"])]),
+    ("members_listed", &[(QUERY, &["Members/due"])]),
     ("voucher", &[(GET, &["Vouchers"])]),
     ("vouchers_of_member", &[(QUERY, &["Vouchers/by-member"])]),
     ("vouchers_due", &[(QUERY, &["Vouchers/due"])]),
