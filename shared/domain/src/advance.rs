@@ -86,11 +86,11 @@ fn expire(
     entries: &mut Vec<Entry>,
 ) -> Result<(), Overflow> {
     // In the order of their days, each once.
-    let over: Vec<NaiveDate> = member.lots.as_slice().iter().filter_map(|lot| lot.expiry.day()).collect();
-    let over = over.iter().take_while(|last| **last < day);
-    let together = over.clone().count().saturating_sub(EXPIRIES_MAX);
-    for last in over.skip(together) {
-        let gone = plus_days(*last, 1);
+    let days = member.lots.as_slice().iter().filter_map(|lot| lot.expiry.day());
+    let over: Vec<NaiveDate> = days.take_while(|last| *last < day).collect();
+    let together = over.len().saturating_sub(EXPIRIES_MAX);
+    for last in over.into_iter().skip(together) {
+        let gone = plus_days(last, 1);
         let (expired, at) = (member.lots.take_expired(gone), day_start(programme.zone, gone));
         let posting = Posting::new(EntryKind::Expiration, RuleId::new("expiry"), Reason::PointsExpired, at);
         Ledger::new(programme, member, entries).expire(posting, expired)?;
