@@ -2,12 +2,13 @@
 //!
 //! Only messages that are not done are given back (F15), so one bad message ends in the dead letters alone. A message
 //! may come any number of times, late and out of order; the books decide what it still changes, and nobody else (P16). A
-//! message carries the whole order as the shop has it, so nothing is fetched by its id (P12). Logs name orders and members
-//! by id and never say who a customer is or what a body held.
+//! message carries the whole order as the shop has it, so no shop is asked for one by its id (P12); that of a deletion has
+//! the id alone, and what the order was is in the books. Logs name orders and members by id and never say who a customer
+//! is or what a body held.
 
 mod message;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::decision::Outcome;
@@ -15,9 +16,10 @@ use loyalty_domain::ids::OrderId;
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
-use loyalty_store::{Applied, Books, Consumed, StoreError};
+use loyalty_store::{Applied, Books, Consistency, Consumed, OrderEvent, StoreError};
 
 pub use message::MessageError;
+use message::{Brought, Deleted};
 
 /// What the function needs, made once and borrowed by every call.
 pub struct OrderChanged {
@@ -46,20 +48,10 @@ impl OrderChanged {
         let mut events = Vec::new();
         let mut from = Vec::new();
         for (at, message) in batch.records.iter().enumerate() {
-            match message::read(message, &self.programmes, &self.key) {
-                Ok(brought) => {
-                    if let Some(error) = brought.unreadable {
-                        log_unreadable(message.message_id.as_deref(), &error);
-                        failed[at] = true;
-                    }
-                    from.resize(from.len() + brought.events.len(), at);
-                    events.extend(brought.events);
-                }
-                Err(error) => {
-                    log_unreadable(message.message_id.as_deref(), &error);
-                    failed[at] = true;
-                }
-            }
+            let (brought, all) = self.bring(message).await;
+            failed[at] = !all;
+            events.extend(brought);
+            from.resize(events.len(), at);
         }
         let order_ids: Vec<_> = events.iter().map(|event| event.snapshot.order_id.clone()).collect();
         let results = self.books.apply_orders(|now| &self.programmes.at(now).programme, events).await;
@@ -73,6 +65,38 @@ impl OrderChanged {
         let messages = batch.records.into_iter().zip(failed).filter(|(_, failed)| *failed);
         messages.for_each(|(message, _)| answer.add_failure(message.message_id.unwrap_or_default()));
         answer
+    }
+
+    /// The orders that a message brings, and whether these are all that it is about.
+    async fn bring(&self, message: &SqsMessage) -> (Vec<OrderEvent>, bool) {
+        let read = message::read(message, &self.programmes, &self.key);
+        let Brought { mut events, deleted, unreadable } = read.unwrap_or_else(Brought::from);
+        let mut all = unreadable.is_none();
+        if let Some(error) = unreadable {
+            log_unreadable(message.message_id.as_deref(), &error);
+        }
+        for deleted in deleted {
+            let order_id = deleted.deletion.full_order_id();
+            match self.cancelled(deleted, &order_id).await {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    log_result(&order_id, &Err(error));
+                    all = false;
+                }
+            }
+        }
+        (events, all)
+    }
+
+    /// What the books know of a deleted order, as one that is cancelled, to be decided with the snapshots of the batch.
+    /// Others may be written between this read and that decision, and the order ends cancelled all the same: it is so as of
+    /// the deletion or later, and whatever the shop said before is older. What has a later version than the deletion and
+    /// comes after this read is the order restored.
+    async fn cancelled(&self, deleted: Deleted, order_id: &OrderId) -> Result<OrderEvent, StoreError> {
+        let Deleted { deletion, currency, now } = deleted;
+        let known = self.books.order(order_id, Consistency::Strong).await?;
+        let snapshot = deletion.into_snapshot(known.as_ref().map(|stored| &stored.row), currency);
+        Ok(OrderEvent { snapshot, now })
     }
 }
 

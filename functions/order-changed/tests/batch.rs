@@ -106,6 +106,90 @@ async fn a_delivery_that_was_set_aside_is_read_again() {
     let bodies = [set_aside(delivery.to_string()), set_aside("still not JSON".to_owned())];
     assert_eq!(failed(&function, batch(&bodies)).await, ["message-1"]);
     check_points(&function, "0901234567", 50).await;
+    let deleted = json!({"kind": "quarantined", "source": "nhanh", "reason": "not readable", "body":
+        json!({"event": "orderDelete", "data": [1, 2]}).to_string()});
+    assert_eq!(failed(&function, batch(&[deleted.to_string()])).await, [""; 0]);
+    assert_eq!(engine.rows("orders").len(), 3);
+}
+
+/// The order of [`order`], said again at another time of that day.
+fn said_at(time: &str) -> String {
+    order("1", "84901234567", 530_000).replace("01:15:00Z", time)
+}
+
+fn deletion(time: &str) -> String {
+    let deleted_at = format!("2026-11-23T{time}");
+    json!({"kind": "deleted", "source": "standard", "order_id": "1", "deleted_at": deleted_at}).to_string()
+}
+
+/// Each message is a batch of its own. Returns the redeemable points of every entry that they made.
+async fn entries_of(messages: &[String]) -> Vec<i64> {
+    let engine = Engine::new();
+    let function = function(&engine);
+    for message in messages {
+        assert_eq!(failed(&function, batch(std::slice::from_ref(message))).await, [""; 0]);
+    }
+    let mut entries = engine.rows("points-history");
+    entries.sort_by_key(|entry| entry["seq"].as_i64());
+    entries.iter().map(|entry| entry["redeemable"].as_i64().expect("points")).collect()
+}
+
+/// R3: what a deleted order was credited is taken back exactly, and once.
+#[tokio::test]
+async fn a_deleted_order_loses_what_it_was_credited() {
+    let (credited, deleted) = (said_at("01:15:00Z"), deletion("01:20:00Z"));
+    let late = said_at("01:19:00Z");
+    assert_eq!(entries_of(&[credited.clone(), deleted.clone(), deleted.clone(), late]).await, [50, -50]);
+    let same_instant = [said_at("01:20:00Z"), deleted.clone()];
+    assert_eq!(entries_of(&same_instant).await, [50, -50]);
+    let ahead = [said_at("03:00:00Z"), deleted.clone(), deleted, said_at("03:00:00Z")];
+    assert_eq!(entries_of(&ahead).await, [50, -50], "a shop whose clock runs ahead");
+}
+
+/// X27: a deletion that comes first is kept, and what the shop said before it earns nothing.
+#[tokio::test]
+async fn a_deletion_of_an_unknown_order_is_kept() {
+    assert_eq!(entries_of(&[deletion("01:20:00Z"), said_at("01:15:00Z")]).await, [0; 0]);
+    let engine = Engine::new();
+    let function = function(&engine);
+    let together = [said_at("01:15:00Z"), deletion("01:20:00Z")];
+    assert_eq!(failed(&function, batch(&together)).await, [""; 0]);
+    check_points(&function, "0901234567", 0).await;
+    assert!(engine.rows("points-history").is_empty());
+}
+
+/// X28: a shop that restores an order says so in a newer snapshot, and the same deletion is old from then on.
+#[tokio::test]
+async fn a_deleted_order_may_be_restored() {
+    let (deleted, restored) = (deletion("01:20:00Z"), said_at("01:30:00Z"));
+    assert_eq!(entries_of(&[deleted.clone(), restored.clone(), deleted.clone()]).await, [50]);
+    let known = [said_at("01:15:00Z"), deleted.clone(), restored.clone(), deleted.clone()];
+    assert_eq!(entries_of(&known).await, [50, -50, 50]);
+    let again = [said_at("01:15:00Z"), deleted, restored, deletion("01:40:00Z")];
+    assert_eq!(entries_of(&again).await, [50, -50, 50, -50]);
+}
+
+/// What was cancelled before it was deleted stays as it is, and news from between the two is old.
+#[tokio::test]
+async fn a_cancelled_order_that_is_deleted_stays_cancelled() {
+    let cancelled = said_at("01:16:00Z").replace("delivered", "cancelled");
+    let between = said_at("01:18:00Z");
+    let messages = [said_at("01:15:00Z"), cancelled, deletion("01:20:00Z"), between];
+    assert_eq!(entries_of(&messages).await, [50, -50]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_whose_order_cannot_be_read_comes_again() {
+    let engine = Engine::new();
+    let function = function(&engine);
+    assert_eq!(failed(&function, batch(&[said_at("01:15:00Z")])).await, [""; 0]);
+    engine.inject(|call| if call.operation == "GetItem" { Fault::RequestLost } else { Fault::None });
+    let bodies = [deletion("01:20:00Z"), order("2", "84907654321", 530_000)];
+    assert_eq!(failed(&function, batch(&bodies)).await, ["message-0"]);
+    engine.heal();
+    assert_eq!(failed(&function, batch(&bodies)).await, [""; 0]);
+    check_points(&function, "0901234567", 0).await;
+    check_points(&function, "0907654321", 50).await;
 }
 
 #[tokio::test]

@@ -8,11 +8,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use loyalty_audit::{Report, Standing};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
-use loyalty_contract::queue::QueueMessage;
+use loyalty_contract::queue::{Deletion, QueueMessage, Source};
+use loyalty_domain::money::Currency;
 use loyalty_runtime::chain;
 use loyalty_runtime::metrics::{Metric, Metrics};
-use loyalty_store::OrderEvent;
 use loyalty_store::engine::{Engine, Fault};
+use loyalty_store::{Consistency, OrderEvent};
 use serde_json::json;
 use verify::{Proved, Verify, VerifyError, figures};
 
@@ -78,6 +79,25 @@ async fn books_in_order_are_proved() {
     let engine = shop(3).await;
     let proved = nightly(&engine).answer(in_minutes(15)).await.expect("proved");
     assert_eq!(proved, Proved { findings: 0, rows: 1 + 3 + 3 });
+}
+
+/// One that was credited, and one that nobody had heard of.
+#[tokio::test]
+async fn deleted_orders_are_proved() {
+    let engine = shop(1).await;
+    let books = engine.books();
+    let programmes =
+        ProgrammeFile::parse(include_str!("../../../infra/programmes/cnv-retail.toml")).expect("a programme");
+    for order_id in ["0", "unknown"] {
+        let now = AT.parse().expect("a time");
+        let deletion = Deletion { source: Source::Standard, order_id: order_id.into(), deleted_at: now };
+        let known = books.order(&deletion.full_order_id(), Consistency::Strong).await.expect("read");
+        let snapshot = deletion.into_snapshot(known.as_ref().map(|stored| &stored.row), Currency::VND);
+        let applied = books.apply_orders(|now| &programmes.at(now).programme, vec![OrderEvent { snapshot, now }]).await;
+        assert!(applied.iter().all(Result::is_ok), "{applied:?}");
+    }
+    let proved = nightly(&engine).answer(in_minutes(15)).await.expect("proved");
+    assert_eq!(proved, Proved { findings: 0, rows: 1 + 2 + 2 });
 }
 
 /// Alone in its thread: the log is that of this test.

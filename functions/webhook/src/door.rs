@@ -193,8 +193,10 @@ fn topic<'a>(source: Source, request: &Request<'a>) -> Option<&'a str> {
 }
 
 fn queue(source: Source, delivery: Delivery, body: &[u8]) -> Verdict {
-    let Delivery { orders, quarantined, event, ignored } = delivery;
+    let Delivery { orders, deletions, quarantined, event, ignored } = delivery;
     let event = event.map(|_| EventBody::now(String::from_utf8_lossy(body).into_owned()));
+    let orders = orders.into_iter().map(|order| QueueMessage::Order { order: Box::new(order) });
+    let orders: Vec<_> = orders.chain(deletions.into_iter().map(QueueMessage::Deleted)).collect();
     let queued = orders.len() + usize::from(event.is_some());
     let then = answer::accepted(source, queued, quarantined.len(), &ignored);
     if queued == 0 && quarantined.is_empty() {
@@ -206,7 +208,7 @@ fn queue(source: Source, delivery: Delivery, body: &[u8]) -> Verdict {
     }
     Verdict::Queue {
         source: source.as_str(),
-        orders: orders.into_iter().map(|order| QueueMessage::Order { order: Box::new(order) }).collect(),
+        orders,
         quarantined: quarantined.into_iter().map(QueueMessage::Quarantined).collect(),
         event,
         then,

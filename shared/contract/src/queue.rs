@@ -1,4 +1,5 @@
-//! What travels from the shop's door to the ledger: one order as it is now, in one shape for all shops.
+//! What travels from the shop's door to the ledger: one order as it is now, in one shape for all shops, or that one was
+//! deleted.
 //!
 //! A message lies in the queue for seconds, and in the dead letters for days, so newer code must read what older code
 //! wrote: fields are only added, and what may be missing has a default. It carries the customer's phone and name, which
@@ -11,7 +12,7 @@ use loyalty_domain::ids::{MemberId, OrderId};
 use loyalty_domain::item_rules::{Item, gathered};
 use loyalty_domain::member::Profile;
 use loyalty_domain::money::Currency;
-use loyalty_domain::order::{OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
+use loyalty_domain::order::{Order, OrderFacts, OrderSnapshot, OrderStatus, PaymentStatus};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::identity::MemberKey;
@@ -60,6 +61,10 @@ impl Source {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.as_str() == name)
     }
+
+    fn full_order_id(self, order_id: &str) -> OrderId {
+        OrderId::new(format!("{self}:{order_id}"))
+    }
 }
 
 impl fmt::Display for Source {
@@ -73,7 +78,31 @@ impl fmt::Display for Source {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum QueueMessage {
     Order { order: Box<CanonicalOrder> },
+    Deleted(Deletion),
     Quarantined(Quarantined),
+}
+
+/// An order that its shop has deleted. The shop says which one, and nothing else of it: no version, no customer. What it
+/// was is in the books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    pub source: Source,
+    /// The shop's own id, as text, exactly.
+    pub order_id: String,
+    /// When the door received it: it stands in for the version (X29), and stays the same however often the message comes.
+    pub deleted_at: DateTime<Utc>,
+}
+
+impl Deletion {
+    /// The id over all shops: `source:id`.
+    pub fn full_order_id(&self) -> OrderId {
+        self.source.full_order_id(&self.order_id)
+    }
+
+    /// What the domain decides about; `known` is the order in the books, and `currency` that of an unknown one.
+    pub fn into_snapshot(self, known: Option<&Order>, currency: Currency) -> OrderSnapshot {
+        OrderSnapshot::deleted(self.full_order_id(), known, self.deleted_at, currency)
+    }
 }
 
 /// A delivery that certainly comes from the shop but cannot be read, kept for a person to look at and replay: these
@@ -202,7 +231,7 @@ impl Customer {
 impl CanonicalOrder {
     /// The id over all shops: `source:id`.
     pub fn full_order_id(&self) -> OrderId {
-        OrderId::new(format!("{}:{}", self.source, self.order_id))
+        self.source.full_order_id(&self.order_id)
     }
 
     /// What the domain decides about.
@@ -319,6 +348,9 @@ mod tests {
             r#"{"kind":"quarantined","source":"kiotviet","reason":"not JSON","body":"AA==","base64":true}"#;
         let message: QueueMessage = serde_json::from_str(quarantined).unwrap();
         assert_eq!(serde_json::to_string(&message).unwrap(), quarantined);
+        let deleted = r#"{"kind":"deleted","source":"woocommerce","order_id":"7","deleted_at":"2026-11-23T01:15:00Z"}"#;
+        let message: QueueMessage = serde_json::from_str(deleted).unwrap();
+        assert_eq!(serde_json::to_string(&message).unwrap(), deleted);
     }
 
     #[test]

@@ -140,6 +140,28 @@ impl OrderSnapshot {
             again: true,
         }
     }
+
+    /// An order that its shop has deleted: it counts as cancelled. `deleted_at` is when that was heard, because a deletion
+    /// has no version. One that was never seen is kept as cancelled, worth nothing of `currency`: what comes late and is
+    /// older earns nothing (X27).
+    pub fn deleted(order_id: OrderId, known: Option<&Order>, deleted_at: Instant, currency: Currency) -> Self {
+        let nothing = OrderFacts {
+            updated_at: deleted_at,
+            status: OrderStatus::Cancelled,
+            payment: PaymentStatus::Unpaid,
+            refunded_minor: 0,
+            refunded_lines_minor: None,
+            due_minor: 0,
+            shipping_minor: 0,
+            items_minor: None,
+            currency,
+            placed_at: deleted_at,
+            wallet_minor: 0,
+        };
+        let unseen = Order::unseen(order_id, nothing);
+        let order = known.unwrap_or(&unseen);
+        Self { facts: order.facts_when_deleted(deleted_at), again: false, ..Self::again(order) }
+    }
 }
 
 /// What an order is now and what it has been credited: one row of `orders`.
@@ -223,6 +245,21 @@ impl Order {
     /// then it stays theirs, whomever a newer snapshot names (F23).
     pub fn bound(&self) -> bool {
         !self.credits.is_empty() || self.wallet_minor != 0 || self.imported.is_some()
+    }
+
+    /// What is known of the order, cancelled. The shop's clock may run ahead of the one that heard of the deletion: what was
+    /// known by then was there before it, so that it counts as of the later of both instants; of one instant, cancelled is
+    /// further along. Only an order that was undone before and stands by a version after the deletion has come back since:
+    /// there the same deletion, come again, is an old one. One that is undone already stays what it is, and older news of
+    /// it is old from now on.
+    fn facts_when_deleted(&self, deleted_at: Instant) -> OrderFacts {
+        let (known, undone) = (self.facts, self.facts.undone());
+        let came_back = self.ever_undone && !undone && known.updated_at > deleted_at;
+        OrderFacts {
+            updated_at: if came_back { deleted_at } else { known.updated_at.max(deleted_at) },
+            status: if undone { known.status } else { OrderStatus::Cancelled },
+            ..known
+        }
     }
 
     pub fn credit(&self, rule: &RuleId) -> Option<&Credit> {

@@ -107,14 +107,31 @@ fn hints_and_tests_are_acknowledged_without_effect() {
     for post in [
         Post::signed(Source::Shopify, test.to_string()),
         Post::signed(Source::Shopify, r#"{"id":1,"order_id":2}"#).header("x-shopify-topic", "refunds/create"),
-        Post::signed(Source::WooCommerce, r#"{"id":1}"#).header("x-wc-webhook-topic", "order.deleted"),
         Post::signed(Source::KiotViet, r#"{"Id":"1","Notifications":[{"Action":"order.update.1","Data":[]}]}"#),
-        Post::signed(Source::Nhanh, r#"{"event":"orderDelete","data":[1]}"#),
     ] {
         let verdict = post.to(&door());
         let Verdict::Answer(answer) = &verdict else { panic!("{verdict:?}") };
         assert_eq!(answer.status, 200);
         assert!(answer.body.contains(r#""queued":0"#) && !answer.body.contains(r#""ignored":[]"#), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_deletion_is_queued_where_it_is_believed() {
+    for (source, topic, body) in [
+        (Source::WooCommerce, "x-wc-webhook-topic: order.deleted", r#"{"id":1}"#),
+        (Source::Shopify, "x-shopify-topic: orders/delete", r#"{"id":1}"#),
+        (Source::Haravan, "x-haravan-topic: orders/delete", r#"{"id":1}"#),
+        (Source::Sapo, "x-sapo-topic: orders/delete", r#"{"id":1}"#),
+        (Source::Nhanh, "x-none: ", r#"{"event":"orderDelete","data":[1]}"#),
+    ] {
+        let (name, value) = topic.split_once(": ").expect("a header");
+        let verdict = Post::signed(source, body).header(name, value).to(&door());
+        let Verdict::Queue { orders, then, .. } = &verdict else { panic!("{verdict:?}") };
+        let deleted_at = chrono::DateTime::from_timestamp_millis(NOW_MS).expect("an instant");
+        assert_eq!(orders[..], [QueueMessage::Deleted(Deletion { source, order_id: "1".into(), deleted_at })]);
+        assert!(then.status == 200 && then.body.contains(r#""queued":1"#), "{}", then.body);
+        assert_refused(&Post::unsigned(source, body).header(name, value).to(&door()), 401);
     }
 }
 

@@ -12,7 +12,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loyalty_contract::programme::ProgrammeFile;
-use loyalty_contract::queue::{CanonicalOrder, QueueMessage, Source};
+use loyalty_contract::queue::{CanonicalOrder, Deletion, QueueMessage, Source};
 use loyalty_runtime::config::{ConfigError, Environment};
 use loyalty_signatures::{sign_base64, sign_kiotviet, sign_standard};
 use serde_json::{Value, json};
@@ -159,7 +159,7 @@ fn orders(verdict: &Verdict) -> Vec<&CanonicalOrder> {
         .iter()
         .map(|message| match message {
             QueueMessage::Order { order } => &**order,
-            QueueMessage::Quarantined(_) => panic!("only orders go to the order queue"),
+            QueueMessage::Deleted(_) | QueueMessage::Quarantined(_) => panic!("an order was sent"),
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use super::settings::{PhoneField, SourceSettings};
 use super::time::instant;
 use crate::amount::{AmountError, Fraction, minor_units};
 use crate::phone::{Phone, normalise};
-use crate::queue::{Customer, Line, Source};
+use crate::queue::{Customer, Deletion, Line, Source};
 
 /// Longer ids are refused: they are part of a key.
 const ID_CHARS_MAX: usize = 128;
@@ -57,6 +57,11 @@ impl Context<'_> {
             return Err(ParseError::Invalid { field: name, why: "is longer than 128 characters" });
         }
         Ok(id)
+    }
+
+    /// A deletion, as of when it arrived: the shop sends no version with it.
+    pub fn deletion(&self, name: &'static str, order_id: &Field) -> Result<Deletion, ParseError> {
+        Ok(Deletion { source: self.source, order_id: self.order_id(name, order_id)?, deleted_at: self.received_at })
     }
 
     pub fn amount(&self, name: &'static str, field: &Field, currency: Currency) -> Result<i64, ParseError> {

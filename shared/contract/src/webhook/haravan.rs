@@ -14,6 +14,7 @@ pub(super) fn parse(context: &Context<'_>, topic: Option<&str>, text: &str) -> R
     let text = match body(topic, text)? {
         _ if other_topic(topic, &["orders/", "refunds/"]) => return Ok(Delivery::ignored("not an order")),
         Body::Ignored(reason) => return Ok(Delivery::ignored(reason)),
+        Body::Deleted(id) => return context.deletion("id", &id).map(Delivery::deletion),
         Body::Order(text) => text,
     };
     let order: RestOrder = serde_json::from_str(text)?;

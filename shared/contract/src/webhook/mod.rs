@@ -1,8 +1,9 @@
 //! Shop bodies to canonical orders.
 //!
 //! Each adapter reads what its shop really sends and says what it means; none of them knows a point. A body is a
-//! snapshot of a whole order or it is nothing: topics and hints never move the ledger. Whatever is wrong with a body is
-//! an error that names the field but repeats nothing of what was sent, and no input makes an adapter panic.
+//! snapshot of a whole order, or says that one was deleted, or it is nothing: hints never move the ledger. Whatever is
+//! wrong with a body is an error that names the field but repeats nothing of what was sent, and no input makes an adapter
+//! panic.
 
 mod context;
 pub mod event;
@@ -22,7 +23,7 @@ mod woocommerce;
 use chrono::{DateTime, Utc};
 
 use crate::amount::AmountError;
-use crate::queue::{CanonicalOrder, Quarantined, Source};
+use crate::queue::{CanonicalOrder, Deletion, Quarantined, Source};
 use context::Context;
 use event::ShopEvent;
 use settings::SourceSettings;
@@ -38,6 +39,7 @@ pub const LIST_MAX: usize = 2000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     pub orders: Vec<CanonicalOrder>,
+    pub deletions: Vec<Deletion>,
     /// Parts that are the shop's but cannot be read, where the shop must not be told so.
     pub quarantined: Vec<Quarantined>,
     /// What a shop reports beside orders; only the generic webhook carries it.
@@ -49,6 +51,10 @@ pub struct Delivery {
 impl Delivery {
     fn order(order: CanonicalOrder) -> Self {
         Self { orders: vec![order], ..Self::default() }
+    }
+
+    fn deletion(deletion: Deletion) -> Self {
+        Self { deletions: vec![deletion], ..Self::default() }
     }
 
     fn event(event: ShopEvent) -> Self {
@@ -102,7 +108,7 @@ pub enum ParseError {
 }
 
 /// What a delivery of `source` holds. `topic` is the shop's topic header, where it has one: it may only say that the
-/// body is no order at all. `received_at` stands in where a shop sends no time.
+/// body is no order at all, or that it names an order that was deleted. `received_at` stands in where a shop sends no time.
 ///
 /// # Errors
 /// [`ParseError`]; nothing of the body has been taken then.

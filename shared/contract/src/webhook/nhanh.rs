@@ -1,14 +1,14 @@
 //! Nhanh.vn: `orderAdd` carries the order, `orderUpdate` only what changed, `orderDelete` only ids. Half an order is not
-//! a snapshot, so an update is put aside until a connector fetches the order; a deletion has no version.
+//! a snapshot, so an update is put aside until a connector fetches the order.
 
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::context::{Contact, Context, full_name};
+use super::context::{Contact, Context, bounded, full_name};
 use super::json::{Field, Read};
 use super::{Delivery, ParseError};
-use crate::queue::{CanonicalOrder, Quarantined};
+use crate::queue::{CanonicalOrder, Deletion, Quarantined};
 
 #[derive(Deserialize)]
 struct Call<'a> {
@@ -60,7 +60,10 @@ pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, Parse
             let reason = "orderUpdate names only what changed: the order has to be fetched";
             set_aside(context, "orderUpdate", data, reason.into())
         }
-        Some("orderdelete") => Delivery::ignored("a deletion has no version"),
+        Some("orderdelete") => match deletions(context, data) {
+            Ok(deletions) => Delivery { deletions, ..Delivery::default() },
+            Err(error) => set_aside(context, "orderDelete", data, error.to_string()),
+        },
         Some(_) => Delivery::ignored("not an order"),
         None => set_aside(context, "", data, ParseError::Missing("event").to_string()),
     })
@@ -71,6 +74,11 @@ fn set_aside(context: &Context<'_>, event: &str, data: &str, reason: String) -> 
     let body = format!(r#"{{"event":"{event}","data":{data}}}"#);
     let aside = Quarantined { source: context.source, reason, body, base64: false };
     Delivery { quarantined: vec![aside], ..Delivery::default() }
+}
+
+fn deletions(context: &Context<'_>, text: &str) -> Result<Vec<Deletion>, ParseError> {
+    let ids: Vec<Field> = serde_json::from_str(text)?;
+    bounded(&ids)?.iter().map(|id| context.deletion("data[]", id)).collect()
 }
 
 fn order(context: &Context<'_>, text: &str) -> Result<CanonicalOrder, ParseError> {

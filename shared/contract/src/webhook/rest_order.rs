@@ -202,9 +202,10 @@ struct Transaction {
     amount: Field,
 }
 
-/// What is in a body: the order itself, bare or wrapped, or something that is not an order.
+/// What is in a body: the order itself, bare or wrapped, the id of one that was deleted, or something that is not an order.
 pub(super) enum Body<'a> {
     Order(&'a str),
+    Deleted(Field),
     Ignored(&'static str),
 }
 
@@ -232,7 +233,8 @@ struct Shape<'a> {
     created_on: Field,
 }
 
-/// Refunds, edits and deletions name an order without saying what it is now: hints, which move nothing.
+/// Refunds and edits name an order without saying what it is now: hints, which move nothing. A deletion has no more than
+/// an id, as other bodies may, so its topic has to say that it is one of an order.
 pub(super) fn body<'a>(topic: Option<&str>, text: &'a str) -> Result<Body<'a>, ParseError> {
     let shape: Shape<'a> = serde_json::from_str(text)?;
     if let Some(order) = shape.order.filter(|order| order.get().starts_with('{')) {
@@ -241,12 +243,15 @@ pub(super) fn body<'a>(topic: Option<&str>, text: &'a str) -> Result<Body<'a>, P
     let no_amount = shape.total_price.is_none() && shape.total.is_none();
     let no_order = no_amount && shape.financial_status.is_none();
     let undated = shape.created_at.is_none() && shape.created_on.is_none();
-    let deletion = topic.is_none_or(|topic| topic.to_ascii_lowercase().contains("delete"));
+    let only_an_id = shape.id.is_some() && no_order && undated;
+    let topic = topic.map(|topic| topic.trim().to_ascii_lowercase());
+    let deletion = topic.as_ref().is_some_and(|topic| topic.starts_with("order") && topic.contains("delete"));
     Ok(match shape {
         Shape { refund: Some(_), .. } => Body::Ignored("a refund is a hint: the order itself follows"),
         Shape { order_edit: Some(_), .. } => Body::Ignored("an edit is a hint: the order itself follows"),
         Shape { order_id: Some(_), .. } if no_order => Body::Ignored("a refund is a hint: the order itself follows"),
-        Shape { id: Some(_), .. } if no_order && undated && deletion => Body::Ignored("a deletion has no version"),
+        Shape { id, .. } if only_an_id && deletion => Body::Deleted(id),
+        _ if only_an_id && topic.is_none() => Body::Ignored("a deletion without its topic"),
         _ => Body::Order(text),
     })
 }

@@ -1,5 +1,6 @@
 //! WooCommerce's `order.*`: the REST v3 order, bare. There is no payment status and no delivery: paid is a date, and
-//! completed is as far as an order goes. A cash-on-delivery order is "processing" before it is paid.
+//! completed is as far as an order goes. A cash-on-delivery order is "processing" before it is paid. `order.deleted` has
+//! the id alone.
 
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
@@ -101,9 +102,13 @@ pub(super) fn parse(context: &Context<'_>, topic: Option<&str>, text: &str) -> R
         Wrapped { order: Some(order) } => order,
         Wrapped { order: None } => serde_json::from_str::<Order>(text)?,
     };
-    let deletion = topic.is_none_or(|topic| topic.trim().eq_ignore_ascii_case("order.deleted"));
-    if deletion && order.id.is_some() && order.status.is_none() && order.total.is_none() {
-        return Ok(Delivery::ignored("a deletion has no version"));
+    let only_an_id = order.id.is_some() && order.status.is_none() && order.total.is_none();
+    match topic {
+        Some(topic) if only_an_id && topic.trim().eq_ignore_ascii_case("order.deleted") => {
+            return context.deletion("id", &order.id).map(Delivery::deletion);
+        }
+        None if only_an_id => return Ok(Delivery::ignored("a deletion without its topic")),
+        _ => {}
     }
     if order.parent_id.id().is_some() {
         return Ok(Delivery::ignored("a refund is a hint: the order itself follows"));

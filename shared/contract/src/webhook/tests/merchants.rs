@@ -165,6 +165,21 @@ fn nhanh() -> Value {
 }
 
 #[test]
+fn nhanh_names_the_orders_it_deletes() {
+    let deleted = |data: Value| with(&nhanh(), &[("event", json!("orderDelete")), ("data", data)]);
+    let delivery = try_parse(Source::Nhanh, &deleted(json!([5_001, "5002"]))).unwrap();
+    let deletion = |id: &str| Deletion { source: Source::Nhanh, order_id: id.into(), deleted_at: received_at() };
+    let deletions = vec![deletion("5001"), deletion("5002")];
+    assert_eq!(delivery, Delivery { deletions, ..Delivery::default() });
+    for unreadable in [json!(null), json!([5_001, {}]), json!({"orderId": 5_001})] {
+        let delivery = try_parse(Source::Nhanh, &deleted(unreadable)).unwrap();
+        assert!(delivery.deletions.is_empty());
+        assert!(delivery.quarantined[0].body.contains("orderDelete"));
+        assert!(!delivery.quarantined[0].body.contains("s3cret-token"));
+    }
+}
+
+#[test]
 fn nhanhs_new_order_is_whole_and_its_updates_are_put_aside() {
     let read = order(Source::Nhanh, &nhanh());
     assert_eq!((read.order_id.as_str(), read.due_minor, read.shipping_minor), ("5001", 250_000, 20_000));
@@ -180,7 +195,6 @@ fn nhanhs_new_order_is_whole_and_its_updates_are_put_aside() {
     assert!(delivery.orders.is_empty());
     assert!(delivery.quarantined[0].body.contains("5001"));
     assert!(!delivery.quarantined[0].body.contains("s3cret-token"));
-    assert_ignored(Source::Nhanh, None, &with(&nhanh(), &[("event", json!("orderDelete")), ("data", json!([5_001]))]));
     assert_ignored(Source::Nhanh, None, &with(&nhanh(), &[("event", json!("productAdd"))]));
     let nameless = json!({"webhooksVerifyToken": "s3cret-token", "data": {"orderId": 7}});
     for unreadable in [nameless, with(&nhanh(), &[("data.calcTotalMoney", json!("a lot"))])] {

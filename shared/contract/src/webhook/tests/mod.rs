@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::settings::SourceSettings;
 use super::{Delivery, ParseError, parse};
-use crate::queue::{CanonicalOrder, Source};
+use crate::queue::{CanonicalOrder, Deletion, Source};
 
 /// When every test's delivery arrives.
 fn received_at() -> DateTime<Utc> {
@@ -68,6 +68,9 @@ fn without(body: &Value, name: &str) -> Value {
 
 fn assert_ignored(source: Source, topic: Option<&str>, body: &Value) {
     let delivery = try_with(source, "", topic, body).expect("acknowledged");
-    assert!(delivery.orders.is_empty() && delivery.quarantined.is_empty(), "{delivery:?}");
+    assert!(
+        delivery.orders.is_empty() && delivery.deletions.is_empty() && delivery.quarantined.is_empty(),
+        "{delivery:?}"
+    );
     assert!(!delivery.ignored.is_empty());
 }

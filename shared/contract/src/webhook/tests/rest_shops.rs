@@ -167,14 +167,33 @@ fn hints_tests_and_other_topics_move_nothing() {
     assert_ignored(Source::Shopify, None, &refund);
     assert_ignored(Source::Shopify, None, &json!({ "refund": refund }));
     assert_ignored(Source::Shopify, Some("orders/edited"), &json!({"order_edit": {"order_id": 7}}));
-    assert_ignored(Source::Shopify, Some("orders/delete"), &json!({"id": 7}));
     assert_ignored(Source::Shopify, Some("customers/update"), &json!({"id": 7, "phone": "0901234567"}));
-    assert_ignored(Source::WooCommerce, Some("order.deleted"), &json!({"id": 7}));
     assert_ignored(Source::WooCommerce, Some("product.updated"), &json!({"id": 7}));
     let tests = order_with(Source::Shopify, "accept_test_orders = true", &with(&shopify(), &[("test", json!(true))]));
     assert_eq!(tests.due_minor, 630_000);
     assert!(try_with(Source::Shopify, "", Some("orders/updated"), &json!({"id": 7})).is_err());
     assert!(try_with(Source::WooCommerce, "", Some("order.updated"), &json!({"id": 7})).is_err());
+}
+
+#[test]
+fn a_deletion_names_its_order_and_when_it_was_heard_of() {
+    for (source, topic) in [
+        (Source::Shopify, "orders/delete"),
+        (Source::Haravan, "orders/delete"),
+        (Source::Sapo, "orders/delete"),
+        (Source::WooCommerce, "order.deleted"),
+    ] {
+        let delivery = try_with(source, "", Some(topic), &json!({"id": 7})).unwrap();
+        let deletion = Deletion { source, order_id: "7".into(), deleted_at: received_at() };
+        assert_eq!(delivery, Delivery { deletions: vec![deletion], ..Delivery::default() });
+        assert!(try_with(source, "", Some(topic), &json!({"id": 0})).is_err());
+        let kind = topic.get("order".len()..).unwrap_or_default();
+        for other in ["products", "customer"].map(|thing| format!("{thing}{kind}")) {
+            assert_ignored(source, Some(&other), &json!({"id": 7}));
+        }
+        assert_ignored(source, None, &json!({"id": 7}));
+    }
+    assert_ignored(Source::Shopify, Some("refunds/create"), &json!({"id": 9, "order_id": 7}));
 }
 
 #[test]
