@@ -94,6 +94,9 @@ impl Door {
         let received_at = request.received_at();
         let version = self.programme.at(received_at);
         let settings = SourceSettings::of(&version.sources, source, version.programme.currency);
+        if is_test(source, request) && !settings.accept_test_orders {
+            return queue(source, Delivery { ignored: vec!["a test notification"], ..Delivery::default() }, &body);
+        }
         match parse(source, topic(source, request), &body, &settings, received_at) {
             Ok(delivery) => match delivery.event.as_ref().map(|event| event.possible(&version.programme)) {
                 Some(Err(rejection)) => {
@@ -190,6 +193,17 @@ fn topic<'a>(source: Source, request: &Request<'a>) -> Option<&'a str> {
         Source::Standard | Source::KiotViet | Source::Pancake | Source::Nhanh => &[],
     };
     names.iter().find_map(|name| request.header(name))
+}
+
+/// Whether the shop says that it only tries the address; what is in the body need not be an order of anybody's.
+fn is_test(source: Source, request: &Request<'_>) -> bool {
+    let names: &[&str] = match source {
+        Source::Shopify => &["x-shopify-test", "shopify-test"],
+        Source::Sapo => &["x-sapo-test"],
+        _ => &[],
+    };
+    let marks = names.iter().filter_map(|name| request.header(name));
+    marks.into_iter().any(|mark| mark.trim().eq_ignore_ascii_case("true"))
 }
 
 fn queue(source: Source, delivery: Delivery, body: &[u8]) -> Verdict {

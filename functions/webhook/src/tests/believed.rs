@@ -117,6 +117,24 @@ fn hints_and_tests_are_acknowledged_without_effect() {
 }
 
 #[test]
+fn a_test_notification_is_acknowledged_without_effect() {
+    for (source, name) in
+        [(Source::Shopify, "X-Shopify-Test"), (Source::Shopify, "shopify-test"), (Source::Sapo, "x-sapo-test")]
+    {
+        let marked = |mark: &str| Post::signed(source, body(source).to_string()).header(name, mark);
+        let Verdict::Answer(answer) = marked("true").to(&door()) else { panic!("{source}: it was queued") };
+        assert!(answer.status == 200 && answer.body.contains("a test notification"), "{}", answer.body);
+        assert_eq!(orders(&marked("false").to(&door())).len(), 1);
+        let accepts = format!("{PROGRAMME}\n[sources.{source}]\naccept_test_orders = true\n");
+        assert_eq!(orders(&marked("true").to(&door_with(&[], &accepts))).len(), 1);
+        let forged = Post::unsigned(source, body(source).to_string()).header(name, "true");
+        assert_refused(&forged.to(&door()), 401);
+    }
+    let elsewhere = Post::signed(Source::Haravan, body(Source::Haravan).to_string()).header("x-shopify-test", "true");
+    assert_eq!(orders(&elsewhere.to(&door())).len(), 1);
+}
+
+#[test]
 fn a_deletion_is_queued_where_it_is_believed() {
     for (source, topic, body) in [
         (Source::WooCommerce, "x-wc-webhook-topic: order.deleted", r#"{"id":1}"#),
