@@ -6,7 +6,6 @@
 
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
-use serde::de::Error;
 use serde_json::value::RawValue;
 
 use super::context::{Contact, Context, bounded, codes, full_name, line, not_negative};
@@ -20,6 +19,23 @@ use crate::queue::{CanonicalOrder, Customer, Line};
 struct Envelope {
     #[serde(default)]
     data: Option<Order>,
+}
+
+/// What holds other fields, so that one of another kind is refused by its name.
+#[derive(Deserialize)]
+struct Shapes<'a> {
+    #[serde(default, borrow)]
+    data: Option<Containers<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Containers<'a> {
+    #[serde(default, borrow)]
+    customer: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    items: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    discount_codes: Option<&'a RawValue>,
 }
 
 /// Only the type, so that a body of another type is refused as that and not for its shape.
@@ -91,14 +107,25 @@ struct Item {
     returned: Field,
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Person>>, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?.get();
-    match raw.as_bytes().first() {
-        Some(b'n') => Ok(Some(None)),
-        Some(b'{') => serde_json::from_str(raw).map(|person| Some(Some(person))).map_err(D::Error::custom),
-        // A list would be read as the fields one after the other, and an empty one as a guest.
-        _ => Err(D::Error::custom("customer is an object, or null")),
+impl Containers<'_> {
+    fn check(&self) -> Result<(), ParseError> {
+        let not_a_list = "is not a list";
+        for (field, raw, begins, why) in [
+            // A list would be read as the fields one after the other, and an empty one as a guest.
+            ("customer", self.customer, '{', "is not an object, or null for a guest"),
+            ("items", self.items, '[', not_a_list),
+            ("discount_codes", self.discount_codes, '[', not_a_list),
+        ] {
+            if raw.is_some_and(|raw| !raw.get().starts_with(begins)) {
+                return Err(ParseError::Invalid { field, why });
+            }
+        }
+        Ok(())
     }
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Person>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, ParseError> {
@@ -107,6 +134,8 @@ pub(super) fn parse(context: &Context<'_>, text: &str) -> Result<Delivery, Parse
     if kind != "order.changed" {
         return event(context, &kind, text)?.map(Delivery::event).ok_or(ParseError::UnsupportedType);
     }
+    let Shapes { data } = serde_json::from_str(text)?;
+    data.map_or(Ok(()), |data| data.check())?;
     let Envelope { data } = serde_json::from_str(text)?;
     order(context, data.ok_or(ParseError::Missing("data"))?).map(Delivery::order)
 }

@@ -143,9 +143,13 @@ fn what_is_neither_text_nor_a_number_is_called_that_and_never_taken_for_absent()
             assert!(called, "{field} {other}: {error}");
         }
     }
-    for other in [json!([]), json!(["KH-7", "0901234567"]), json!("KH-7"), json!(false)] {
+    for other in [json!([]), json!(["KH-7", "0901234567"]), json!("KH-7"), json!(1), json!(false)] {
         let error = refused(&changed("customer", other.clone()));
-        assert!(matches!(error, ParseError::WrongShape { .. }), "{other}: {error}");
+        assert!(error.to_string().starts_with("customer is not an object"), "{other}: {error}");
+    }
+    for (field, other) in ["items", "discount_codes"].into_iter().zip([json!("x"), json!({"0": {}})]) {
+        assert_eq!(refused(&changed(field, other)).to_string(), format!("{field} is not a list"));
+        assert!(try_parse(Source::Standard, &changed(field, Value::Null)).is_ok());
     }
 }
 
