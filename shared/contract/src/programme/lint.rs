@@ -55,6 +55,9 @@ pub fn lint(version: &Version, average_order_minor: Option<i64>) -> (Vec<OrdersT
             warn("tiers", format!("{} earns more slowly than {} (X1)", above.name, below.name));
         }
     }
+    if version.by_tier && tiers.iter().all(|tier| tier.multiplier == Ratio::ONE) {
+        warn("earning.mechanism", "no tier has a multiplier: everybody earns alike, as with \"fixed\" (P7, P8)".into());
+    }
     if programme.earning.tier_multiplier == TierMultiplier::Both {
         warn(
             "earning.tier_multiplier",

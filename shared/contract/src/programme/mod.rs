@@ -57,6 +57,8 @@ pub struct Version {
     pub settle_seconds: u32,
     /// What the shop says an average order is worth, minor units of the programme's currency (X4, D4).
     pub average_order_minor: Option<i64>,
+    /// Whether the file says that higher tiers earn faster (P7), whatever the multipliers of its tiers come to.
+    pub by_tier: bool,
     /// How each shop system's orders are read.
     pub sources: BTreeMap<Source, SourceSettings>,
     /// How messages reach members.

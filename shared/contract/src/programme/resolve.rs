@@ -110,6 +110,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     if !found.0.is_empty() {
         return Err(found.0);
     }
+    let by_tier = content.earning.mechanism == Mechanism::ByTier;
     let Content { head, campaigns, .. } = content;
     let worded = campaigns.into_iter().filter(|campaign| !campaign.texts.is_empty());
     messaging.campaign_texts = worded.filter_map(|campaign| Some((campaign.id?, campaign.texts))).collect();
@@ -117,7 +118,7 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     let settle_seconds = head.settle_seconds;
     // Without a problem every part is there.
     let programme = programme.ok_or_else(Vec::new)?;
-    Ok(Version { effective_from, programme, name, settle_seconds, average_order_minor, sources, messaging })
+    Ok(Version { effective_from, programme, name, settle_seconds, average_order_minor, by_tier, sources, messaging })
 }
 
 /// The tables of a list, each read into its section.

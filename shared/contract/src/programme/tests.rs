@@ -232,6 +232,20 @@ fn x4_how_many_orders_each_tier_takes() {
 }
 
 #[test]
+fn p7_tiers_that_all_earn_alike_are_warned_of() {
+    let warned = |text: &str| {
+        let file = ProgrammeFile::parse(text).unwrap();
+        let (_, warnings) = lint(&file.versions()[0], None);
+        warnings.iter().any(|warning| warning.path == "earning.mechanism")
+    };
+    let by_tier = SMALL.replace("[earning]", "[earning]\nmechanism = \"by_tier\"");
+    assert!(warned(&by_tier));
+    assert!(warned(&by_tier.replace("threshold = 200", "threshold = 200\nmultiplier = 0")));
+    assert!(!warned(&by_tier.replace("threshold = 200", "threshold = 200\nmultiplier = 0.2")));
+    assert!(!warned(SMALL));
+}
+
+#[test]
 fn rules_of_tiers_are_read_and_every_mistake_is_named() {
     let tiers = |tiers: &str| {
         let head = "id = \"rules\"\nname = \"Rules\"\n[earning]\nvnd_per_point = 10000\n\
