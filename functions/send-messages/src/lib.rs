@@ -35,7 +35,7 @@ use tokio::task::{JoinError, JoinSet};
 pub use pace::Pace;
 pub use queue::{Job, QueueError, Sends};
 pub use shop::Shop;
-pub use token::{LEASE_SECONDS, NoToken, SENDER, TokenKeeper};
+pub use token::{BELIEVED_SECONDS, LEASE_SECONDS, NoToken, SENDER, TokenKeeper};
 
 /// The variable that names the queue.
 pub const SENDS_QUEUE_URL: &str = "SENDS_QUEUE_URL";

@@ -4,6 +4,8 @@
 //! before anybody uses it. Whoever was killed in between leaves a lease that lapses: then it is not known whether the
 //! token was used up. It is tried once more, because a pair that was never stored cannot be lost twice; after that the
 //! row says that a human is needed, and nothing calls again until they put a new token in place.
+//!
+//! What one process writes there, a pause above all, holds for every other within seconds.
 
 use chrono::TimeDelta;
 use loyalty_domain::time::Instant;
@@ -23,6 +25,9 @@ const MARGIN_SECONDS: i64 = 60;
 const DOUBTS_MAX: u32 = 2;
 /// How long nothing is sent by an account that a human has to look at; then one message tries.
 pub const PAUSE_MINUTES: i64 = 60;
+/// How long the row is believed once it is read: so much later than here a pause holds in another process. It costs one
+/// read for each such while in which a process sends, at most 720 an hour, however many messages that are.
+pub const BELIEVED_SECONDS: i64 = 5;
 /// How long this process leaves a token server alone that could not refresh.
 const QUIET_SECONDS: i64 = 15;
 /// After so long without a refresh a human has to look.
@@ -62,10 +67,18 @@ pub struct TokenKeeper {
 
 #[derive(Default)]
 struct Known {
-    /// What was last read or written.
+    /// What was last read or written, and until when nobody here reads it again.
     sender: Option<Sender>,
+    believed_until: Option<Instant>,
     /// Until when nobody here asks for a refresh again.
     quiet_until: Option<Instant>,
+}
+
+impl Known {
+    fn believe(&mut self, sender: Sender, now: Instant) {
+        self.sender = Some(sender);
+        self.believed_until = Some(now + TimeDelta::seconds(BELIEVED_SECONDS));
+    }
 }
 
 enum Step {
@@ -91,13 +104,14 @@ impl TokenKeeper {
     pub async fn token(&self, refused: Option<&str>) -> Result<String, NoToken> {
         let mut known = self.known.lock().await;
         let now = self.clock.now().await?;
-        if let Some(sender) = known.sender.as_ref()
-            && let Some(token) = usable(sender, refused, now)
-        {
-            return paused(sender, now).map_or(Ok(token), Err);
-        }
-        if known.quiet_until.is_some_and(|until| until > now) {
-            return Err(NoToken::Busy);
+        match known.sender.as_ref().and_then(|sender| Some((sender, usable(sender, refused, now)?))) {
+            Some((sender, token)) if known.believed_until.is_some_and(|until| until > now) => {
+                return paused(sender, now).map_or(Ok(token), Err);
+            }
+            // The row is read again, and nothing asked of the token server.
+            Some(_) => {}
+            None if known.quiet_until.is_some_and(|until| until > now) => return Err(NoToken::Busy),
+            None => {}
         }
         for _ in 0..POLLS_MAX {
             let now = self.clock.now().await?;
@@ -117,7 +131,7 @@ impl TokenKeeper {
             };
             let waits = paused(&sender, now);
             let token = sender.access_token.clone().unwrap_or_default();
-            known.sender = Some(sender);
+            known.believe(sender, now);
             return waits.map_or(Ok(token), Err);
         }
         Err(NoToken::Busy)
@@ -266,7 +280,7 @@ impl TokenKeeper {
             let Some(Stored { row: mut sender, revision }) = self.books.sender(SENDER).await? else { break };
             pause(&mut sender, reason, now);
             if self.books.put_sender(&sender, revision).await? {
-                known.sender = Some(sender);
+                known.believe(sender, now);
                 break;
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use loyalty_messaging::Template;
 use loyalty_store::engine::Fault;
 use loyalty_store::{Sender, Stored};
+use send_messages::BELIEVED_SECONDS;
 use serde_json::{Value, json};
 
 use crate::provider::{Act, refresh_token};
@@ -233,4 +234,32 @@ async fn a_door_that_is_busy_keeps_the_refresh_token() {
     shop.work_off().await;
     assert_eq!(shop.row(row["message_id"].as_str().unwrap())["state"], "sent");
     assert_eq!(shop.engine.rows("senders")[0]["doubts"], Value::Null, "the token was never in doubt");
+}
+
+/// Two instances have sent; then one meets a refusal, and the other sends after a while. The answer are the calls that
+/// reached Zalo and the other's message.
+async fn while_another_was_refused(act: Act, refreshes: &[Act], seconds: i64) -> (usize, Value) {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    let mut other = shop.clone();
+    other.sender = shop.another(&programme(ZALO_ONLY), &refresh_token(0));
+    shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    other.sends(&member, Template::OrderPointsCredited, "2").await;
+    shop.provider.script([act]);
+    shop.provider.world().refresh_script = refreshes.to_vec().into();
+    assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "3").await["reason"], "sender_paused");
+    let before = shop.provider.world().calls;
+    shop.pass(seconds);
+    let row = other.sends(&member, Template::OrderPointsCredited, "4").await;
+    (shop.provider.world().calls - before, row)
+}
+
+#[tokio::test]
+async fn a_pause_holds_in_every_process_within_seconds() {
+    for (act, refreshes) in [(Act::Code(-219), &[][..]), (Act::Code(-216), &[Act::Code(-14014)])] {
+        let (calls, row) = while_another_was_refused(act, refreshes, BELIEVED_SECONDS - 1).await;
+        assert_eq!((calls, &row["state"]), (1, &json!("sent")), "{act:?}: nobody reads for each message");
+        let (calls, row) = while_another_was_refused(act, refreshes, BELIEVED_SECONDS).await;
+        assert_eq!((calls, &row["reason"]), (0, &json!("sender_paused")), "{act:?}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use loyalty_messaging::Template;
 use loyalty_signatures::{StandardDelivery, StandardSecrets};
+use loyalty_store::Consumed;
 use loyalty_store::units::MESSAGE_SENT;
+use send_messages::BELIEVED_SECONDS;
 use serde_json::{Value, json};
 
 use crate::provider::Act;
@@ -176,7 +178,7 @@ async fn a_link_that_moves_leaves_nobody_else_with_it() {
     assert!(shop.engine.rows("zalo-users").iter().all(|row| !row["user_id"].as_str().unwrap().contains(USER)));
 }
 
-/// What the shop's costs are computed from. The first message also reads the token, and is not counted.
+/// What the shop's costs are computed from. The first message also reads the token.
 #[tokio::test]
 async fn a_message_costs_what_the_books_say() {
     let shop = Shop::new().await;
@@ -186,6 +188,13 @@ async fn a_message_costs_what_the_books_say() {
     let row = shop.sends(&member, Template::OrderPointsCredited, "2").await;
     assert_eq!(row["state"], "sent");
     assert_eq!(shop.books().consumed() - before, MESSAGE_SENT);
+    // Some seconds later the row of the token is read once more, for all messages of the next seconds.
+    shop.pass(BELIEVED_SECONDS);
+    let before = shop.books().consumed();
+    shop.sends(&member, Template::OrderPointsCredited, "3").await;
+    shop.sends(&member, Template::OrderPointsCredited, "4").await;
+    let read = Consumed { requests: 1, read_units: 1.0, write_units: 0.0 };
+    assert_eq!(shop.books().consumed() - before, MESSAGE_SENT * 2.0 + read);
 }
 
 /// How a message to somebody who follows arrives when Zalo answers this to the questions whether they do.
