@@ -236,7 +236,9 @@ impl SendMessages {
             }
             Outcome::Lost => return self.unknown(message, version, kind, "reply_lost", now).await,
             Outcome::Passing { code, reason, .. } if tired => {
-                self.record(message, Ending::Elsewhere, reason, code, now).await?;
+                // What may have arrived by this channel already is not told by another.
+                let ending = if message.sent_again { Ending::Unknown } else { Ending::Elsewhere };
+                self.record(message, ending, reason, code, now).await?;
                 return Ok(Look::Again);
             }
             Outcome::Passing { code, reason, pause } => {
@@ -295,6 +297,8 @@ impl SendMessages {
                         Outcome::Passing { code: Some(status.into()), reason: "shop_busy", pause: None }
                     }
                     Delivery::Refused(status) => Outcome::Refused { code: status.into(), reason: "shop_refused" },
+                    Delivery::NotReached => Outcome::Passing { code: None, reason: "not_reached", pause: None },
+                    Delivery::Lost => Outcome::Lost,
                 }
             }
             (_, Some(zalo), Some(token), _) => self.call_zalo(zalo, way, token, message, told, now).await,

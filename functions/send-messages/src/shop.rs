@@ -1,11 +1,11 @@
 //! The shop's own system, as the last way to a member: a webhook signed by Standard Webhooks.
 //!
-//! The webhook's id is the message's, so a shop that gets one twice knows it, and a call whose answer was lost is simply
-//! made again.
+//! The webhook's id is the message's, so a shop that gets one twice knows it. A call whose answer was lost may have been
+//! taken (F18): what becomes of such a message is the programme's choice, and never a reason to try another channel.
 
 use loyalty_domain::time::Instant;
 use loyalty_messaging::{Language, Template, Variables};
-use loyalty_runtime::calls::{Call, Caller};
+use loyalty_runtime::calls::{Call, CallError, Caller};
 use loyalty_signatures::{SecretError, StandardSecrets, sign_standard};
 use serde::Serialize;
 
@@ -41,6 +41,10 @@ pub enum Delivery {
     Passing(u16),
     /// Not this message.
     Refused(u16),
+    /// It was surely not sent.
+    NotReached,
+    /// It may have been taken.
+    Lost,
 }
 
 #[derive(Serialize)]
@@ -73,7 +77,7 @@ impl Shop {
         Ok(Self { caller, url, secret })
     }
 
-    /// Sends one message. A call without an answer is one that passes.
+    /// Sends one message.
     pub async fn send(&self, message: ForShop<'_>, now: Instant) -> Delivery {
         let data = Data {
             message_id: message.message_id,
@@ -99,7 +103,8 @@ impl Shop {
             ("webhook-signature", signature),
         ];
         match self.caller.call(Call { method: "POST", url: self.url.clone(), headers, body }).await {
-            Err(_) => Delivery::Passing(0),
+            Err(CallError::NotSent) => Delivery::NotReached,
+            Err(CallError::Lost) => Delivery::Lost,
             Ok(reply) => match reply.status {
                 200..300 => Delivery::Taken,
                 GONE => Delivery::Refused(GONE),

@@ -1,10 +1,14 @@
 //! By which way a message goes (N3, X36).
 
+use std::sync::Arc;
+
+use loyalty_domain::ids::MemberId;
 use loyalty_messaging::Template;
+use loyalty_runtime::calls::Caller;
 use loyalty_signatures::{StandardDelivery, StandardSecrets};
 use loyalty_store::Consumed;
 use loyalty_store::units::MESSAGE_SENT;
-use send_messages::BELIEVED_SECONDS;
+use send_messages::{BELIEVED_SECONDS, Shop as ShopSystem};
 use serde_json::{Value, json};
 
 use crate::provider::Act;
@@ -108,6 +112,59 @@ async fn a_shop_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
     shop.provider.script([Act::Status(410)]);
     let row = shop.sends(&member, Template::WelcomePointsCredited, "2").await;
     assert_eq!((&row["state"], &row["reason"]), (&json!("failed"), &json!("every_channel_refused")));
+}
+
+/// With the shop's own system first, and a phone after it.
+async fn shop_first() -> (Shop, MemberId) {
+    let order = "[messages.channels]\ntransactional = [\"webhook\", \"zalo_phone\"]\n\
+                 promotional = [\"webhook\", \"zalo_phone\"]\n";
+    let shop = Shop::with(&programme(order)).await;
+    let member = shop.member(PHONE).await;
+    (shop, member)
+}
+
+fn webhooks(shop: &Shop) -> usize {
+    shop.provider.world().webhooks.len()
+}
+
+#[tokio::test]
+async fn what_the_shop_may_have_taken_is_unknown_and_goes_by_no_other_channel() {
+    // A promotion is not sent again.
+    let (shop, member) = shop_first().await;
+    shop.provider.script([Act::TakeAndDrop]);
+    let row = shop.sends(&member, Template::BirthdayVouchers, "2026").await;
+    assert_eq!((&row["state"], &row["reason"]), (&json!("unknown"), &json!("reply_lost")));
+    shop.work_off().await;
+    assert_eq!((webhooks(&shop), shop.taken()), (1, vec![]));
+
+    // All else is, once, whether that is lost as well or meets a shop that is busy for long.
+    for (then, taken) in [(Act::TakeAndDrop, 2), (Act::Status(503), 1)] {
+        let (shop, member) = shop_first().await;
+        shop.provider.script([Act::TakeAndDrop]);
+        shop.provider.script([then; 100]);
+        let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+        assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("reply_lost")));
+        shop.work_off().await;
+        assert_eq!(shop.row(row["message_id"].as_str().unwrap())["state"], "unknown", "{then:?}");
+        assert_eq!((webhooks(&shop), shop.taken()), (taken, vec![]), "{then:?}");
+        assert_eq!(shop.findings(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_shop_that_cannot_be_reached_has_taken_nothing() {
+    let (mut shop, member) = shop_first().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let system = ShopSystem::new(Caller::new(None).unwrap(), format!("http://{closed}/shop"), SHOP_SECRET.to_owned());
+    shop.sender.shop = Some(Arc::new(system.unwrap()));
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    assert_eq!(
+        (&row["state"], &row["reason"], &row["sent_again"]),
+        (&json!("pending"), &json!("not_reached"), &Value::Null)
+    );
+    shop.work_off().await;
+    let row = shop.row(row["message_id"].as_str().unwrap());
+    assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("zalo_phone")));
 }
 
 #[tokio::test]
