@@ -209,9 +209,13 @@ fn told(
 
 /// The vouchers by name, each with the code that the member shows for it.
 fn given(vouchers: &[Voucher]) -> Vec<Given> {
-    let shown = |voucher: &Voucher| format!("{} ({})", voucher.grant.offer.name, voucher.code);
-    let shown = (!vouchers.is_empty()).then(|| Value::List(vouchers.iter().map(shown).collect()));
-    vec![("vouchers", shown)]
+    let shown = vouchers.iter().map(|voucher| shown(&voucher.grant.offer.name, &voucher.code));
+    vec![("vouchers", (!vouchers.is_empty()).then(|| Value::List(shown.collect())))]
+}
+
+/// A voucher among others.
+pub fn shown(name: &str, code: &str) -> String {
+    format!("{name} ({code})")
 }
 
 fn bonus(entry: &Entry) -> Vec<Given> {

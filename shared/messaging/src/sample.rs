@@ -2,13 +2,15 @@
 
 use loyalty_domain::programme::{Programme, Tier};
 
-use crate::compose::LIST_ITEMS_MAX;
+use crate::compose::{LIST_ITEMS_MAX, shown};
 use crate::template::{Presence, Template, Value, ValueKind, Variable, Variables};
 
 /// Who reads the examples.
 pub const SAMPLE_NAME: &str = "Nguyễn Thị Lan";
 /// Of a voucher, as long as they are.
 const CODE: &str = "ABCD2345WXYZ";
+/// As long as the numbers that shop systems count orders with; a shop may have longer ones, which nobody can know here.
+const LONGEST_ORDER: &str = "10000000000000000001";
 
 /// How much an example has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub fn sample(template: Template, programme: &Programme, extent: Extent) -> Vari
     wanted.map(|variable| (variable.name.to_owned(), example(variable, programme))).collect()
 }
 
-/// As [`sample`], with figures as large as a shop will see.
+/// As [`sample`], with figures and numbers of orders as long as a shop will see, and all vouchers that come at once.
 pub fn longest(template: Template, programme: &Programme) -> Variables {
     let mut variables = sample(template, programme, Extent::Everything);
     for variable in template.variables() {
@@ -35,6 +37,11 @@ pub fn longest(template: Template, programme: &Programme) -> Variables {
             ValueKind::Money => money(programme, 999_999_999),
             // The month with the longest name.
             ValueKind::Date => Value::Text("2027-09-30".to_owned()),
+            ValueKind::Text if variable.name == "order" => Value::Text(LONGEST_ORDER.to_owned()),
+            ValueKind::List if variable.name == "vouchers" => match longest_vouchers(template, programme) {
+                Some(vouchers) => Value::List(vouchers),
+                None => continue,
+            },
             ValueKind::Text | ValueKind::List | ValueKind::Cause => continue,
         };
         variables.insert(variable.name.to_owned(), figure);
@@ -42,12 +49,26 @@ pub fn longest(template: Template, programme: &Programme) -> Variables {
     variables
 }
 
-/// Whether a part of a value would say something else than the whole: figures, dates and codes.
+/// The vouchers that the tier with most to say gives at once by a message; none, where no tier gives any.
+fn longest_vouchers(template: Template, programme: &Programme) -> Option<Vec<String>> {
+    let given = programme.tiers.as_slice().iter().map(|tier| match template {
+        Template::TierReached => &tier.on_reaching,
+        Template::BirthdayVouchers => &tier.birthday,
+        Template::MonthlyVouchers => &tier.monthly,
+        _ => &[][..],
+    });
+    let shown = given.map(|offers| offers.iter().map(|offer| shown(&offer.name, CODE)).collect::<Vec<_>>());
+    shown.filter(|vouchers| !vouchers.is_empty()).max_by_key(|vouchers| vouchers.join("; ").chars().count())
+}
+
+/// Whether a part of a value would say something else than the whole: figures, dates, codes and numbers of orders.
 pub fn is_exact(variable: Variable) -> bool {
     match variable.kind {
         ValueKind::Points | ValueKind::Count | ValueKind::Money | ValueKind::Date => true,
-        ValueKind::Text => variable.name == "code",
-        ValueKind::List | ValueKind::Cause => false,
+        ValueKind::Text => matches!(variable.name, "code" | "order"),
+        // Each with its code.
+        ValueKind::List => variable.name == "vouchers",
+        ValueKind::Cause => false,
     }
 }
 
@@ -81,7 +102,7 @@ fn example(variable: Variable, programme: &Programme) -> Value {
         ValueKind::List => Value::List(match variable.name {
             "benefits" => benefits(held),
             "next_tier_benefits" => benefits(next),
-            _ => vec![format!("Giảm 10% ({CODE})"), "Tặng 50.000đ (EFGH6723STUV)".to_owned()],
+            _ => vec![shown("Giảm 10%", CODE), shown("Tặng 50.000đ", "EFGH6723STUV")],
         }),
     }
 }

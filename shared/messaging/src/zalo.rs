@@ -140,7 +140,8 @@ fn template_faults(
             None if chars > PARAGRAPH_CHARS_MAX => {
                 let about =
                     format!("may have {chars} characters; a paragraph at Zalo has at most {PARAGRAPH_CHARS_MAX}");
-                fault(path, format!("{about}: say max_chars"));
+                let remedy = if source.is_exact() { "give it less to say, or take `text`" } else { "say max_chars" };
+                fault(path, format!("{about}: {remedy}"));
             }
             Some(_) | None => {}
         }

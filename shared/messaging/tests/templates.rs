@@ -105,10 +105,32 @@ fn every_fault_is_found_with_its_path() {
     // What a member could not use is worse than nothing.
     let cut = "[zalo.templates.voucher_reminder]\nid = \"1\"\nparams = { a = \"code\" }\nmax_chars = { a = 11 }\n";
     assert_eq!(paths(cut), ["zalo.templates.voucher_reminder.params.a"]);
+    let order = |limit| paths(&template(&format!("params = {{ a = \"order\" }}\nmax_chars = {{ a = {limit} }}")));
+    assert_eq!((order(19), order(20)), (vec![param("a")], vec![]));
     // Dates are longer in English: 30 September 2027.
     let date = "params = { a = \"expires_on\" }\nmax_chars = { a = 10 }";
     assert_eq!(paths(&template(date)), Vec::<String>::new());
     assert_eq!(paths(&format!("[messages]\nlanguage = \"en\"\n{}", template(date))), [param("a")]);
+}
+
+/// One tier of the preset gives two vouchers for a birthday: Voucher sinh nhật 15% (…); Quà sinh nhật (…).
+#[test]
+fn a_limit_may_cut_the_whole_message_but_none_of_its_vouchers() {
+    let found = |preset: &str, variable: &str, limit: &str| {
+        let params = format!("params = {{ a = \"{variable}\" }}\n{limit}");
+        faults(&version(preset, &format!("[zalo.templates.birthday_vouchers]\nid = \"1\"\n{params}\n")))
+    };
+    let cut = found(PRESETS[0], "vouchers", "max_chars = { a = 65 }");
+    assert_eq!(cut.len(), 1, "{cut:?}");
+    assert_eq!(cut[0].path, "zalo.templates.birthday_vouchers.params.a");
+    assert_eq!(found(PRESETS[0], "vouchers", "max_chars = { a = 66 }"), []);
+    assert_eq!(found(PRESETS[0], "text", "max_chars = { a = 10 }"), []);
+    // Where they fill more than a paragraph, no limit would do.
+    let vouchers: Vec<_> =
+        (0..15).map(|number| format!("{{ id = \"b-{number}\", name = \"Bánh sinh nhật\", percent = 5 }}")).collect();
+    let preset = PRESETS[0].replacen("birthday = [", &format!("birthday = [{}, ", vouchers.join(", ")), 1);
+    let long = found(&preset, "vouchers", "");
+    assert!(long.len() == 1 && !long[0].message.contains("max_chars"), "{long:?}");
 }
 
 /// Somebody may call a tier's benefits a novel: no text would arrive.
