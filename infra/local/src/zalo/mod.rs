@@ -34,6 +34,8 @@ pub const VARIABLES: [&str; 7] = [
     "ZALO_REFRESH_TOKEN",
     "ZALO_OA_SECRET",
 ];
+/// How the shop's own account is called, where the environment says so: nothing that names an account.
+const MANNERS: [&str; 2] = ["ZALO_EGRESS_PROXY", "ZALO_CALLS_PER_MINUTE"];
 /// Without these nobody is talked to.
 const NEEDED: [&str; 3] = ["ZALO_APP_ID", "ZALO_APP_SECRET", "ZALO_REFRESH_TOKEN"];
 
@@ -53,13 +55,12 @@ impl Zalo {
     /// # Errors
     /// When an account is named by half: it would be a surprise either way.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let mut given: BTreeMap<String, String> = VARIABLES
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), lookup(name).filter(|value| !value.trim().is_empty())?)))
-            .collect();
+        let set = |name: &str| Some((name.to_owned(), lookup(name).filter(|value| !value.trim().is_empty())?));
+        let mut given: BTreeMap<String, String> = VARIABLES.into_iter().filter_map(set).collect();
         if given.is_empty() {
             return Ok(Self::StandIn);
         }
+        given.extend(MANNERS.into_iter().filter_map(set));
         // Without the secret of the Official Account only the webhook's door is closed.
         given.entry("ZALO_OA_SECRET".to_owned()).or_default();
         let missing: Vec<&str> = NEEDED.into_iter().filter(|name| !given.contains_key(*name)).collect();

@@ -1,5 +1,6 @@
 //! The stand-in for Zalo: its answers, its tokens and its misbehaviour.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -276,4 +277,20 @@ fn the_shops_own_account_is_used_whole_or_not_at_all() {
     let own = from(&[("ZALO_APP_ID", "7"), ("ZALO_APP_SECRET", "s"), ("ZALO_REFRESH_TOKEN", "r")]).unwrap();
     let Zalo::Own(variables) = own else { panic!("the shop's own") };
     assert!(!variables.contains_key("ZALO_OPENAPI_URL"), "Zalo's own address stays");
+    assert!(!variables.contains_key("ZALO_EGRESS_PROXY"), "what the template says stays");
+}
+
+#[test]
+fn how_the_shops_own_account_is_called_reaches_the_functions() {
+    let manners = [("ZALO_EGRESS_PROXY", "http://proxy.example:3128"), ("ZALO_CALLS_PER_MINUTE", "60")];
+    let from = |account: &[(&str, &str)]| {
+        let given: BTreeMap<_, _> = account.iter().chain(&manners).copied().collect();
+        Zalo::from_lookup(|name| given.get(name).map(|value| (*value).to_owned())).unwrap()
+    };
+    assert_eq!(from(&[]), Zalo::StandIn, "they name no account");
+    let own = from(&[("ZALO_APP_ID", "7"), ("ZALO_APP_SECRET", "s"), ("ZALO_REFRESH_TOKEN", "r")]);
+    let Zalo::Own(variables) = own else { panic!("the shop's own") };
+    for (name, value) in manners {
+        assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
+    }
 }
