@@ -72,11 +72,14 @@ pub struct ZaloSender {
     pub pace: Pace,
     /// The last pause at whose end this process has the queue look for what waited.
     resumes: Mutex<Option<Instant>>,
+    /// Until when the day's quota of templates to phones is used up, as Zalo said. Only this process knows it: another
+    /// finds out by one call of its own, and a row would have to be read for every message.
+    spent_until: Mutex<Option<Instant>>,
 }
 
 impl ZaloSender {
     pub fn new(zalo: Zalo, tokens: TokenKeeper, pace: Pace) -> Self {
-        Self { zalo, tokens, pace, resumes: Mutex::default() }
+        Self { zalo, tokens, pace, resumes: Mutex::default(), spent_until: Mutex::default() }
     }
 }
 

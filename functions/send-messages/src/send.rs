@@ -183,6 +183,7 @@ impl SendMessages {
                 self.resume(until, now).await?;
                 return self.wait(message, until, "sender_paused").await;
             }
+            Choice::Spent(until) => return self.wait(message, until, "daily_quota").await,
             Choice::Later(pause) => {
                 self.again(&message.message_id, pause).await?;
                 return Ok(Look::Done);
@@ -231,6 +232,9 @@ impl SendMessages {
                 let ending = Ending::Sent { provider_message_id: taken.message_id, receipt_key };
                 if let Some(quota) = taken.quota_remaining {
                     tracing::info!(quota_remaining = quota, "what Zalo says is left of the quota");
+                    if quota <= 0 {
+                        self.spent(message.channel, next_day(zone, now)).await;
+                    }
                 }
                 self.record(message, ending, "", None, now).await?;
             }
@@ -251,7 +255,9 @@ impl SendMessages {
                 }
             }
             Outcome::NextDay(code) => {
-                self.record(message, listed(next_day(zone, now)), "daily_quota", Some(code), now).await?;
+                let after = next_day(zone, now);
+                self.spent(message.channel, after).await;
+                self.record(message, listed(after), "daily_quota", Some(code), now).await?;
             }
             Outcome::NextMorning(code) => {
                 self.record(message, listed(next_morning(zone, now)), "night", Some(code), now).await?;
@@ -374,6 +380,13 @@ impl SendMessages {
         Outcome::Passing { code: None, reason: "token", pause: None }
     }
 
+    /// Keeps in mind that nothing more goes to phones until then: their quota is one for all messages.
+    async fn spent(&self, channel: Option<Channel>, until: Instant) {
+        if let (Some(Channel::ZaloPhone), Some(sender)) = (channel, &self.zalo) {
+            *sender.spent_until.lock().await = Some(until);
+        }
+    }
+
     /// Has the queue look for what waits when a pause of the sender is over; the schedule would find it in the morning.
     async fn resume(&self, until: Instant, now: Instant) -> Result<(), SendError> {
         let Some(sender) = self.zalo.as_ref().filter(|_| until > now) else { return Ok(()) };
@@ -463,6 +476,11 @@ fn told_outcome(message: &Outgoing, state: &'static str, reason: &'static str, c
 }
 
 impl ZaloSender {
+    /// Until when the quota of templates to phones is used up, if it is.
+    pub async fn spent(&self, now: Instant) -> Option<Instant> {
+        self.spent_until.lock().await.filter(|until| *until > now)
+    }
+
     /// Until when nothing is sent, which is so for this message even where it cannot be written down for the others.
     async fn pause(&self, code: i64, now: Instant) -> Instant {
         self.tokens.pause(&format!("Zalo refused with {code}")).await.unwrap_or_else(|error| {

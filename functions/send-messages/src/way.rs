@@ -42,6 +42,8 @@ pub enum Choice {
     Nowhere,
     /// The way there is waits for a human.
     Wait(Instant),
+    /// The day's quota of the way there is, is used up until then.
+    Spent(Instant),
     /// It is not known now which, or nothing can be called.
     Later(TimeDelta),
 }
@@ -82,6 +84,9 @@ impl SendMessages {
                 Channel::ZaloPhone => self.to_phone(version, told, member),
             };
             let (Some(way), Some(sender)) = (way, &self.zalo) else { continue };
+            if let (Channel::ZaloPhone, Some(until)) = (channel, sender.spent(now).await) {
+                return Ok(Choice::Spent(until));
+            }
             let token = match sender.tokens.token(None).await {
                 Ok(token) => token,
                 Err(NoToken::Busy) => return Ok(Choice::Later(TimeDelta::seconds(BUSY_SECONDS))),

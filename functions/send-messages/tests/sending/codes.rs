@@ -84,6 +84,29 @@ async fn while_a_human_is_needed_nothing_is_called() {
 }
 
 #[tokio::test]
+async fn a_quota_that_is_used_up_is_asked_for_by_one_message_a_day() {
+    // Zalo says with the last message that none is left, or refuses the one after it.
+    for (act, state) in [(Act::Take, "sent"), (Act::Code(-144), "pending")] {
+        let shop = zalo_only().await;
+        let member = shop.member(PHONE).await;
+        shop.provider.script([act]);
+        shop.provider.world().quota_left = Some(0);
+        assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "1").await["state"], state);
+        let row = shop.sends(&member, Template::OrderPointsCredited, "2").await;
+        assert_eq!((&row["state"], &row["reason"]), (&json!("pending"), &json!("daily_quota")));
+        assert_eq!((&row["send_after"], row.get("attempt")), (&json!("2026-11-25T23:05:00Z"), None), "no claim");
+        assert_eq!(shop.provider.world().calls, 1);
+        // Followers have a quota of their own.
+        shop.follower(&member).await;
+        assert_eq!(shop.sends(&member, Template::TierKept, "1").await["channel"], "zalo_oa");
+        shop.provider.world().quota_left = None;
+        shop.due("2026-11-26T06:05:00+07:00").await;
+        assert_eq!(shop.taken().len(), 3, "{act:?}: both, and the follower's");
+        assert_eq!(shop.findings(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_pass_is_given_up_after_some_tries() {
     let shop = zalo_only().await;
     let member = shop.member(PHONE).await;

@@ -42,6 +42,8 @@ pub struct World {
     /// The access token ends after so many more calls.
     pub token_calls: Option<usize>,
     pub follows: Option<bool>,
+    /// What is said to be left of the quota; 499 unless it says so.
+    pub quota_left: Option<u64>,
     /// So many calls within so long; what is beyond is refused.
     pub rate: Option<(usize, Duration)>,
     window: Option<(Instant, usize)>,
@@ -183,8 +185,9 @@ fn message(provider: &Provider, path: &str, headers: &HeaderMap, body: &str) -> 
                 drop_connection();
             }
             let id = format!("z{}", world.taken.len());
+            let left = world.quota_left.unwrap_or(499);
             json_of(json!({"error": 0, "message": "Success", "data": {
-                "msg_id": id, "message_id": id, "quota": {"remainingQuota": "499", "remain": 499}}}))
+                "msg_id": id, "message_id": id, "quota": {"remainingQuota": left.to_string(), "remain": left}}}))
         }
     }
 }
