@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use comfy_table::{ContentArrangement, Table, presets};
-use loyalty_audit::{Row, Table as Books};
+use loyalty_audit::Table as Books;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_messaging::{Template, Variables, Worded, language_of, wording};
@@ -24,18 +24,16 @@ const PHONE_CHARS: u16 = 66;
 /// # Errors
 /// When the tables cannot be read.
 pub async fn print(client: &Client, tables: &TablesArgs, programmes: &ProgrammeFile) -> Result<()> {
-    let mut rows: Vec<Row> = Vec::new();
-    scan(client, tables, Books::Messages, |row| rows.push(row)).await?;
     let mut sorts: BTreeMap<String, i64> = BTreeMap::new();
     // By member, and then by sort: when the newest was made, and its id.
     let mut newest: BTreeMap<String, BTreeMap<String, (String, String)>> = BTreeMap::new();
-    for row in &rows {
-        *sorts.entry(text(row, "template")).or_default() += 1;
-        let of_member = newest.entry(text(row, "member_id")).or_default();
-        let this = (text(row, "created_at"), text(row, "message_id"));
-        let known = of_member.entry(text(row, "template")).or_default();
-        *known = std::cmp::max(std::mem::take(known), this);
-    }
+    scan(client, tables, Books::Messages, |row| {
+        let sort = text(&row, "template");
+        *sorts.entry(sort.clone()).or_default() += 1;
+        let known = newest.entry(text(&row, "member_id")).or_default().entry(sort).or_default();
+        *known = std::cmp::max(std::mem::take(known), (text(&row, "created_at"), text(&row, "message_id")));
+    })
+    .await?;
     let sorts: Vec<String> = sorts.iter().map(|(sort, count)| format!("{sort} {}", grouped(*count))).collect();
     println!("Messages     {}", sorts.join(" · "));
     let Some((member_id, told)) = newest.iter().rev().max_by_key(|(_, sorts)| sorts.len()) else { return Ok(()) };
