@@ -356,6 +356,26 @@ fn t7_who_has_enough_when_a_threshold_is_lowered_is_raised_once() {
 }
 
 #[test]
+fn x20_a_reversal_takes_no_tier_that_other_points_have_earned_whatever_is_asked_for_it_since() {
+    let mut shop = Shop { programme: cnv_miniapp(), book: Book::default() };
+    let placed = at("2026-11-24T10:00:00+07:00");
+    let mut orders = [("A", 1_400_000), ("B", 100_000)].map(|(id, due)| {
+        let order = order(id, due, OrderStatus::Delivered, PaymentStatus::Paid, placed);
+        shop.deliver(&order);
+        order
+    });
+    let more = |tier: &Tier| Tier { threshold: tier.threshold * 2, ..tier.clone() };
+    let tiers = Tiers::new(shop.programme.tiers.as_slice().iter().map(more).collect()).unwrap();
+    shop.programme = Programme { tiers, ..shop.programme };
+    for (order, tier) in orders.iter_mut().rev().zip(["silver", "member"]) {
+        order.facts.status = OrderStatus::Cancelled;
+        order.facts.updated_at += Duration::days(1);
+        shop.deliver(order);
+        assert_eq!(shop.tier(), tier, "without {}", order.order_id);
+    }
+}
+
+#[test]
 fn a_run_that_is_a_week_late_leaves_the_same_books() {
     let mut on_time = holding(&cnv_miniapp(), "gold", 300);
     let mut late = holding(&cnv_miniapp(), "gold", 300);

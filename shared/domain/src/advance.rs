@@ -131,6 +131,7 @@ fn review(
         Ledger::new(programme, member, entries).reset(posting, verdict.tier, programme.review.reset_redeemable)?;
     }
     member.tier_floor = member.tier.clone();
+    member.tier_asked = None;
     Ok(())
 }
 

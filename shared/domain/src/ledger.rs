@@ -435,7 +435,10 @@ impl<'a> Ledger<'a> {
         };
         let Some(tier) = self.programme.tiers.as_slice().get(next) else { return Ok(()) };
         let reason = if next > held { Reason::TierReached } else { Reason::TierUndone };
-        self.change_tier(RuleId::new("tier-rules"), reason, tier.id.clone(), cause)
+        let asked = self.programme.asked(next, tier, self.member);
+        self.change_tier(RuleId::new("tier-rules"), reason, tier.id.clone(), cause)?;
+        self.member.tier_asked = (next > held && !self.programme.tiers.by_rules()).then_some(asked);
+        Ok(())
     }
 
     /// Posts another tier; no points move.
@@ -543,10 +546,12 @@ fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
     }
     let Some((held, next)) = next_rank(programme, member, reversed) else { return };
     if let Some(tier) = programme.tiers.as_slice().get(next) {
+        let asked = programme.asked(next, tier, member);
         hold_tier(programme, member, &tier.id, member.as_of);
-    }
-    if next > held {
-        promoted(programme, member);
+        if next > held {
+            member.tier_asked = Some(asked);
+            promoted(programme, member);
+        }
     }
 }
 
@@ -564,9 +569,12 @@ fn next_rank(programme: &Programme, member: &Member, reversed: bool) -> Option<(
     let tiers = &programme.tiers;
     let (reached, held) = (programme.reached(member), tiers.rank(&member.tier)?);
     let floor = tiers.rank(&member.tier_floor).unwrap_or(0);
+    // What is left still has what was asked for the tier, whatever is asked for it today.
+    let earned = member.tier_asked.filter(|_| !tiers.by_rules());
+    let earned = earned.is_some_and(|asked| member.balance.qualifying.0 >= asked);
     let next = if reached > held {
         reached
-    } else if !reversed {
+    } else if !reversed || earned {
         held
     } else {
         match programme.reversal_demotes {
@@ -590,6 +598,7 @@ fn hold_tier(programme: &Programme, member: &mut Member, tier: &TierId, since: I
         member.month_tier = Some(member.tier.clone());
     }
     member.tier = tier.clone();
+    member.tier_asked = None;
     member.tier_since = member.as_of;
 }
 

@@ -80,6 +80,9 @@ pub struct Member {
     pub tier_floor: TierId,
     /// The highest tier ever lost in a review: coming back to it may ask for something else.
     pub lost_tier: Option<TierId>,
+    /// The qualifying points for which the held tier was reached in this cycle: a version that asks more takes nothing away
+    /// from who had reached it (X20, I9). `None` where it was not reached by points.
+    pub tier_asked: Option<i64>,
     /// When the outside system said which tier this is, where one decides (X47).
     pub tier_told_at: Option<Instant>,
     /// First day of the current cycle, in the programme's zone (X7).
@@ -135,6 +138,7 @@ impl Member {
             month_tier: None,
             tier_floor: base,
             lost_tier: None,
+            tier_asked: None,
             tier_told_at: None,
             cycle_start: programme.day(now),
             review_on: programme.cycle.end(programme.day(now)),

@@ -464,14 +464,16 @@ impl Programme {
     /// (T7, T17). Who once lost a tier in a review meets its condition for coming back.
     pub fn reached(&self, member: &Member) -> usize {
         let lost = self.rank_lost(member);
-        let reached = |(rank, tier): &(usize, &Tier)| {
-            let again = Some(*rank) <= lost;
-            match &tier.rules {
-                None => member.balance.qualifying.0 >= if again { tier.reenter } else { tier.threshold },
-                Some(rules) => if again { &rules.reenter } else { &rules.enter }.met(self, member),
-            }
+        let reached = |(rank, tier): &(usize, &Tier)| match &tier.rules {
+            None => member.balance.qualifying.0 >= self.asked(*rank, tier, member),
+            Some(rules) => if Some(*rank) <= lost { &rules.reenter } else { &rules.enter }.met(self, member),
         };
         self.tiers.as_slice().iter().enumerate().rev().find(reached).map_or(0, |(rank, _)| rank)
+    }
+
+    /// The qualifying points for which a member reaches a tier, by its place on the ladder.
+    pub(crate) fn asked(&self, rank: usize, tier: &Tier, member: &Member) -> i64 {
+        if Some(rank) <= self.rank_lost(member) { tier.reenter } else { tier.threshold }
     }
 
     /// Place on the ladder of the highest tier that the member ever lost in a review.

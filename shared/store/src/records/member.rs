@@ -49,6 +49,8 @@ struct MemberRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lost_tier: Option<Text<TierId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    tier_asked: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tier_told_at: Option<Text<Instant>>,
     cycle_start: Text<NaiveDate>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -136,6 +138,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         month_tier,
         tier_floor,
         lost_tier,
+        tier_asked,
         tier_told_at,
         cycle_start,
         cycle: CycleSums { spent_minor: cycle_spent_minor, orders: cycle_orders, behaviours },
@@ -172,6 +175,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         month_tier: month_tier.clone().map(Text),
         tier_floor: Text(tier_floor.clone()),
         lost_tier: lost_tier.clone().map(Text),
+        tier_asked: *tier_asked,
         tier_told_at: tier_told_at.map(Text),
         cycle_start: Text(*cycle_start),
         cycle_spent_minor: *cycle_spent_minor,
@@ -221,6 +225,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         month_tier: record.month_tier.map(|text| text.0),
         tier_floor: record.tier_floor.0,
         lost_tier: record.lost_tier.map(|text| text.0),
+        tier_asked: record.tier_asked,
         tier_told_at: record.tier_told_at.map(|text| text.0),
         cycle_start: record.cycle_start.0,
         cycle: CycleSums {

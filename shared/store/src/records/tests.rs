@@ -149,6 +149,7 @@ fn member() -> Member {
         month_tier: Some("gold".into()),
         tier_floor: "diamond".into(),
         lost_tier: None,
+        tier_asked: Some(1_800),
         tier_told_at: None,
         cycle_start: "2026-11-23".parse().unwrap(),
         cycle: CycleSums { spent_minor: 234_567_890, orders: 3_456, ..CycleSums::default() },

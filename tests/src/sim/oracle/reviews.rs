@@ -31,6 +31,8 @@ struct Walk<'a> {
     credits: HashMap<(&'a str, &'a str), Credit>,
     /// The highest tier that was ever lost in a review.
     lost: Option<&'a str>,
+    /// For how many points the held tier was reached in this cycle.
+    asked: Option<i64>,
     /// What each of the member's orders adds to a cycle, and to which.
     parts: BTreeMap<OrderId, Part>,
     /// Behaviours rewarded in this cycle.
@@ -71,6 +73,7 @@ pub(super) fn judge(scenario: &Scenario, store: &Store, history: &[Entry], membe
         balance: Legs::ZERO,
         credits: HashMap::new(),
         lost: None,
+        asked: None,
         parts: BTreeMap::new(),
         behaviours: 0,
     };
@@ -191,6 +194,15 @@ impl<'a> Walk<'a> {
         programme.tiers.as_slice().iter().enumerate().filter(meets).map(|(at, _)| at).max().unwrap_or(0)
     }
 
+    /// The points for which a tier is reached, or reached again after it was lost; `None` for tiers by rules.
+    fn asks(&self, programme: &Programme, tier: &str) -> Option<i64> {
+        let at = rank(programme, tier);
+        let lost = self.lost.is_some_and(|lost| rank(programme, lost) >= at);
+        let tier = &programme.tiers.as_slice()[at];
+        let points = if lost { tier.reenter } else { tier.threshold };
+        tier.rules.is_none().then_some(points)
+    }
+
     fn meets(&self, criterion: &Criterion) -> bool {
         match criterion {
             Criterion::Spent { minor } => self.spent().0 >= *minor,
@@ -244,6 +256,7 @@ impl<'a> Walk<'a> {
                 self.begun[1] = self.cycle_start;
             }
             self.tier = due.tier;
+            self.asked = None;
             self.floor = due.tier;
             self.balance = entry.balance_after;
             return Ok(());
@@ -262,6 +275,7 @@ impl<'a> Walk<'a> {
         }
         if self.tier != tier {
             self.begun[1] = local_day(entry.recorded_at);
+            self.asked = self.asks(programme, tier).filter(|_| rank(programme, tier) > rank(programme, self.tier));
         }
         self.tier = tier;
         Ok(())
@@ -287,6 +301,7 @@ impl<'a> Walk<'a> {
         }
         self.in_grace = false;
         self.behaviours = 0;
+        self.asked = None;
         self.cycle_start = self.review_on;
         let counted_from = self.begun[usize::from(programme.review.anchor == Anchor::TierStart)];
         self.review_on = anniversary(programme.cycle, counted_from, self.cycle_start)
@@ -341,6 +356,7 @@ impl<'a> Walk<'a> {
         let taken = entry.legs.qualifying.0 < 0;
         let right = match programme.reversal_demotes {
             _ if reached >= held => reached,
+            _ if self.asked.is_some_and(|asked| self.balance.qualifying.0 >= asked) => held,
             ReversalDemotes::ToFloor if taken => reached.max(floor).min(held),
             ReversalDemotes::ByBalance if taken => reached,
             _ => held,
