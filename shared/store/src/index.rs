@@ -34,7 +34,7 @@ pub fn shard(number: u32) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     pub member_id: String,
-    pub due_on: NaiveDate,
+    pub due_on: String,
 }
 
 /// The index of rows for which a day's run has something to do.
@@ -67,7 +67,7 @@ impl Books {
         *self.meter() += Consumed::request();
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let start = after.map(|Listed { member_id, due_on }| {
-            let key = [("member_id", member_id.as_str()), ("due_shard", shard), ("due_on", &due_on.to_string())];
+            let key = [("member_id", member_id.as_str()), ("due_shard", shard), ("due_on", due_on)];
             key.map(|(name, value)| (name.to_owned(), text(value))).into()
         });
         let answer = self
@@ -85,10 +85,8 @@ impl Books {
             .map_err(reading)?;
         *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
         let value = |item: &Item, name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-        let place = |item: Item| {
-            let due_on = value(&item, "due_on")?.parse().ok()?;
-            Some(Listed { member_id: value(&item, "member_id")?, due_on })
-        };
+        let place =
+            |item: Item| Some(Listed { member_id: value(&item, "member_id")?, due_on: value(&item, "due_on")? });
         let members = keys(answer.items.unwrap_or_default(), Table::Members.partition_key());
         let members = members.into_iter().map(MemberId::new).collect();
         Ok((members, answer.last_evaluated_key.and_then(place)))
