@@ -3,6 +3,7 @@
 //!
 //! It is made by the code that sends.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,17 +54,19 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode> {
         None => Template::ALL.to_vec(),
         Some(name) => vec![Template::from_name(name).ok_or_else(|| no_message(name))?],
     };
+    let mut shown = Vec::new();
     for template in templates {
         for language in &languages {
             for campaign in campaigns_wording(version, template).map(Some).chain([None]) {
-                println!("{}", preview(version, template, campaign, *language, args.least)?);
+                shown.push(preview(version, template, campaign, *language, args.least)?);
             }
         }
     }
     let faults = faults(version);
-    for fault in &faults {
-        println!("problem: {fault}");
-    }
+    shown.extend(faults.iter().map(|fault| format!("problem: {fault}")));
+    // Whoever reads the first messages only, as `head` does, closes the rest: that is no failure.
+    let text = shown.join("\n") + "\n";
+    _ = std::io::stdout().write_all(text.as_bytes());
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
