@@ -120,6 +120,10 @@ impl Containers<'_> {
                 return Err(ParseError::Invalid { field, why });
             }
         }
+        let items = self.items.map_or(Ok(Vec::new()), |raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()))?;
+        if items.iter().any(|item| !item.get().starts_with('{')) {
+            return Err(ParseError::Invalid { field: "items[]", why: "is not an object" });
+        }
         Ok(())
     }
 }

@@ -151,6 +151,9 @@ fn what_is_neither_text_nor_a_number_is_called_that_and_never_taken_for_absent()
         assert_eq!(refused(&changed(field, other)).to_string(), format!("{field} is not a list"));
         assert!(try_parse(Source::Standard, &changed(field, Value::Null)).is_ok());
     }
+    for other in [json!("x"), json!(["AO-1", "ao", "100000"]), Value::Null] {
+        assert_eq!(refused(&changed("items.0", other)).to_string(), "items[] is not an object");
+    }
 }
 
 #[test]
