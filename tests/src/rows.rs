@@ -387,6 +387,9 @@ fn item(item: &Item) -> Value {
     for (name, value) in [("sku", &item.sku), ("category", &item.category)] {
         value.iter().for_each(|value| put(&mut row, name, text(value)));
     }
+    if item.returned_minor != 0 {
+        put(&mut row, "returned_minor", number(item.returned_minor));
+    }
     Value::M(row)
 }
 

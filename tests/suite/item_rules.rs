@@ -5,7 +5,7 @@ use loyalty_domain::item_rules::{Item, Several, gathered};
 use loyalty_domain::ledger::EntryKind;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus};
 use loyalty_domain::points::Legs;
-use loyalty_domain::programme::Programme;
+use loyalty_domain::programme::{Programme, RefundRule};
 use loyalty_domain::time::Instant;
 use loyalty_tests::book::Book;
 use loyalty_tests::build::{at, delivered};
@@ -27,6 +27,7 @@ fn order(id: &str, lines: &[(&str, &str, i64)], now: Instant) -> OrderSnapshot {
         sku: Some((*sku).to_owned()),
         category: Some((*category).to_owned()),
         minor: *minor,
+        returned_minor: 0,
     };
     order.items = gathered(lines.iter().map(item));
     order
@@ -94,6 +95,50 @@ fn a_partial_return_takes_its_part_of_what_the_rules_brought() {
     let mut returned = order("o", &SHIRT_AND_BOOK, monday() + Duration::hours(2));
     returned.facts.refunded_minor = 500_000;
     assert_eq!(posted(&mut book, &programme, &returned), (0, 0));
+}
+
+/// X24: where the shop says which line came back, its own points go, and what is kept earns as if it were all.
+#[test]
+fn a_line_that_comes_back_takes_what_the_rules_made_of_it() {
+    let shirts = rule("shirts", "categories = [\"shirts\"]\nmultiply = 3");
+    let gifts = rule("gifts", "categories = [\"gifts\"]\nexclude = true");
+    let lines = [("S", "shirts", 100_000), ("G", "gifts", 100_000), ("C", "caps", 100_000)];
+    // What stays of lines of which one came back: by its price, or by the money shared over all of them.
+    for (came_back, exact, shared) in [("S", (10, 10), (26, 13)), ("G", (40, 20), (26, 13)), ("C", (30, 10), (26, 13))]
+    {
+        for (refund, left) in [(RefundRule::LineExact, exact), (RefundRule::AmountProrata, shared)] {
+            let mut programme = programme(&format!("{shirts}{gifts}"));
+            programme.reversal.refund = refund;
+            let mut book = Book::default();
+            assert_eq!(posted(&mut book, &programme, &order("o", &lines, monday())), (40, 20));
+            let mut returned = order("o", &lines, monday() + Duration::hours(1));
+            (returned.facts.refunded_minor, returned.facts.refunded_lines_minor) = (100_000, Some(100_000));
+            let line = returned.items.iter_mut().find(|item| item.sku.as_deref() == Some(came_back)).unwrap();
+            line.returned_minor = 100_000;
+            assert_eq!(posted(&mut book, &programme, &returned), left, "{came_back} came back, {refund:?}");
+        }
+    }
+}
+
+/// I5: which of two words of one instant comes first changes nothing.
+#[test]
+fn of_two_words_of_one_instant_the_same_lines_count() {
+    let mut programme = programme(&rule("shirts", "skus = [\"S\"]\nmultiply = 3"));
+    programme.reversal.refund = RefundRule::LineExact;
+    let lines = [("S", "", 100_000), ("C", "", 100_000)];
+    let back = |sku: &str| {
+        let mut returned = order("o", &lines, monday());
+        (returned.facts.refunded_minor, returned.facts.refunded_lines_minor) = (100_000, Some(100_000));
+        let line = returned.items.iter_mut().find(|item| item.sku.as_deref() == Some(sku)).unwrap();
+        line.returned_minor = 100_000;
+        returned
+    };
+    let after = |words: [&str; 3]| {
+        let mut book = Book::default();
+        words.map(|sku| posted(&mut book, &programme, &back(sku)))[2]
+    };
+    assert_eq!(after(["S", "C", "C"]), after(["C", "S", "C"]));
+    assert_eq!(after(["S", "C", "S"]), after(["C", "S", "S"]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loyalty_contract::queue::Source;
-use loyalty_contract::webhook::checked_text;
+use loyalty_contract::webhook::checked_object;
 use loyalty_contract::webhook::json::{Field, Read};
 use loyalty_signatures::{
     Refusal, SecretError, Secrets, StandardDelivery, StandardSecrets, Variant, verify_base64, verify_kiotviet,
@@ -137,7 +137,7 @@ fn token_in(body: &[u8]) -> Option<String> {
         #[serde(default, rename = "webhooksVerifyToken")]
         token: Field,
     }
-    let call: Call = serde_json::from_str(checked_text(body).ok()?).ok()?;
+    let call: Call = serde_json::from_str(checked_object(body).ok()?).ok()?;
     call.token.text()
 }
 

@@ -1,6 +1,6 @@
 //! `check-programme`: everything that is wrong with a programme file, and what its owner should know before it goes live.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -33,8 +33,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
             for problem in &problems {
                 println!("{problem}");
             }
-            println!("{shown}: {} problems; it cannot go live", problems.len());
-            return Ok(ExitCode::FAILURE);
+            return Ok(refused(&args.file, problems.len()));
         }
     };
     let mut problems = 0;
@@ -47,11 +46,16 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         }
     }
     if problems > 0 {
-        println!("{shown}: {problems} problems; it cannot go live");
-        return Ok(ExitCode::FAILURE);
+        return Ok(refused(&args.file, problems));
     }
     println!("{shown}: good to go live");
     Ok(ExitCode::SUCCESS)
+}
+
+fn refused(file: &Path, problems: usize) -> ExitCode {
+    let found = if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") };
+    println!("{}: {found}; it cannot go live", file.display());
+    ExitCode::FAILURE
 }
 
 fn describe(version: &Version, average_order: Option<i64>) -> Result<()> {

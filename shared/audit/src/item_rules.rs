@@ -70,15 +70,16 @@ impl<'a> Rules<'a> {
         self.rows.is_empty()
     }
 
-    /// What all items of an order cost, and then those that each rule is about.
-    pub fn matched(&self, order: &Row) -> Read<Vec<i128>> {
+    /// What all items of an order cost, and then those that each rule is about; `by_lines`, without what came back of them.
+    pub fn matched(&self, order: &Row, by_lines: bool) -> Read<Vec<i128>> {
         if self.is_empty() {
             return Ok(Vec::new());
         }
         let mut items = Vec::new();
         for item in list(order, "items")? {
             let Value::M(item) = item else { return Err("`items` is not a list of items".to_owned()) };
-            let minor = number(item, "minor")?.max(0);
+            let returned = number_if_any(item, "returned_minor")?.filter(|_| by_lines).unwrap_or(0);
+            let minor = (number(item, "minor")? - returned.max(0)).max(0);
             items.push((text_if_any(item, "sku")?, text_if_any(item, "category")?, minor));
         }
         let all = items.iter().map(|(_, _, minor)| minor).sum();

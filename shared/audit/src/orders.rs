@@ -387,7 +387,7 @@ impl OrderRow {
 impl CreditRow {
     fn read(row: &Row, order: &Row, terms: &Terms<'_>, facts: &Facts<'_>, ever_undone: bool) -> Read<Self> {
         let released = flag_if_any(row, "released")?.unwrap_or(false);
-        let deserves = terms.deserved_with(facts, &terms.rules.matched(order)?, ever_undone)?;
+        let deserves = terms.deserved_with(facts, &terms.matched(order)?, ever_undone)?;
         Ok(Self {
             rule: text(row, "rule")?.into(),
             posted: legs(row, "posted")?,

@@ -115,6 +115,11 @@ impl<'a> Terms<'a> {
         FixedState::default().hash_one(Self { expiry: Expiry::Never, cycle_start: NaiveDate::MIN, ..*self })
     }
 
+    /// What the items of an order cost that each rule is about.
+    pub fn matched(&self, order: &Row) -> Read<Vec<i128>> {
+        self.rules.matched(order, self.by_lines)
+    }
+
     /// What the order deserves (P4, X24, X31), were it never barred.
     pub fn deserved(&self, facts: &Facts<'_>, matched: &[i128]) -> Read<Legs> {
         if !self.earns(facts) {

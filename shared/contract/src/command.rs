@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::amount::{Fraction, minor_units};
 use crate::card::{Balance, in_zone};
 use crate::webhook::json::{Field, Read, Scalar};
-use crate::webhook::{ParseError, checked_text};
+use crate::webhook::{ParseError, checked_object};
 
 /// The longest body of a command, in bytes.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
@@ -155,7 +155,7 @@ pub fn fingerprint(command: &impl Serialize) -> String {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8], fields: &'static str) -> Result<T, ParseError> {
-    serde_json::from_str(checked_text(body)?).map_err(|error| match ParseError::from(error) {
+    serde_json::from_str(checked_object(body)?).map_err(|error| match ParseError::from(error) {
         ParseError::WrongShape { line, column } => ParseError::WrongFields { line, column, fields },
         other => other,
     })

@@ -177,12 +177,20 @@ pub struct Line {
     pub category: Option<String>,
     /// What they cost together, minor units of the order's currency.
     pub minor: i64,
+    /// What of them came back, at its price; minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned_minor: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may leave out by reference")]
+fn is_zero(minor: &i64) -> bool {
+    *minor == 0
 }
 
 impl From<Line> for Item {
     fn from(line: Line) -> Self {
-        let Line { sku, category, minor } = line;
-        Self { sku, category, minor }
+        let Line { sku, category, minor, returned_minor } = line;
+        Self { sku, category, minor, returned_minor }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::phone::{Phone, normalise};
 use crate::webhook::json::{Field, Read, list, object};
-use crate::webhook::{ParseError, checked_text};
+use crate::webhook::{ParseError, checked_object};
 
 /// The name in the route.
 pub const ZALO: &str = "zalo";
@@ -129,7 +129,7 @@ struct Stamp {
 
 /// The time that a body names, as it was signed: needed before the body is believed, and nothing else of it is.
 pub fn signed_timestamp(body: &[u8]) -> Option<String> {
-    let stamp: Stamp = serde_json::from_str(checked_text(body).ok()?).ok()?;
+    let stamp: Stamp = serde_json::from_str(checked_object(body).ok()?).ok()?;
     stamp.timestamp.text()
 }
 
@@ -138,7 +138,7 @@ pub fn signed_timestamp(body: &[u8]) -> Option<String> {
 /// # Errors
 /// [`ParseError`]; nothing of the body has been taken then.
 pub fn parse(body: &[u8], received_at: DateTime<Utc>) -> Result<Option<ZaloEvent>, ParseError> {
-    let body: Body = serde_json::from_str(checked_text(body)?)?;
+    let body: Body = serde_json::from_str(checked_object(body)?)?;
     let name = body.event_name.text().ok_or(ParseError::Missing("event_name"))?;
     let at = time(&body.timestamp, received_at).unwrap_or(received_at);
     let sender = || id("sender.id", body.sender.as_ref());

@@ -68,7 +68,7 @@ pub(crate) fn due(order: &Order, credit: &Credit) -> Result<Legs, Overflow> {
     if credit.released {
         Ok(Legs::ZERO)
     } else if credit.terms.may_reverse(&order.facts) {
-        credit.terms.deserved(&order.facts, &credit.terms.rules.matched(&order.items), order.ever_undone)
+        credit.terms.deserved(&order.facts, &credit.terms.matched(&order.items), order.ever_undone)
     } else {
         credit.settled()
     }
@@ -106,7 +106,7 @@ fn explain(order: &Order, credit: &Credit, takes: bool, cycle_start: NaiveDate) 
         (false, _) if credit.settled()?.is_zero() => Reason::OrderEarnedAgain,
         (false, _) => Reason::OrderAmountRaised,
     };
-    let matched = credit.terms.rules.matched(&order.items);
+    let matched = credit.terms.matched(&order.items);
     Ok(Posting {
         kind: if takes { EntryKind::Reversal } else { given },
         order_id: Some(order.order_id.clone()),

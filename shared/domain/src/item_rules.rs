@@ -6,19 +6,32 @@ use chrono::{Datelike, NaiveTime, Weekday};
 use crate::ids::RuleId;
 use crate::order::OrderFacts;
 use crate::points::{Legs, Overflow, Ratio, Rounding};
-use crate::programme::Programme;
+use crate::programme::{Programme, RefundRule};
 use crate::time::Instant;
 
 /// Kinds of lines that an order keeps; what is beyond counts as an item that no rule is about.
 pub const ITEMS_MAX: usize = 100;
 
 /// The lines of an order that are alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
     pub sku: Option<String>,
     pub category: Option<String>,
     /// What all of them cost together, minor units of the order's currency.
     pub minor: i64,
+    /// What of them came back, at its price; minor units.
+    pub returned_minor: i64,
+}
+
+impl Item {
+    /// What counts of them in an order, minor units: all of them, or those that the customer keeps (X24).
+    fn counted(&self, refund: RefundRule) -> i64 {
+        let returned = match refund {
+            RefundRule::AmountProrata => 0,
+            RefundRule::LineExact => self.returned_minor.max(0),
+        };
+        self.minor.saturating_sub(returned).max(0)
+    }
 }
 
 /// A rule about the items of an order. It is pinned with the order's terms when it first earns, so what a programme says
@@ -112,31 +125,34 @@ impl ItemRule {
     }
 
     /// What the items it is about cost together, minor units; `None` for the whole order.
-    fn matched(&self, items: &[Item]) -> Option<i64> {
-        let about = items.iter().filter(|item| self.is_about(item));
-        (!self.is_about_all()).then(|| about.fold(0, |sum: i64, item| sum.saturating_add(item.minor.max(0))))
+    fn matched(&self, items: &[Item], refund: RefundRule) -> Option<i64> {
+        (!self.is_about_all()).then(|| together(items.iter().filter(|item| self.is_about(item)), refund))
     }
 }
 
+fn together<'a>(items: impl Iterator<Item = &'a Item>, refund: RefundRule) -> i64 {
+    items.fold(0, |sum, item| sum.saturating_add(item.counted(refund)))
+}
+
 impl PinnedRules {
-    /// The rules that hold for an order and are about something in it.
+    /// The rules that hold for an order and are about something in it, whether or not it came back since.
     pub fn of(programme: &Programme, facts: &OrderFacts, items: &[Item], first: bool) -> Self {
         let holds = |offered: &&OfferedRule| {
             offered.when.holds(programme, facts.placed_at, first)
-                && offered.rule.matched(items).is_none_or(|matched| matched > 0)
+                && offered.rule.matched(items, RefundRule::AmountProrata).is_none_or(|matched| matched > 0)
         };
         let rules = programme.item_rules.iter().filter(holds).map(|offered| offered.rule.clone()).collect();
         Self { several: programme.several_rules, rules }
     }
 
     /// What all items cost, and then those that each rule is about, minor units: the figures by which an entry explains
-    /// itself. Empty where there is no rule.
-    pub fn matched(&self, items: &[Item]) -> Vec<i64> {
+    /// itself. Of `LineExact` returns, what the customer keeps (X24). Empty where there is no rule.
+    pub fn matched(&self, items: &[Item], refund: RefundRule) -> Vec<i64> {
         if self.rules.is_empty() {
             return Vec::new();
         }
-        let all = items.iter().fold(0, |sum: i64, item| sum.saturating_add(item.minor.max(0)));
-        std::iter::once(all).chain(self.rules.iter().map(|rule| rule.matched(items).unwrap_or(all))).collect()
+        let all = together(items.iter(), refund);
+        std::iter::once(all).chain(self.rules.iter().map(|rule| rule.matched(items, refund).unwrap_or(all))).collect()
     }
 
     /// Applies the rules to an amount. `matched` are the figures of [`PinnedRules::matched`]; `points` works out the
@@ -197,8 +213,8 @@ impl PinnedRules {
     }
 }
 
-/// The part of the amount that earns which a rule is about: as the items' prices stand to each other, so discounts and
-/// returns are shared by all of them.
+/// The part of the amount that earns which a rule is about, whole minor units, rounded down: as the items' prices stand to
+/// each other, so discounts are shared by all of them, and returns where no line says that it came back.
 fn part_of(rule: &ItemRule, net_minor: i64, items_minor: i64, matched: i64) -> i64 {
     if rule.is_about_all() {
         return net_minor;
@@ -214,6 +230,7 @@ pub fn gathered(items: impl IntoIterator<Item = Item>) -> Vec<Item> {
         let alike = |known: &&mut Item| known.sku == item.sku && known.category == item.category;
         if let Some(known) = all.iter_mut().find(alike) {
             known.minor = known.minor.saturating_add(item.minor);
+            known.returned_minor = known.returned_minor.saturating_add(item.returned_minor);
         } else if all.len() < ITEMS_MAX {
             all.push(item);
         }

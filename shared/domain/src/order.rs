@@ -412,8 +412,13 @@ impl Terms {
         stands && !barred
     }
 
+    /// What the items of an order cost that each pinned rule is about ([`PinnedRules::matched`]).
+    pub fn matched(&self, items: &[Item]) -> Vec<i64> {
+        self.rules.matched(items, self.reversal.refund)
+    }
+
     /// What the order deserves by these terms (P4, X24, X31). `matched` is what the items of each pinned rule cost
-    /// ([`PinnedRules::matched`]).
+    /// ([`Terms::matched`]).
     ///
     /// # Errors
     /// [`Overflow`] when the points do not fit 64 bits.

@@ -104,7 +104,7 @@ fn credit(programme: &Programme, order: &mut Order, member: &Member, opened: boo
     if base.earned(&order.facts, order.ever_undone) {
         let nothing = TermsAmount::Fixed { legs: Legs::ZERO, pending_until: None };
         let terms = if opened { base } else { Terms { amount: nothing, ..base } };
-        legs = terms.deserved(&order.facts, &terms.rules.matched(&order.items), order.ever_undone)?;
+        legs = terms.deserved(&order.facts, &terms.matched(&order.items), order.ever_undone)?;
         order.spent_minor = spent(order, &terms);
         let given = !legs.is_zero();
         order.credits.push(Credit {

@@ -71,7 +71,6 @@ pub fn reconcile_order(
     let newest = order.facts == snapshot.facts;
     let mut used = Used::Is(Vec::new());
     if newest {
-        keep_items(programme, &mut order, &snapshot);
         used = use_vouchers(programme, &mut order, &snapshot, was_undone, vouchers, now);
     }
     let vouchers = match used {
@@ -190,12 +189,17 @@ pub fn reconcile_order(
     }))
 }
 
-/// The newest snapshot's lines, where rules about items may concern them: today's, or those the order has earned by.
+/// The newest snapshot's lines, where rules about items may concern them.
 pub(crate) fn keep_items(programme: &Programme, order: &mut Order, snapshot: &OrderSnapshot) {
-    let pinned = order.credits.iter().any(|credit| !credit.terms.rules.rules.is_empty());
-    if pinned || !programme.item_rules.is_empty() {
+    if may_concern_items(programme, order) {
         order.items.clone_from(&snapshot.items);
     }
+}
+
+/// Whether there are rules about items for an order: today's, or those it has earned by.
+fn may_concern_items(programme: &Programme, order: &Order) -> bool {
+    let pinned = order.credits.iter().any(|credit| !credit.terms.rules.rules.is_empty());
+    pinned || !programme.item_rules.is_empty()
 }
 
 #[expect(clippy::large_enum_variant, reason = "a changed order is the common case and is moved once")]
@@ -208,8 +212,8 @@ enum Merged {
     },
 }
 
-/// Puts the snapshot into the order: the greater facts count, the newest snapshot that names a member names it, and
-/// having ever been undone is remembered.
+/// Puts the snapshot into the order: the greater facts count, and of equal ones the greater lines where these matter; the
+/// newest snapshot that names a member names it, and having ever been undone is remembered.
 fn merge(
     programme: &Programme,
     known: Option<Order>,
@@ -218,19 +222,21 @@ fn merge(
 ) -> Merged {
     let seen = known.is_some();
     let mut order = known.unwrap_or_else(|| Order::unseen(snapshot.order_id.clone(), snapshot.facts));
-    let newer = !seen || snapshot.facts > order.facts;
+    let same = snapshot.facts == order.facts;
+    let other_lines = same && may_concern_items(programme, &order) && snapshot.items > order.items;
+    let newer = !seen || snapshot.facts > order.facts || other_lines;
     let newly_undone =
         snapshot.facts.undone() && !order.ever_undone && (newer || stale_undo_matters(programme, &order));
     let owner = order.owner.clone();
     let left = rename(&mut order, snapshot, member_id);
     let renamed = order.owner != owner;
-    let same = snapshot.facts == order.facts;
     let changes = newer || newly_undone || renamed || (snapshot.again && same);
     if !changes {
         return Merged::Nothing(if same { Outcome::Duplicate } else { Outcome::Stale });
     }
     if newer {
         order.facts = snapshot.facts;
+        keep_items(programme, &mut order, snapshot);
     }
     order.ever_undone |= newly_undone;
     Merged::Changed { order, left }

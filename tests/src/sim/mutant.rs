@@ -202,6 +202,8 @@ mutants! {
     RulesReachQualifying,
     /// A rule by category holds for nothing.
     ForgetsCategories,
+    /// Whichever line came back, all of them bear it (X24).
+    SharesWhatCameBack,
     /// An order is corrected by today's rules about items (I9).
     RepricesItemsByTodaysRules,
     /// An order is corrected by the lines it had first.

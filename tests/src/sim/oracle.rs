@@ -144,7 +144,7 @@ impl Case<'_> {
 
     /// The newest snapshot; at the same instant the one further along (I5).
     fn best(&self) -> &Seen<'_> {
-        let best = self.snapshots.iter().max_by_key(|seen| precedence(&seen.snapshot.facts));
+        let best = self.snapshots.iter().max_by_key(|seen| (precedence(&seen.snapshot.facts), &seen.snapshot.items));
         best.expect("an order is seen by a snapshot")
     }
 
@@ -194,7 +194,8 @@ impl Case<'_> {
         let barred = programme.reversal.no_recredit_after_cancel && self.ever_undone();
         let rules = self.rules(order, credit, programme)?;
         let items = &order.items;
-        let basket = Basket { items, rules: &rules, several: programme.several_rules };
+        let by_lines = programme.reversal.refund == RefundRule::LineExact;
+        let basket = Basket { items, by_lines, rules: &rules, several: programme.several_rules };
         let deserved = match barred || facts.currency != programme.currency {
             true => (0, 0),
             false => own_points(facts, programme, programme.multiplier(&credit.terms.tier), basket),

@@ -38,15 +38,13 @@ pub fn lint(version: &Version, average_order_minor: Option<i64>) -> (Vec<OrdersT
     let mut warn = |path: &str, message: String| warnings.push(Warning { path: path.into(), message });
     let programme = &version.programme;
     let ways = average_order_minor.map(|average| ways(version, average)).unwrap_or_default();
+    if !programme.tiers.by_rules() && ways.iter().any(|way| way.orders.is_none()) {
+        warn("earning.vnd_per_point", "an average order earns no point".into());
+    }
     for way in &ways {
-        match way.orders {
-            None if programme.tiers.by_rules() => {}
-            None => warn("earning.vnd_per_point", "an average order earns no point".into()),
-            Some(orders) if orders > ORDERS_MAX => warn(
-                "tiers",
-                format!("{} takes {orders} average orders: lower its threshold or the price of a point (X4)", way.tier),
-            ),
-            Some(_) => {}
+        if let Some(orders) = way.orders.filter(|orders| *orders > ORDERS_MAX) {
+            let lower = "lower its threshold or the price of a point (X4)";
+            warn("tiers", format!("{} takes {orders} average orders: {lower}", way.tier));
         }
     }
     let tiers = programme.tiers.as_slice();

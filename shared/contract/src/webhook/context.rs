@@ -160,10 +160,10 @@ pub(super) fn full_name<'a>(parts: impl IntoIterator<Item = &'a Field>) -> Optio
     if name.is_empty() { None } else { Some(name) }
 }
 
-/// A line by which a rule about items can tell what was bought; `None` without a name or an amount.
-pub(super) fn line(sku: &Field, category: &Field, minor: Option<i64>) -> Option<Line> {
+/// A line by which a rule about items can tell what was bought and what of it came back; `None` without a name or an amount.
+pub(super) fn line(sku: &Field, category: &Field, minor: Option<i64>, returned_minor: i64) -> Option<Line> {
     let (sku, category) = (sku.short_text(ITEM_CHARS_MAX), category.short_text(ITEM_CHARS_MAX));
-    minor.filter(|_| sku.is_some() || category.is_some()).map(|minor| Line { sku, category, minor })
+    minor.filter(|_| sku.is_some() || category.is_some()).map(|minor| Line { sku, category, minor, returned_minor })
 }
 
 /// The codes a customer entered.

@@ -17,7 +17,7 @@ use super::context::{Context, not_negative};
 use super::json::{Field, Read, Scalar};
 use super::settings::SourceSettings;
 use super::standard::{Head, Person, customer};
-use super::{ParseError, checked_text};
+use super::{ParseError, checked_object};
 use crate::queue::{Customer, Source};
 
 /// One event.
@@ -177,7 +177,7 @@ pub fn parse_event(
     settings: &SourceSettings,
     received_at: DateTime<Utc>,
 ) -> Result<ShopEvent, ParseError> {
-    let text = checked_text(body)?;
+    let text = checked_object(body)?;
     let context = &Context { source: Source::Standard, settings, received_at };
     let head: Head = serde_json::from_str(text)?;
     let kind = head.kind.text().ok_or(ParseError::Missing("type"))?;

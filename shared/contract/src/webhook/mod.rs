@@ -79,6 +79,8 @@ pub enum ParseError {
     TooMany,
     #[error("the body is not JSON at line {line}, column {column}")]
     NotJson { line: usize, column: usize },
+    #[error("the body is not a JSON object")]
+    NoObject,
     #[error("a field is repeated or has the wrong type before line {line}, column {column}")]
     WrongShape { line: usize, column: usize },
     #[error("{0} is missing")]
@@ -119,11 +121,7 @@ pub fn parse(
     settings: &SourceSettings,
     received_at: DateTime<Utc>,
 ) -> Result<Delivery, ParseError> {
-    let text = checked_text(body)?;
-    if !text.starts_with('{') {
-        serde_json::from_str::<serde::de::IgnoredAny>(text)?;
-        return Err(ParseError::WrongShape { line: 1, column: 1 });
-    }
+    let text = checked_object(body)?;
     let context = Context { source, settings, received_at };
     match source {
         Source::Standard => standard::parse(&context, text),
@@ -137,14 +135,25 @@ pub fn parse(
     }
 }
 
-/// The text of a body that is safe to parse, without byte order mark and white space around it.
-pub fn checked_text(body: &[u8]) -> Result<&str, ParseError> {
+/// The text of a body that is safe to parse, without byte order mark and white space around it: an object, because a list
+/// would be read as the fields one after the other.
+///
+/// # Errors
+/// [`ParseError`] for what is none, or is too long or too deep to look at.
+pub fn checked_object(body: &[u8]) -> Result<&str, ParseError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(ParseError::TooLong);
     }
     let text = std::str::from_utf8(body).map_err(|_| ParseError::NotUtf8)?;
     let text = text.trim_start_matches('\u{feff}').trim();
-    if json::depth(text) > DEPTH_MAX { Err(ParseError::TooDeep) } else { Ok(text) }
+    if json::depth(text) > DEPTH_MAX {
+        return Err(ParseError::TooDeep);
+    }
+    if !text.starts_with('{') {
+        serde_json::from_str::<serde::de::IgnoredAny>(text)?;
+        return Err(ParseError::NoObject);
+    }
+    Ok(text)
 }
 
 impl From<serde_json::Error> for ParseError {

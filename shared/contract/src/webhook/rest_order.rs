@@ -1,5 +1,7 @@
 //! The order of Shopify's REST format, which Haravan and Sapo took over with differences in detail.
 
+use std::collections::HashMap;
+
 use loyalty_domain::money::Currency;
 use loyalty_domain::order::{OrderStatus, PaymentStatus};
 use serde::Deserialize;
@@ -141,6 +143,8 @@ pub(super) struct DiscountCode {
 #[derive(Deserialize)]
 pub(super) struct LineItem {
     #[serde(default)]
+    id: Field,
+    #[serde(default)]
     sku: Field,
     #[serde(default)]
     price: Field,
@@ -176,6 +180,10 @@ pub(super) struct Refund {
 
 #[derive(Deserialize)]
 struct RefundLine {
+    #[serde(default)]
+    line_item_id: Field,
+    #[serde(default)]
+    quantity: Field,
     #[serde(default)]
     subtotal: Field,
     #[serde(default)]
@@ -275,12 +283,26 @@ impl RestOrder {
     /// Its lines by their SKU, at their full price: how they stand to each other is what counts. One that cannot be read
     /// is one that no rule is about.
     pub fn items(&self, context: &Context<'_>, currency: Currency) -> Vec<Line> {
+        let returned = self.returned();
         let told = |item: &LineItem| {
             let price = context.optional_amount("line_items[].price", &item.price, currency).ok().flatten()?;
-            let quantity: i64 = item.quantity.text()?.parse().ok().filter(|quantity| *quantity > 0)?;
-            line(&item.sku, &None, Some(price.saturating_mul(quantity)))
+            let quantity = item.quantity.code().filter(|quantity| *quantity > 0)?;
+            let returned = item.id.id().and_then(|id| returned.get(&id)).map_or(0, |returned| *returned.min(&quantity));
+            line(&item.sku, &None, Some(price.saturating_mul(quantity)), price.saturating_mul(returned))
         };
         self.line_items.iter().take(super::LIST_MAX).filter_map(told).collect()
+    }
+
+    /// How many of each line came back, as far as refunds name lines.
+    fn returned(&self) -> HashMap<String, i64> {
+        let mut returned = HashMap::<_, i64>::new();
+        for line in self.refunds.iter().flat_map(|refund| &refund.refund_line_items).take(super::LIST_MAX) {
+            if let (Some(id), Some(quantity)) = (line.line_item_id.id(), line.quantity.code()) {
+                let sum = returned.entry(id).or_default();
+                *sum = sum.saturating_add(quantity.max(0));
+            }
+        }
+        returned
     }
 
     pub fn refunded(

@@ -217,8 +217,11 @@ fn lines(
     items: &[Item],
     currency: loyalty_domain::money::Currency,
 ) -> Result<Vec<Line>, ParseError> {
-    let amount = |item: &Item| context.optional_amount("items[].amount", &item.amount, currency);
-    let read = |item: &Item| Ok(line(&item.sku, &item.category, amount(item)?));
+    let read = |item: &Item| {
+        let minor = context.optional_amount("items[].amount", &item.amount, currency)?;
+        let returned_minor = context.amount_or_zero("items[].returned", &item.returned, currency)?;
+        Ok(line(&item.sku, &item.category, minor, returned_minor))
+    };
     bounded(items)?.iter().filter_map(|item| read(item).transpose()).collect()
 }
 

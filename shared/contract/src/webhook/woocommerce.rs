@@ -121,7 +121,7 @@ impl Line {
     fn told(&self, context: &Context<'_>, currency: Currency) -> Option<queue::Line> {
         let amount = |field| context.optional_amount("line_items[].total", field, currency).ok().flatten();
         let minor = amount(&self.total)?.saturating_add(amount(&self.total_tax).unwrap_or(0));
-        line(&self.sku, &None, Some(minor))
+        line(&self.sku, &None, Some(minor), 0)
     }
 }
 

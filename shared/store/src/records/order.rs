@@ -110,18 +110,21 @@ struct ItemRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     category: Option<String>,
     minor: i64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    returned_minor: i64,
 }
 
 impl From<&item_rules::Item> for ItemRecord {
     fn from(item: &item_rules::Item) -> Self {
-        Self { sku: item.sku.clone(), category: item.category.clone(), minor: item.minor }
+        let item_rules::Item { sku, category, minor, returned_minor } = item.clone();
+        Self { sku, category, minor, returned_minor }
     }
 }
 
 impl From<ItemRecord> for item_rules::Item {
     fn from(record: ItemRecord) -> Self {
-        let ItemRecord { sku, category, minor } = record;
-        Self { sku, category, minor }
+        let ItemRecord { sku, category, minor, returned_minor } = record;
+        Self { sku, category, minor, returned_minor }
     }
 }
 

@@ -257,7 +257,12 @@ fn terms_other_than_the_defaults_are_kept() {
             rule(Effect::Add { legs: Legs::new(5, 0) }),
         ],
     };
-    order.items = vec![loyalty_domain::item_rules::Item { sku: Some("A1".to_owned()), category: None, minor: 7 }];
+    order.items = vec![loyalty_domain::item_rules::Item {
+        sku: Some("A1".to_owned()),
+        category: None,
+        minor: 7,
+        returned_minor: 3,
+    }];
     (order.wallet_minor, order.facts.wallet_minor) = (9, 9);
     order.vouchers = vec!["v_1".into()];
     assert_eq!(decode_order(encode_order(&order, 1)).unwrap().row, order);

@@ -20,6 +20,9 @@ impl Mutant {
 
     /// The snapshot and the order's row as who decides about its payment sees them.
     pub fn paying_snapshot(self, snapshot: &mut OrderSnapshot, order: &mut Read<Order>) {
+        if self == Self::SharesWhatCameBack {
+            snapshot.items.iter_mut().for_each(|item| item.returned_minor = 0);
+        }
         let Some(known) = order.row.as_mut().filter(|known| snapshot.facts > known.facts) else { return };
         let undone = snapshot.facts.undone();
         let owner = known.owner.as_ref().map(|owner| &owner.member_id);

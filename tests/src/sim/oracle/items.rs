@@ -14,6 +14,8 @@ type Points = (i64, i64);
 #[derive(Clone, Copy)]
 pub(super) struct Basket<'a> {
     pub items: &'a [Item],
+    /// What came back is told line by line, and what the customer keeps counts.
+    pub by_lines: bool,
     pub rules: &'a [&'a OfferedRule],
     pub several: Several,
 }
@@ -38,7 +40,7 @@ pub(super) fn holding<'a>(
         let on_day = when.weekdays.is_empty() || when.weekdays.contains(&placed.weekday());
         begun && !over && on_day && in_hours && (first || !when.first_order)
     };
-    let concerns = |offered: &OfferedRule| whole(offered) || cost(offered, items) > 0;
+    let concerns = |offered: &OfferedRule| whole(offered) || cost(offered, items, false) > 0;
     programme.item_rules.iter().filter(|offered| in_window(offered) && concerns(offered)).collect()
 }
 
@@ -46,15 +48,21 @@ fn whole(offered: &OfferedRule) -> bool {
     offered.rule.skus.is_empty() && offered.rule.categories.is_empty()
 }
 
+/// What an item counts for.
+fn worth(item: &Item, by_lines: bool) -> i128 {
+    let gone = if by_lines { i128::from(item.returned_minor) } else { 0 };
+    (i128::from(item.minor) - gone).max(0)
+}
+
 /// What the items that a rule names cost.
-fn cost(offered: &OfferedRule, items: &[Item]) -> i128 {
+fn cost(offered: &OfferedRule, items: &[Item], by_lines: bool) -> i128 {
     let rule = &offered.rule;
     let mut sum = 0;
     for item in items {
         let by_sku = rule.skus.iter().any(|sku| item.sku.as_deref() == Some(sku));
         let by_category = rule.categories.iter().any(|category| item.category.as_deref() == Some(category));
         if by_sku || by_category {
-            sum += i128::from(item.minor.max(0));
+            sum += worth(item, by_lines);
         }
     }
     sum
@@ -64,11 +72,11 @@ impl Basket<'_> {
     /// The points of an amount of money; `points` are those of one amount for each kind. What is excluded earns nothing,
     /// a factor is on the part of the money that its items are of all, and additions come once.
     pub fn points(&self, net: i128, points: impl Fn(i128, i128) -> Points) -> Points {
-        let all: i128 = self.items.iter().map(|item| i128::from(item.minor.max(0))).sum();
+        let all: i128 = self.items.iter().map(|item| worth(item, self.by_lines)).sum();
         let share = |offered: &OfferedRule| match (whole(offered), all) {
             (true, _) => net,
             (false, 0) => 0,
-            (false, all) => net * cost(offered, self.items) / all,
+            (false, all) => net * cost(offered, self.items, self.by_lines) / all,
         };
         let works = |offered: &&&OfferedRule| net >= i128::from(offered.rule.order_min_minor) && share(offered) > 0;
         let working: Vec<&OfferedRule> = self.rules.iter().filter(works).copied().collect();

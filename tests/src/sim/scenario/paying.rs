@@ -54,7 +54,8 @@ impl Draw {
         }
     }
 
-    /// Says of every order what it was paid with and what is in it. What a shop says twice of one version is the same.
+    /// Says of every order what it was paid with and what is in it. What a shop says twice of one version is the same, save
+    /// at times for its lines.
     pub(super) fn pay(&mut self, snapshots: &mut [OrderSnapshot]) {
         let (mut wallet_minor, mut codes, mut items) = (0, Vec::new(), Vec::new());
         // A code that goes from hand to hand.
@@ -78,16 +79,16 @@ impl Draw {
                 }
             }
             snapshot.facts.wallet_minor = wallet_minor;
+            snapshot.items = self.returned(&items, snapshot.facts.refunded_lines_minor.is_some());
             let mut same_order = before.iter().rev().take_while(|known| known.order_id == snapshot.order_id);
             match same_order.find(|known| known.facts == snapshot.facts) {
                 Some(known) => {
                     snapshot.vouchers.clone_from(&known.vouchers);
-                    snapshot.items.clone_from(&known.items);
+                    if !self.one_in(3) {
+                        snapshot.items.clone_from(&known.items);
+                    }
                 }
-                None => {
-                    snapshot.vouchers.clone_from(&codes);
-                    snapshot.items.clone_from(&items);
-                }
+                None => snapshot.vouchers.clone_from(&codes),
             }
         }
     }
@@ -103,12 +104,26 @@ impl Draw {
         codes
     }
 
+    /// The lines with what came back of each, where the shop says it by lines.
+    fn returned(&mut self, items: &[Item], by_lines: bool) -> Vec<Item> {
+        let mut items = items.to_vec();
+        for item in items.iter_mut().filter(|_| by_lines) {
+            item.returned_minor = self.pick(&[0, 19_000, item.minor]);
+        }
+        items
+    }
+
     fn items(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
         for (sku, category) in [(Some("A"), Some("tea")), (Some("B"), Some("cake")), (Some("C"), None), (None, None)] {
             if !self.one_in(2) {
                 let minor = self.pick(&[19_000, 60_000, 333_333]);
-                items.push(Item { sku: sku.map(str::to_owned), category: category.map(str::to_owned), minor });
+                items.push(Item {
+                    sku: sku.map(str::to_owned),
+                    category: category.map(str::to_owned),
+                    minor,
+                    returned_minor: 0,
+                });
             }
         }
         items

@@ -32,6 +32,17 @@ fn no_door_reads_what_is_too_long_too_deep_or_not_text() {
 }
 
 #[test]
+fn a_body_that_is_no_object_is_called_that() {
+    for body in ["[]", "null", "1", "\"x\"", r#"["behaviour"]"#] {
+        for source in [Source::Standard, Source::Shopify, Source::KiotViet] {
+            assert_eq!(parse_bytes(source, body.as_bytes()), Err(ParseError::NoObject), "{body}");
+        }
+        let event = crate::webhook::event::parse_event(body.as_bytes(), &SourceSettings::default(), received_at());
+        assert_eq!(event, Err(ParseError::NoObject), "{body}");
+    }
+}
+
+#[test]
 fn a_field_said_twice_is_refused() {
     for (source, body) in [
         (Source::Standard, r#"{"type":"order.changed","type":"order.changed","data":{}}"#),

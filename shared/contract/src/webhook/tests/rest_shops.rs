@@ -238,6 +238,21 @@ fn haravan_says_when_the_carrier_delivered() {
     assert_eq!(order(Source::Haravan, &never).status, OrderStatus::Delivered);
 }
 
+/// X24: a line of which some came back is told by its number.
+#[test]
+fn what_came_back_of_a_line_stands_with_it() {
+    let lines = json!([{"id": 11, "sku": "AO", "price": "200000", "quantity": 2}, {"sku": "MU", "price": 200_000, "quantity": 1}]);
+    let back = json!([{"line_item_id": 11, "quantity": 1, "subtotal": "200000"}, {"line_item_id": 12, "quantity": 1}]);
+    let body = with(&shopify(), &[("line_items", lines), ("refunds", refund(back, json!([]), json!([])))]);
+    let line = |sku: &str, minor, returned_minor| crate::queue::Line {
+        sku: Some(sku.into()),
+        category: None,
+        minor,
+        returned_minor,
+    };
+    assert_eq!(order(Source::Shopify, &body).items, [line("AO", 400_000, 200_000), line("MU", 200_000, 0)]);
+}
+
 #[test]
 fn haravan_refunds_are_below_zero() {
     let given_back = json!([{"refund_line_items": null, "transactions": [
