@@ -73,6 +73,9 @@ Feature: Tiers and points over time
     Then 0906000005 has 100 redeemable and 100 qualifying points and is Member
     When it is 2027-01-01 00:30
     Then 0906000005 has 0 redeemable and 0 qualifying points and is Member
+    # What the new year took is not taken again (X23).
+    When order A is cancelled
+    Then 0906000005 has 0 redeemable and 0 qualifying points and is Member
 
   Scenario: X6 · a missed cycle may cost every tier the points do not reach
     Given the programme "cnv-retail" where

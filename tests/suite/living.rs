@@ -553,6 +553,28 @@ fn what_falls_due_is_posted_in_the_order_it_fell_due() {
     assert_eq!(late.balance(), (100, 0));
 }
 
+/// X42, X23: what a review took of an order's points is not taken again with the order; what was spent before it is owed.
+#[test]
+fn what_a_review_took_is_not_taken_again() {
+    for (spent, owed) in [(0, 0), (40, 40), (100, 100)] {
+        let mut programme = preset("cnv-retail", "[changes.cycle]\nmodel = \"calendar_year\"\n");
+        programme.review.reset_redeemable = true;
+        let mut shop = Shop::with_old_order(programme.clone(), 1_000_000);
+        if spent > 0 {
+            let asked = spending("r_1", spent, false);
+            let (_, decision) = redeem(&programme, shop.book.member().clone(), None, asked, monday()).unwrap();
+            shop.book.apply(&decision);
+        }
+        shop.run_day(at("2027-01-01T00:05:00+07:00"));
+        assert_eq!(shop.balance(), (0, 0));
+        let cancelled =
+            order("old", 1_000_000, OrderStatus::Cancelled, PaymentStatus::Paid, at("2027-01-02T09:00:00+07:00"));
+        shop.deliver(&cancelled);
+        shop.prove();
+        assert_eq!(shop.balance(), (-owed, 0), "{spent} were spent");
+    }
+}
+
 #[test]
 fn a_key_is_for_one_request() {
     let shop = Shop::with_old_order(preset("cnv-retail", ""), 4_000_000);

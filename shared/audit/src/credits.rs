@@ -25,6 +25,8 @@ pub(crate) struct Posting<'a> {
     pub terms: &'a Terms<'a>,
     /// The cycle that its qualifying points are of (X21).
     pub cycle_start: NaiveDate,
+    /// A review has taken redeemable points of the member before (X42).
+    pub rewards_reset: bool,
     pub imported: Option<Imported>,
     pub updated_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
@@ -34,7 +36,7 @@ pub(crate) struct Posting<'a> {
 pub(crate) struct Settled {
     pub before: Legs,
     pub after: Legs,
-    /// Some of the credit's points may have expired by now (X23).
+    /// Some of the credit's points may have expired by now (X23), or gone with a review (X42).
     pub may_have_expired: bool,
     /// Qualifying points that were of the entry's cycle before it (X21).
     pub in_cycle: i128,
@@ -82,6 +84,8 @@ pub(crate) struct CreditSum {
     pub last_credit_seq: u64,
     pub generation: i128,
     pub released: bool,
+    /// A review took redeemable points since its cycle began (X42).
+    pub reviewed: bool,
     /// The member it was credited to has joined the one it is with now.
     pub moved: bool,
     pub imported: Option<Imported>,
@@ -133,6 +137,7 @@ impl CreditSum {
             last_credit_seq: held.seq,
             generation: i128::from(held.seq > 0),
             released: false,
+            reviewed: false,
             moved: false,
             imported,
             in_cycle: InCycle { cycle_start: begun, qualifying: held.legs.qualifying },
@@ -170,7 +175,8 @@ impl CreditSum {
         }
         self.updated_at = posting.updated_at;
         let before = self.posted.minus(self.written_off);
-        let may_have_expired = passed(self.earliest_expiry, posting.recorded_at);
+        self.reviewed |= posting.rewards_reset && self.dates.cycle_start < posting.cycle_start;
+        let may_have_expired = self.reviewed || passed(self.earliest_expiry, posting.recorded_at);
         self.date(posting, before, wrong);
         if !posting.takes && before == Legs::ZERO && posting.terms.cycle_start != posting.cycle_start {
             wrong.push("counts in another cycle than it was posted in".to_owned());

@@ -36,6 +36,8 @@ pub(crate) struct History {
     pub newest_cycle: Option<NaiveDate>,
     /// Where the member stood, and when that changed.
     pub standings: Standings,
+    /// A review took redeemable points (X42).
+    pub rewards_reset: bool,
     /// What the wallet holds, minor units.
     pub wallet_minor: i128,
     /// Where the member stood before these books, if they were there.
@@ -318,6 +320,7 @@ impl History {
         }
         if entry.kind == Kind::Reset {
             self.standings.reset(entry.occurred_at, entry.tier_after);
+            self.rewards_reset |= entry.legs.redeemable < 0;
         }
     }
 
@@ -416,6 +419,7 @@ fn prove_order_entry(
         reverses: entry.reverses,
         terms,
         cycle_start: *cycle_start,
+        rewards_reset: history.rewards_reset,
         imported: *imported,
         updated_at: facts.updated_at,
         recorded_at: entry.recorded_at,

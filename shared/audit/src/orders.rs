@@ -450,7 +450,7 @@ impl CreditRow {
         if self.first_expiry.is_some_and(|first| first > sum.earliest_expiry) {
             wrong.push(format!("its {rule} has points that expire before its first_expires_on"));
         }
-        if self.expired_written_off > 0 && sum.earliest_expiry == Expiry::Never {
+        if self.expired_written_off > 0 && sum.earliest_expiry == Expiry::Never && !sum.reviewed {
             wrong.push(format!("its {rule} has expired points written off, but none of them expire"));
         }
         if self.in_cycle != sum.in_cycle {

@@ -138,17 +138,25 @@ fn taken_because(facts: &OrderFacts, still_earns: bool) -> Reason {
     }
 }
 
-/// How many redeemable points of this credit have expired and were not yet written off (X23). `None` when that takes
-/// the member's history.
+/// How many redeemable points of this credit have expired, or went with a review that takes them (X42), and were not yet
+/// written off (X23). `None` when that takes the member's history.
 fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, order: &Order) -> Option<i64> {
-    if credit.terms.reversal.reverse_expired || credit.first_expiry >= Expiry::On(ledger.today()) {
+    let passed = credit.first_expiry < Expiry::On(ledger.today());
+    // Whether the review between two cycles took any is for the history to tell.
+    let reviewed = credit.terms.cycle_start < ledger.member.cycle_start;
+    if credit.terms.reversal.reverse_expired || !(passed || reviewed) {
         return Some(0);
     }
-    // Whose points of an opening's lot were spent and whose expired nobody can tell any more: they are not owed.
-    if order.imported.is_some() && credit.rule == RuleId::base() {
+    // Whose points of an opening's lot were spent and whose are gone nobody can tell any more: they are not owed.
+    let opened = order.imported.is_some() && credit.rule == RuleId::base();
+    if opened && passed {
         return Some(i64::MAX);
     }
-    let all = history?.iter().chain(ledger.entries.iter());
+    let mut all = history?.iter().chain(ledger.entries.iter());
+    if opened {
+        let gone = all.any(|entry| entry.kind == EntryKind::Reset && entry.legs.redeemable.0 < 0);
+        return Some(if gone { i64::MAX } else { 0 });
+    }
     let expired = expired_of(all, order, &credit.rule);
     Some(expired.saturating_sub(credit.expired_written_off).max(0))
 }

@@ -1,7 +1,8 @@
 //! Follows single credits through a member's history.
 //!
 //! Lots are joined by expiry date, so a member's row cannot say whose points of a lot were spent and whose expired. The
-//! history can: it is read again, credit by credit. Only a reversal of points whose day has passed needs it (X23).
+//! history can: it is read again, credit by credit. Only a reversal of points whose day has passed, or that a review may
+//! have taken, needs it (X23, X42).
 
 use crate::ids::{MemberId, OrderId, RuleId};
 use crate::ledger::{Entry, EntryKind};
@@ -43,7 +44,7 @@ impl Part<'_> {
     }
 }
 
-/// How many redeemable points that a rule credited to an order have expired. Within one lot the oldest points are used
+/// How many redeemable points that a rule credited to an order have expired, or were taken by a review (X42). Within one lot the oldest points are used
 /// first (X40), save that a reversal takes its own first; what a redemption took returns to where it came from.
 ///
 /// The histories of members who joined this one stand in front of its own: what was left of their credits goes on in its
@@ -139,7 +140,7 @@ impl<'a> Replay<'a> {
                 part.left = part.left.saturating_sub(taken);
                 points = points.saturating_sub(taken);
                 match entry.kind {
-                    EntryKind::Expiration => part.expired = part.expired.saturating_add(taken),
+                    EntryKind::Expiration | EntryKind::Reset => part.expired = part.expired.saturating_add(taken),
                     EntryKind::Redemption if taken > 0 => {
                         self.drawn.push(Drawn { redemption: entry.seq, part: at, points: taken });
                     }

@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
             wanted -= taken;
             match entry.kind {
                 EntryKind::Redemption => self.used.entry(entry.seq).or_default().push((at, taken)),
-                EntryKind::Expiration => {
+                EntryKind::Expiration | EntryKind::Reset => {
                     if let Some(whose) = self.grains[at].whose {
                         self.accounts.entry(whose).or_default().expired += taken;
                     }
