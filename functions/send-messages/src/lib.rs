@@ -149,7 +149,7 @@ impl SendMessages {
             None => None,
             Some(url) => {
                 let secret = environment.required("OUTGOING_WEBHOOK_SECRET")?;
-                let shop = Shop::new(caller, url, secret);
+                let shop = Shop::new(caller, url, &secret);
                 Some(Arc::new(shop.map_err(|_| ConfigError::Unusable("OUTGOING_WEBHOOK_SECRET"))?))
             }
         };

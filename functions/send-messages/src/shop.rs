@@ -6,7 +6,7 @@
 use loyalty_domain::time::Instant;
 use loyalty_messaging::{Language, Template, Variables};
 use loyalty_runtime::calls::{Call, CallError, Caller};
-use loyalty_signatures::{SecretError, StandardSecrets, sign_standard};
+use loyalty_signatures::{SecretError, StandardSecrets};
 use serde::Serialize;
 
 /// The status by which a receiver says that it wants no more.
@@ -17,7 +17,7 @@ const GONE: u16 = 410;
 pub struct Shop {
     caller: Caller,
     url: String,
-    secret: String,
+    secrets: StandardSecrets,
 }
 
 /// What the shop is sent.
@@ -72,9 +72,8 @@ struct Data<'a> {
 impl Shop {
     /// # Errors
     /// [`SecretError`] when the secret is not one of Standard Webhooks.
-    pub fn new(caller: Caller, url: String, secret: String) -> Result<Self, SecretError> {
-        StandardSecrets::parse(&secret)?;
-        Ok(Self { caller, url, secret })
+    pub fn new(caller: Caller, url: String, secret: &str) -> Result<Self, SecretError> {
+        Ok(Self { caller, url, secrets: StandardSecrets::parse(secret)? })
     }
 
     /// Sends one message.
@@ -93,14 +92,11 @@ impl Shop {
         let body = Body { r#type: "message.send", timestamp: now, data };
         let Ok(body) = serde_json::to_string(&body) else { return Delivery::Refused(0) };
         let seconds = now.timestamp();
-        let Ok(signature) = sign_standard(&self.secret, message.message_id, seconds, body.as_bytes()) else {
-            return Delivery::Refused(0);
-        };
         let headers = vec![
             ("content-type", "application/json".to_owned()),
             ("webhook-id", message.message_id.to_owned()),
             ("webhook-timestamp", seconds.to_string()),
-            ("webhook-signature", signature),
+            ("webhook-signature", self.secrets.sign(message.message_id, seconds, body.as_bytes())),
         ];
         match self.caller.call(Call { method: "POST", url: self.url.clone(), headers, body }).await {
             Err(CallError::NotSent) => Delivery::NotReached,

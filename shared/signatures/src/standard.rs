@@ -59,6 +59,16 @@ impl StandardSecrets {
             .any(|digest| self.0.iter().any(|key| hmac(key, &signed).verify_slice(&digest).is_ok()));
         if matches { Ok(()) } else { Err(Refusal::Mismatch) }
     }
+
+    /// The `webhook-signature` of what is sent: a `v1` by every live key, so that a receiver who has either believes it.
+    pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
+        let timestamp = timestamp_seconds.to_string();
+        let by = |key: &Vec<u8>| {
+            let mac = hmac(key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
+            format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+        };
+        self.0.iter().map(by).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl fmt::Debug for StandardSecrets {
@@ -76,14 +86,12 @@ pub struct StandardDelivery<'a> {
     pub body: &'a [u8],
 }
 
-/// The `webhook-signature` a shop sends: one `v1`.
+/// [`StandardSecrets::sign`] by the keys of a configuration value.
 ///
 /// # Errors
-/// [`SecretError`] when `secret` is not one Standard Webhooks secret.
+/// [`SecretError`] as [`StandardSecrets::parse`].
 pub fn sign_standard(secret: &str, id: &str, timestamp_seconds: i64, body: &[u8]) -> Result<String, SecretError> {
-    let timestamp = timestamp_seconds.to_string();
-    let mac = hmac(&key(secret)?, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
-    Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    Ok(StandardSecrets::parse(secret)?.sign(id, timestamp_seconds, body))
 }
 
 fn key(secret: &str) -> Result<Vec<u8>, SecretError> {
@@ -124,6 +132,15 @@ mod tests {
         assert_eq!(verify_at(&format!("{SECRET} {NEXT}"), &signed(), NOW, NOW), Ok(()));
         assert_eq!(verify_at(&format!("{NEXT},{SECRET}"), &signed(), NOW, NOW), Ok(()));
         assert_eq!(verify_at(NEXT, &signed(), NOW, NOW), Err(Refusal::Mismatch));
+    }
+
+    #[test]
+    fn what_is_signed_while_a_secret_is_replaced_is_believed_by_either() {
+        let both = sign_standard(&format!("{NEXT} {SECRET}"), "msg_1", NOW, BODY).unwrap();
+        assert_eq!(both, format!("{} {}", sign_standard(NEXT, "msg_1", NOW, BODY).unwrap(), signed()));
+        for secret in [SECRET, NEXT] {
+            assert_eq!(verify_at(secret, &both, NOW, NOW), Ok(()));
+        }
     }
 
     #[test]

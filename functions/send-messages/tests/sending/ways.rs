@@ -155,7 +155,7 @@ async fn what_the_shop_may_have_taken_is_unknown_and_goes_by_no_other_channel() 
 async fn a_shop_that_cannot_be_reached_has_taken_nothing() {
     let (mut shop, member) = shop_first().await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let system = ShopSystem::new(Caller::new(None).unwrap(), format!("http://{closed}/shop"), SHOP_SECRET.to_owned());
+    let system = ShopSystem::new(Caller::new(None).unwrap(), format!("http://{closed}/shop"), SHOP_SECRET);
     shop.sender.shop = Some(Arc::new(system.unwrap()));
     let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
     assert_eq!(
