@@ -18,9 +18,9 @@ use thang_hang::tables::client;
 use crate::books::{books, exported, imported, stack};
 
 const MEMBERS: &str = "\
-phone,name,email,birthday,tier,redeemable_points,lots,qualifying_points,spent,orders_count,wallet,joined_on,last_ordered_on
-0901234567,=Lan,lan@example.com,1990-05-20,Gold,150,2027-01-31:50;never:100,800,8000000,12,40000,2025-03-05,2026-10-01
-+6591234567,'@Tan,,,,-20,,10,100000,1,,2026-10-20,
+phone,name,email,birthday,tier,redeemable_points,lots,qualifying_points,spent,orders_count,wallet,joined_on,last_ordered_on,opted_out
+0901234567,=Lan,lan@example.com,1990-05-20,Gold,150,2027-01-31:50;never:100,800,8000000,12,40000,2025-03-05,2026-10-01,Promotional care
++6591234567,'@Tan,,,,-20,,10,100000,1,,2026-10-20,,
 ";
 
 /// What rows may say, and these members' do not: an amount with decimals, below zero; an adjustment of an operator.
@@ -160,7 +160,7 @@ const TYPES_OF_MEMBERS: [(&str, &str); 8] = [
     ("number", "redeemable_points qualifying_points pending_points orders_count"),
     ("number?", "cycle_orders"),
     ("text", "member_id tier currency"),
-    ("text?", "phone customer_id name email lots"),
+    ("text?", "phone customer_id name email lots opted_out"),
 ];
 
 const TYPES_OF_HISTORY: [(&str, &str); 5] = [

@@ -25,7 +25,7 @@ const fn column(name: &'static str, vietnamese: &'static str) -> Column {
 }
 
 /// Bảng Thông tin tích điểm: where each member stands.
-pub const MEMBERS: [Column; 23] = [
+pub const MEMBERS: [Column; 24] = [
     column("member_id", "Mã thành viên"),
     column("phone", "Số điện thoại"),
     column("customer_id", "Mã khách hàng"),
@@ -48,6 +48,7 @@ pub const MEMBERS: [Column; 23] = [
     column("currency", "Tiền tệ"),
     column("last_ordered_on", "Ngày mua gần nhất"),
     column("joined_on", "Ngày tham gia"),
+    column("opted_out", "Không nhận tin"),
     column("updated_at", "Cập nhật lúc"),
 ];
 

@@ -8,6 +8,7 @@ use loyalty_domain::money::Currency;
 use loyalty_domain::opening::{Expires, Opening};
 use loyalty_domain::points::Legs;
 use loyalty_domain::request::Asked;
+use loyalty_domain::sending::MessageKind;
 use serde::Serialize;
 
 use super::{Cells, typed_cell};
@@ -53,6 +54,8 @@ pub enum RowProblem {
     LotsAndDay,
     #[error("{0} is longer than {1} characters")]
     TooLong(&'static str, usize),
+    #[error("opted_out is kinds of messages: transactional, care, promotional, with a space or a comma between them")]
+    Kinds,
 }
 
 /// A member as a row says them.
@@ -60,6 +63,8 @@ pub enum RowProblem {
 pub struct Brought {
     pub member_id: MemberId,
     pub opening: Opening,
+    /// The kinds of messages they do not want.
+    pub opted_out: Vec<MessageKind>,
 }
 
 /// The figures of a row: what makes two rows of one member the same. Who the person is does not count among them.
@@ -114,7 +119,12 @@ pub fn read_opening(
         wallet_minor: money("wallet")?,
     };
     opening.asked.fingerprint = fingerprint(&figures(&member_id, &opening));
-    Ok(Brought { member_id, opening })
+    Ok(Brought { member_id, opening, opted_out: opted_out(cells)? })
+}
+
+fn opted_out(cells: &Cells<'_>) -> Result<Vec<MessageKind>, RowProblem> {
+    let words = cells.get("opted_out").unwrap_or_default().split([' ', ',', ';']).filter(|word| !word.is_empty());
+    words.map(|word| MessageKind::from_word(&word.to_lowercase()).ok_or(RowProblem::Kinds)).collect()
 }
 
 fn figures<'a>(member_id: &'a MemberId, opening: &Opening) -> Figures<'a> {
@@ -250,8 +260,10 @@ mod tests {
             ("Điểm xét hạng", "800"),
             ("Tổng chi tiêu", "8000000"),
             ("Ngày tham gia", "05/03/2024"),
+            ("Không nhận tin", "Promotional, care"),
         ]);
-        let Brought { member_id, opening } = brought.unwrap();
+        let Brought { member_id, opening, opted_out } = brought.unwrap();
+        assert_eq!(opted_out, [MessageKind::Promotional, MessageKind::Care]);
         assert_eq!(member_id.as_str(), "m_mqnvnqzgplencyw4wnacqowt52");
         assert_eq!(opening.profile.name.as_deref(), Some("=Lan"));
         assert_eq!(opening.legs, Legs::new(150, 800));
@@ -282,6 +294,7 @@ mod tests {
         assert_eq!(problem("joined_on", "05/13/2024"), RowProblem::Day("joined_on"));
         assert_eq!(problem("birthday", "1/1/90"), RowProblem::Day("birthday"));
         assert_eq!(problem("currency", "USD"), RowProblem::Currency("VND"));
+        assert_eq!(problem("opted_out", "promotional, all"), RowProblem::Kinds);
         assert_eq!(problem("lots", "2027-01-31=5"), RowProblem::Lots);
         assert!(problem("spent", "530.000").to_string().starts_with("spent "));
         assert_eq!(problem("name", &"x".repeat(201)), RowProblem::TooLong("name", 200));

@@ -5,7 +5,9 @@ use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use loyalty_contract::sheet::{Brought, Cells, Header, HeaderError, read_opening};
-use loyalty_store::{Books, StoreError};
+use loyalty_domain::sending::MessageKind;
+use loyalty_domain::time::Instant;
+use loyalty_store::{Books, Mode, StoreError};
 
 use super::file::Line;
 use super::{ImportArgs, Sheet, Target};
@@ -15,8 +17,8 @@ use super::{ImportArgs, Sheet, Target};
 pub struct ImportMembersArgs {
     /// A CSV file with a header: phone (or customer_id, or member_id), name, email, birthday, tier, tier_since,
     /// redeemable_points, points_expire_on or lots (2027-01-31:50;never:10), qualifying_points, spent, orders_count,
-    /// cycle_spent, cycle_orders, wallet, last_ordered_on, joined_on; or the Vietnamese names that `export members
-    /// --headers vi` writes. Separated by commas, semicolons or tabs; UTF-8
+    /// cycle_spent, cycle_orders, wallet, last_ordered_on, joined_on, opted_out; or the Vietnamese names that `export
+    /// members --headers vi` writes. Separated by commas, semicolons or tabs; UTF-8
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
@@ -26,9 +28,12 @@ pub struct ImportMembersArgs {
 /// Members of a file.
 #[derive(Default)]
 pub struct Members {
-    /// The line and the figures of each: two rows of one member would race for which is true.
-    seen: HashMap<String, (u64, String)>,
+    /// The line of each, and what it says: two rows of one member would race for which is true.
+    seen: HashMap<String, (u64, Says)>,
 }
+
+/// The figures of a row, and which messages it refuses.
+type Says = (String, Vec<MessageKind>);
 
 /// A member, and whether the books know nobody by that id.
 pub struct Row {
@@ -47,13 +52,13 @@ impl Sheet for Members {
     fn read(&mut self, line: u64, cells: &Cells<'_>, target: &Target) -> Result<Option<Row>, String> {
         let brought = read_opening(cells, target.source, &target.key, target.programme().currency);
         let brought = brought.map_err(|problem| problem.to_string())?;
-        let figures = brought.opening.asked.fingerprint.clone();
+        let says = (brought.opening.asked.fingerprint.clone(), brought.opted_out.clone());
         match self.seen.entry(brought.member_id.to_string()) {
             Entry::Vacant(vacant) => {
-                vacant.insert((line, figures));
+                vacant.insert((line, says));
                 Ok(Some(Row { brought, new_here: true }))
             }
-            Entry::Occupied(first) if first.get().1 == figures => Ok(None),
+            Entry::Occupied(first) if first.get().1 == says => Ok(None),
             Entry::Occupied(first) => Err(format!("line {} has the same member with other figures", first.get().0)),
         }
     }
@@ -66,7 +71,12 @@ impl Sheet for Members {
     }
 
     async fn write(target: &Target, row: Row) -> Result<bool, StoreError> {
-        let Row { brought: Brought { member_id, opening }, new_here } = row;
+        let Row { brought: Brought { member_id, opening, opted_out }, new_here } = row;
+        if !opted_out.is_empty() && target.mode == Mode::Write {
+            // Before all that anybody says here, however often the file comes: a wish that is known already stays.
+            let refused = opted_out.into_iter().map(|kind| (kind, false)).collect();
+            target.books.wish(&member_id, &refused, Instant::UNIX_EPOCH).await?;
+        }
         target.books.open_member(target.programme(), &member_id, &opening, new_here, target.mode, target.now).await
     }
 }
