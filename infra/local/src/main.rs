@@ -131,8 +131,24 @@ struct Target {
     url: String,
 }
 
+/// What a shell says of a program that wrote to who no longer reads, as `head` does not: 128 and the signal's number.
+const READER_GONE: i32 = 128 + 13;
+
+/// Ends without a word when nobody reads what is printed any more. Every other panic is told as always.
+fn end_with_the_reader() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let gone = |said: &str| said.starts_with("failed printing to stdout: Broken pipe");
+        if panic.payload_as_str().is_some_and(gone) {
+            std::process::exit(READER_GONE);
+        }
+        told(panic);
+    }));
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

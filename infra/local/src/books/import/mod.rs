@@ -155,7 +155,10 @@ pub async fn import<S: Sheet>(sheet: S, file: &Path, args: &ImportArgs) -> Resul
     check_key(&client, &args.books.tables, &key).await?;
     let lines = Lines::open(file, S::header)?;
     for name in &lines.header.left_out {
-        eprintln!("the column {name:?} is not imported: no column of {} is called that", S::NAME);
+        eprintln!(
+            "the column {name:?} is not imported: it follows from others, or no column of {} is called that",
+            S::NAME
+        );
     }
     let target = Target {
         books: Books::new(client, &args.books.tables.table_prefix),
