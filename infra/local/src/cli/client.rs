@@ -16,7 +16,7 @@ pub async fn list_dead_letters(url: &str) -> Result<()> {
         println!("{}  in {}, sent {}", text(letter, "message_id"), text(letter, "queue"), text(letter, "sent_at"),);
         println!("    {}", text(letter, "body"));
     }
-    println!("{} dead letters; `dead-letters replay` sends them back.", letters.len());
+    println!("In all {}; `dead-letters replay` sends what is here back.", letters.len());
     Ok(())
 }
 
@@ -29,7 +29,7 @@ pub async fn replay_dead_letters(url: &str, message_id: Option<&str>) -> Result<
             "there is no dead letter {id}; `dead-letters list` shows those there are"
         )));
     }
-    println!("{} dead letters replayed.", answer["replayed"]);
+    println!("Replayed: {}.", answer["replayed"]);
     Ok(())
 }
 
