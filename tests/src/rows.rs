@@ -118,6 +118,9 @@ pub fn member(member: &Member, revision: u64) -> Row {
     put(&mut row, "cycle_orders", number(member.cycle.orders));
     put(&mut row, "review_on", text(member.review_on.to_string()));
     put(&mut row, "noticed_to", text(member.noticed_to.to_string()));
+    if let Some(day) = member.expiring_told_to {
+        put(&mut row, "expiring_told_to", text(day.to_string()));
+    }
     put(&mut row, "in_grace", Value::Bool(member.in_grace));
     put(&mut row, "wallet_minor", number(member.wallet_minor));
     let campaigns = member.active_campaigns.iter().map(|campaign| text(campaign.as_str()));

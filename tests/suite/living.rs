@@ -575,6 +575,21 @@ fn what_a_review_took_is_not_taken_again() {
     }
 }
 
+/// E5: points that come when their day of notice is over are told of by the next run, once.
+#[test]
+fn points_that_come_after_their_day_of_notice_are_told_of_by_the_next_run() {
+    let programme = preset("cnv-retail", "[changes.expiry]\nmonths = 1\nround_to = \"month_end\"\n");
+    let mut shop = Shop::with_old_order(programme, 400_000);
+    let expiring = |points, last_day| [About::PointsExpiring { points, last_day: day(last_day) }];
+    assert_eq!(shop.run_day(at("2026-12-01T00:05:00+07:00"))[..1], expiring(40, "2026-12-31"));
+    shop.run_day(at("2027-01-30T00:05:00+07:00"));
+    let late = at("2027-01-30T12:00:00+07:00");
+    shop.deliver(&order("late", 1_000_000, OrderStatus::Delivered, PaymentStatus::Paid, late));
+    assert_eq!(due_on(&shop.programme, shop.book.member()), Some(day("2027-01-31")));
+    assert_eq!(shop.run_day(at("2027-01-31T00:05:00+07:00")), expiring(100, "2027-02-28"));
+    assert!(shop.run_day(at("2027-02-02T00:05:00+07:00")).iter().all(|about| *about == About::Monthly));
+}
+
 #[test]
 fn a_key_is_for_one_request() {
     let shop = Shop::with_old_order(preset("cnv-retail", ""), 4_000_000);

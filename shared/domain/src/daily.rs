@@ -64,7 +64,7 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
     let since = plus_days(member.noticed_to, 1);
     let mut notices = Vec::new();
     let mut grants = Vec::new();
-    expiring(programme, &member, since, today, &mut notices);
+    expiring(programme, &mut member, today, &mut notices);
     at_risk(programme, &member, since, today, &mut notices);
     given(programme, &member, since, today, &mut notices, &mut grants);
     member.noticed_to = member.noticed_to.max(today);
@@ -96,7 +96,9 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let lots = member.lots.as_slice().iter().filter_map(|lot| lot.expiry.day());
     let expiries = lots.clone().map(|last| plus_days(last, 1));
     let notice_days = programme.notices.expiring_days;
-    let notices = lots.filter_map(|last| Some(minus_days(last, notice_days?)));
+    let untold = lots.filter(|last| Some(*last) > member.expiring_told_to);
+    // Of points that came when their day of notice was over, the next run tells.
+    let notices = untold.filter_map(|last| Some(minus_days(last, notice_days?).max(plus_days(told, 1))));
     let in_doubt = !base || member.balance.qualifying.0 != 0;
     let review = in_doubt.then_some(member.review_on);
     let risk = programme.notices.keep_tier_days.filter(|_| !base && !member.in_grace);
@@ -124,13 +126,16 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     done_later.chain(told_later).chain(birthday).chain(monthly).chain(began).min()
 }
 
-/// Points that will be gone soon, each last valid day told once, while they are still there (E5).
-fn expiring(programme: &Programme, member: &Member, since: NaiveDate, today: NaiveDate, notices: &mut Vec<Notice>) {
+/// Points that will be gone soon, each last valid day told once, while they are still there (E5): also those that came when
+/// their day of notice was over, as an opening's may.
+fn expiring(programme: &Programme, member: &mut Member, today: NaiveDate, notices: &mut Vec<Notice>) {
     let Some(days) = programme.notices.expiring_days else { return };
+    let told_to = member.expiring_told_to;
     for lot in member.lots.as_slice() {
         let Expiry::On(last_day) = lot.expiry else { continue };
         let on = minus_days(last_day, days);
-        if (since..=today).contains(&on) {
+        if on <= today && Some(last_day) > told_to {
+            member.expiring_told_to = member.expiring_told_to.max(Some(last_day));
             notices.push(Notice { on, about: About::PointsExpiring { points: lot.points, last_day } });
         }
     }

@@ -96,6 +96,8 @@ pub struct Member {
     pub in_grace: bool,
     /// Until the end of which day the daily run has told the member what is coming (E5).
     pub noticed_to: NaiveDate,
+    /// The latest last valid day of points that they were told of (E5).
+    pub expiring_told_to: Option<NaiveDate>,
     /// Campaigns in which the member has an active participation.
     pub active_campaigns: Vec<RuleId>,
     /// When the newest order seen was placed (C1).
@@ -146,6 +148,7 @@ impl Member {
             in_grace: false,
             // The day they begin is told like any other: it may be their birthday (B1).
             noticed_to: minus_days(programme.day(now), 1),
+            expiring_told_to: None,
             active_campaigns: Vec::new(),
             last_ordered_at: None,
             holds: Vec::new(),

@@ -181,6 +181,8 @@ fn bring(into: &mut Member, from: &mut Member) -> Result<(), Overflow> {
     into.last_ordered_at = into.last_ordered_at.max(from.last_ordered_at);
     // What either was told or given, such as the year's birthday voucher, the person had.
     into.noticed_to = into.noticed_to.max(from.noticed_to);
+    // Rather told twice of points that will be gone than never.
+    into.expiring_told_to = into.expiring_told_to.min(from.expiring_told_to);
     if into.first_order.is_none() {
         into.first_order.clone_from(&from.first_order);
     }

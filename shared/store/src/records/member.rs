@@ -63,6 +63,8 @@ struct MemberRecord {
     #[serde(default, skip_serializing_if = "is_default")]
     in_grace: bool,
     noticed_to: Text<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expiring_told_to: Option<Text<NaiveDate>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     active_campaigns: Vec<Text<RuleId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,6 +147,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         review_on,
         in_grace,
         noticed_to,
+        expiring_told_to,
         active_campaigns,
         last_ordered_at,
         holds,
@@ -184,6 +187,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         review_on: Text(*review_on),
         in_grace: *in_grace,
         noticed_to: Text(*noticed_to),
+        expiring_told_to: expiring_told_to.map(Text),
         active_campaigns: active_campaigns.iter().cloned().map(Text).collect(),
         last_ordered_at: last_ordered_at.map(Text),
         holds: holds.iter().map(HoldRecord::from).collect(),
@@ -236,6 +240,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         review_on: record.review_on.0,
         in_grace: record.in_grace,
         noticed_to: record.noticed_to.0,
+        expiring_told_to: record.expiring_told_to.map(|text| text.0),
         active_campaigns: record.active_campaigns.into_iter().map(|text| text.0).collect(),
         last_ordered_at: record.last_ordered_at.map(|text| text.0),
         holds: record.holds.into_iter().map(Hold::from).collect(),

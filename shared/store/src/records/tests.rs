@@ -156,6 +156,7 @@ fn member() -> Member {
         review_on: "2027-11-23".parse().unwrap(),
         in_grace: false,
         noticed_to: "2026-11-23".parse().unwrap(),
+        expiring_told_to: Some("2026-11-30".parse().unwrap()),
         active_campaigns: vec!["fast-promotion".into()],
         last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
         holds: Vec::new(),
