@@ -104,10 +104,10 @@ impl Stack {
         }
     }
 
-    /// What it costs a day without a single order, of what AWS counts by the month: alarms beyond the ten that are free, and
-    /// secrets.
+    /// What it costs a day without a single order, of what AWS counts by the month: alarms and secrets, nothing free taken
+    /// off.
     pub fn fixed_a_day(&self, prices: &Prices) -> f64 {
-        (prices.alarm.of(self.alarms - 10.0) + prices.secret.of(self.secrets)) / DAYS
+        (prices.alarm.of(self.alarms) + prices.secret.of(self.secrets)) / DAYS
     }
 }
 

@@ -12,7 +12,7 @@ use loyalty_domain::sending::MessageKind;
 use serde::Serialize;
 
 use super::{Cells, typed_cell};
-use crate::amount::{Fraction, minor_units};
+use crate::amount::{AmountError, Fraction, minor_units};
 use crate::command::fingerprint;
 use crate::identity::MemberKey;
 use crate::phone::normalise;
@@ -43,7 +43,7 @@ pub enum RowProblem {
     #[error("{0} is beyond {POINTS_MAX}")]
     TooLarge(&'static str),
     #[error("{0} {1}")]
-    Amount(&'static str, crate::amount::AmountError),
+    Amount(&'static str, AmountError),
     #[error("currency is not {0}, the programme's")]
     Currency(&'static str),
     #[error("{0} is no day: 2026-11-30 or 30/11/2026")]
@@ -191,8 +191,12 @@ fn whole(text: &str, name: &'static str) -> Result<i64, RowProblem> {
 
 /// 0 where nothing is said.
 pub(super) fn amount(cells: &Cells<'_>, name: &'static str, currency: Currency) -> Result<i64, RowProblem> {
-    let read = |cell| minor_units(cell, currency, Fraction::Refuse).map_err(|error| RowProblem::Amount(name, error));
-    cells.get(name).map_or(Ok(0), read)
+    // A spreadsheet that writes an exponent may have dropped digits.
+    let read = |cell: &str| match cell.contains(['e', 'E']) {
+        true => Err(AmountError::NotANumber),
+        false => minor_units(cell, currency, Fraction::Refuse),
+    };
+    cells.get(name).map_or(Ok(0), |cell| read(cell).map_err(|error| RowProblem::Amount(name, error)))
 }
 
 fn day(cells: &Cells<'_>, name: &'static str) -> Result<Option<NaiveDate>, RowProblem> {
@@ -296,6 +300,7 @@ mod tests {
         assert_eq!(problem("currency", "USD"), RowProblem::Currency("VND"));
         assert_eq!(problem("opted_out", "promotional, all"), RowProblem::Kinds);
         assert_eq!(problem("lots", "2027-01-31=5"), RowProblem::Lots);
+        assert_eq!(problem("spent", "1.5E+06"), RowProblem::Amount("spent", AmountError::NotANumber));
         assert!(problem("spent", "530.000").to_string().starts_with("spent "));
         assert_eq!(problem("name", &"x".repeat(201)), RowProblem::TooLong("name", 200));
     }
