@@ -1,5 +1,6 @@
 //! All tests of the books in one binary.
 
+mod campaigns;
 mod engine;
 mod exhaustive;
 mod golden;
