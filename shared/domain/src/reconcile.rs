@@ -69,10 +69,10 @@ pub fn reconcile_order(
         Merged::Changed { order, left } => (order, left),
     };
     let newest = order.facts == snapshot.facts;
-    let mut used = Used::Is(Vec::new());
-    if newest {
-        used = use_vouchers(programme, &mut order, &snapshot, was_undone, vouchers, now);
-    }
+    let used = match newest {
+        true => use_vouchers(programme, &mut order, &snapshot, was_undone, vouchers, now),
+        false => Used::Is(Vec::new()),
+    };
     let vouchers = match used {
         Used::Is(vouchers) => vouchers,
         Used::Needs { named, used_for } => return Ok(Verdict::NeedsVouchers { named, used_for }),

@@ -44,8 +44,9 @@ impl Part<'_> {
     }
 }
 
-/// How many redeemable points that a rule credited to an order have expired, or were taken by a review (X42). Within one lot the oldest points are used
-/// first (X40), save that a reversal takes its own first; what a redemption took returns to where it came from.
+/// How many redeemable points that a rule credited to an order have expired, or were taken by a review (X42). Within one
+/// lot the oldest points are used first (X40), save that a reversal takes its own first; what a redemption took returns to
+/// where it came from.
 ///
 /// The histories of members who joined this one stand in front of its own: what was left of their credits goes on in its
 /// lots.

@@ -114,13 +114,12 @@ pub async fn export(args: &ExportArgs, output: impl Write) -> Result<u64> {
     let columns = args.sheet.columns();
     let mut writer = csv::Writer::from_writer(output);
     writer.write_record(columns.iter().map(|column| args.title(column))).context(about)?;
-    let guarded = |column: &Column, row: &Row, opted_out: &OptedOut| {
-        let text = cell(column.name, row, opted_out, args.time_zone);
+    let guarded = |column: &Column, row: &Row| {
+        let text = cell(column.name, row, args.time_zone);
         if of_people(column.name) { safe_cell(&text).into_owned() } else { text }
     };
-    let rows = each_row(args, |row, opted_out| {
-        writer.write_record(columns.iter().map(|column| guarded(column, row, opted_out))).context(about)
-    });
+    let rows =
+        each_row(args, |row| writer.write_record(columns.iter().map(|column| guarded(column, row))).context(about));
     let rows = rows.await?;
     writer.flush().context(about)?;
     Ok(rows)
@@ -139,9 +138,7 @@ async fn export_csv(args: &ExportArgs, path: &Path) -> Result<u64> {
 async fn export_parquet(args: &ExportArgs, path: &Path) -> Result<u64> {
     let columns = args.sheet.columns();
     let mut writer = parquet::Writer::new(beside(path)?, columns, |column| args.title(column))?;
-    let rows = each_row(args, |row, opted_out| {
-        writer.row(columns.iter().map(|column| cell(column.name, row, opted_out, args.time_zone)))
-    });
+    let rows = each_row(args, |row| writer.row(columns.iter().map(|column| cell(column.name, row, args.time_zone))));
     let rows = rows.await?;
     whole(writer.finish()?, path)?;
     Ok(rows)
@@ -171,10 +168,8 @@ fn whole(file: NamedTempFile, path: &Path) -> Result<File> {
 }
 
 /// Which kinds of messages members do not want, by their ids: it stands with how they are reached, and few say it.
-type OptedOut = HashMap<String, String>;
-
-async fn opted_out(client: &Client, args: &ExportArgs) -> Result<OptedOut> {
-    let mut all = OptedOut::new();
+async fn opted_out(client: &Client, args: &ExportArgs) -> Result<HashMap<String, String>> {
+    let mut all = HashMap::new();
     scan(client, &args.tables, Table::Contacts, |row| {
         let kinds = match row.get("opted_out") {
             Some(Value::L(kinds)) => kinds.iter().filter_map(written).collect::<Vec<_>>().join(" "),
@@ -189,7 +184,7 @@ async fn opted_out(client: &Client, args: &ExportArgs) -> Result<OptedOut> {
 }
 
 /// Goes through the rows of a sheet; how many there are.
-async fn each_row(args: &ExportArgs, mut write: impl FnMut(&Row, &OptedOut) -> Result<()>) -> Result<u64> {
+async fn each_row(args: &ExportArgs, mut write: impl FnMut(&Row) -> Result<()>) -> Result<u64> {
     let table = match args.sheet {
         Sheet::Members => Table::Members,
         Sheet::PointsHistory => Table::PointsHistory,
@@ -199,16 +194,19 @@ async fn each_row(args: &ExportArgs, mut write: impl FnMut(&Row, &OptedOut) -> R
         bar.set_style(style);
     }
     let client = client(&args.tables).await;
-    let opted_out = match args.sheet {
+    let mut opted_out = match args.sheet {
         Sheet::Members => opted_out(&client, args).await?,
-        Sheet::PointsHistory => OptedOut::new(),
+        Sheet::PointsHistory => HashMap::new(),
     };
     let mut written = Ok(());
-    scan(&client, &args.tables, table, |row| {
+    scan(&client, &args.tables, table, |mut row| {
+        if let Some(kinds) = text(&row, "member_id").and_then(|member_id| opted_out.remove(&member_id)) {
+            row.insert("opted_out", Value::S(kinds.into()));
+        }
         // Whoever has joined another stands where that one does.
         let stands = args.sheet != Sheet::Members || !row.contains_key("merged");
         if written.is_ok() && stands {
-            written = write(&row, &opted_out);
+            written = write(&row);
             bar.inc(1);
         }
     })
@@ -225,9 +223,8 @@ fn of_people(column: &str) -> bool {
 }
 
 /// What stands in a column of a row; nothing where the row says nothing.
-fn cell(column: &str, row: &Row, opted_out: &OptedOut, zone: Tz) -> String {
+fn cell(column: &str, row: &Row, zone: Tz) -> String {
     match column {
-        "opted_out" => text(row, "member_id").and_then(|id| opted_out.get(&id).cloned()).unwrap_or_default(),
         "phone" => text(row, "phone").map_or_else(String::new, |digits| phone(&digits)),
         "tier_since" | "joined_on" | "last_ordered_on" => day(row, column, zone),
         "spent" | "cycle_spent" | "wallet" => money(row, column),
