@@ -436,6 +436,14 @@ fn what_a_review_took_is_not_taken_again() {
             order("old", 1_000_000, OrderStatus::Cancelled, PaymentStatus::Paid, at("2027-01-02T09:00:00+07:00"));
         shop.deliver(&cancelled);
         assert_eq!(shop.balance(), (-owed, 0), "{spent} were spent");
+        // However often it comes back and goes again.
+        let again = |status, hour: &str| {
+            order("old", 1_000_000, status, PaymentStatus::Paid, at(&format!("2027-01-03T{hour}:00:00+07:00")))
+        };
+        shop.deliver(&again(OrderStatus::Delivered, "09"));
+        assert_eq!(shop.balance().0, 0, "{spent} were spent");
+        shop.deliver(&again(OrderStatus::Cancelled, "10"));
+        assert_eq!(shop.balance().0, -owed, "{spent} were spent");
     }
 }
 

@@ -68,7 +68,8 @@ impl Told {
     /// A participation is used up one order at a time, and its end is for good (X48): unless one was given back (X18), or
     /// an order has `dropped` the member back (X19).
     pub fn note(&mut self, noted: Noted, dropped: bool, wrong: &mut Vec<String>) {
-        let given_back = std::mem::take(&mut self.given_back) || self.unseen;
+        // An order that had used one before it earned anything may have given it back.
+        let given_back = std::mem::take(&mut self.given_back) || self.unseen || self.counts_others;
         let goes_on = |last: Noted| match last.state {
             State::Active => true,
             State::Exhausted => given_back,

@@ -142,8 +142,9 @@ fn taken_because(facts: &OrderFacts, still_earns: bool) -> Reason {
 /// written off (X23). `None` when that takes the member's history.
 fn expired(credit: &Credit, ledger: &Ledger<'_>, history: Option<&[Entry]>, order: &Order) -> Option<i64> {
     let passed = credit.first_expiry < Expiry::On(ledger.today());
-    // Whether the review between two cycles took any is for the history to tell.
-    let reviewed = credit.terms.cycle_start < ledger.member.cycle_start;
+    // Whether the review between two cycles took any is for the history to tell. An order that came back may count what it
+    // was given in an earlier cycle.
+    let reviewed = credit.generation > 1 || credit.terms.cycle_start < ledger.member.cycle_start;
     if credit.terms.reversal.reverse_expired || !(passed || reviewed) {
         return Some(0);
     }

@@ -276,7 +276,9 @@ impl Cycle {
     pub fn end_since(self, anchor: NaiveDate, start: NaiveDate) -> NaiveDate {
         let passed = months_between(anchor, start);
         match self {
-            Self::AnniversaryMonths(months) if plus_months(anchor, passed) == start => {
+            Self::AnniversaryMonths(months)
+                if passed.checked_rem(months) == Some(0) && plus_months(anchor, passed) == start =>
+            {
                 plus_months(anchor, passed.saturating_add(months))
             }
             _ => self.end(start),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::Duration;
-use loyalty_domain::campaign::{BonusWhen, Campaign, CountOrders, Participation, ParticipationState, TierSnapshot};
+use loyalty_domain::campaign::{
+    BonusWhen, Campaign, CountOrders, Participation, ParticipationNote, ParticipationState, TierSnapshot,
+};
 use loyalty_domain::ids::OrderId;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::order::Order;
@@ -155,16 +157,19 @@ impl Case<'_> {
         let chosen =
             |chooses: fn(&Campaign) -> bool| self.scenario.programmes[0].1.campaigns.first().is_some_and(chooses);
         let reopens = chosen(|it| it.reopens_on_demotion);
-        // An order that is barred for good loses its points before it is undone again and gives back what it used: by then
-        // the member has been dropped, with nothing left to go on with (X28).
-        let barred = self.scenario.programmes[0].1.reversal.no_recredit_after_cancel;
-        let given_back_late = barred && chosen(|it| it.restores_on_reversal);
         let at_once = self.history.iter().filter(|entry| entry.recorded_at >= enrolled_at).any(|it| above(&it));
         let holds_more = self.history.last().is_some_and(|entry| above(&entry));
         let drop = |entry: &&Entry| entry.tier_before.as_str() != "member" && entry.tier_after.as_str() == "member";
-        let dropped_by_order = self.history.iter().rfind(drop).is_some_and(|entry| entry.order_id.is_some());
-        let told = self.history.iter().flat_map(|entry| &entry.participations);
-        let mut told = told.filter(|note| note.campaign == self.participation.campaign);
+        let dropped = self.history.iter().rposition(|entry| drop(&entry));
+        let dropped_by_order = dropped.is_some_and(|at| self.history[at].order_id.is_some());
+        let own = |note: &&ParticipationNote| note.campaign == self.participation.campaign;
+        let mut told = self.history.iter().flat_map(|entry| &entry.participations).filter(own);
+        // An order that no longer earns drops the member, and gives back what it used only when it is undone: by then there
+        // was nothing left to go on with.
+        let until_then = self.history.iter().take(dropped.map_or(0, |at| at + 1));
+        let last = until_then.flat_map(|entry| &entry.participations).rfind(own);
+        let nothing_left = last.is_some_and(|note| note.used == note.granted);
+        let given_back_late = nothing_left && chosen(|it| it.restores_on_reversal);
         match state {
             ParticipationState::Active => {
                 claim(!holds_more, || "goes on after a promotion".to_owned())?;
