@@ -157,7 +157,7 @@ max_chars = { customer_name = 10 }
         let shown = shown(TEMPLATE, Template::OrderPointsCredited, Language::Vietnamese, false);
         for says in [
             "order_points_credited · vi",
-            "transactional (tag 1) by zalo_oa, zalo_phone, webhook; ",
+            "care (tag 2) by zalo_oa, zalo_phone, webhook; ",
             " of 2000 characters",
             "    • 1.150 điểm tích lũy để đổi quà và ưu đãi",
             "template 412345 to a phone, 412345 to a follower",

@@ -12,7 +12,7 @@ use crate::time::{Instant, Tz, day_in, plus_days, week_start};
 /// What a message is to its reader, and so which tag its template has with the provider (N9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MessageKind {
-    /// Tag 1: follows from what the member has just done.
+    /// Tag 1: confirms an order, a payment or the like. Which messages are, a programme says, as its templates were approved.
     Transactional,
     /// Tag 2: looks after points, tiers and benefits the member has.
     Care,

@@ -215,15 +215,16 @@ impl Template {
         Self::ALL.into_iter().find(|template| template.name() == name)
     }
 
-    /// What it is to its reader, unless a programme says otherwise (N9).
+    /// What it is to its reader, unless a programme says otherwise (N9). Zalo has points and tiers under its tag 2, so the
+    /// product says nothing of the first kind by itself.
     pub fn kind(self) -> MessageKind {
         match self {
             Self::OrderPointsCredited
             | Self::CancelledOrderPointsDeducted
             | Self::WelcomePointsCredited
             | Self::CampaignBonusCredited
-            | Self::BehaviourRewarded => MessageKind::Transactional,
-            Self::TierKept
+            | Self::BehaviourRewarded
+            | Self::TierKept
             | Self::TierLowered
             | Self::QualifyingPointsReset
             | Self::PointsExpiring

@@ -9,7 +9,7 @@ use crate::support::{PHONE, Shop, instant, programme};
 
 /// Without the shop's own system: Zalo's word is the last.
 async fn zalo_only() -> Shop {
-    let mut shop = Shop::with(&programme("[messages.channels]\ntransactional = [\"zalo_phone\"]\n")).await;
+    let mut shop = Shop::with(&programme("[messages.channels]\ncare = [\"zalo_phone\"]\n")).await;
     shop.sender.shop = None;
     shop
 }
@@ -98,7 +98,7 @@ async fn a_quota_that_is_used_up_is_asked_for_by_one_message_a_day() {
         assert_eq!(shop.provider.world().calls, 1);
         // Followers have a quota of their own.
         shop.follower(&member).await;
-        assert_eq!(shop.sends(&member, Template::TierKept, "1").await["channel"], "zalo_oa");
+        assert_eq!(shop.sends(&member, Template::BirthdayVouchers, "2026").await["channel"], "zalo_oa");
         shop.provider.world().quota_left = None;
         shop.due("2026-11-26T06:05:00+07:00").await;
         assert_eq!(shop.taken().len(), 3, "{act:?}: both, and the follower's");

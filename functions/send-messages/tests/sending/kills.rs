@@ -166,7 +166,7 @@ async fn an_answer_is_recorded_though_what_follows_from_it_is_not() {
     assert_eq!((&row["state"], &row["channel"]), (&json!("sent"), &json!("zalo_phone")));
 
     // A human is needed: it waits for one, and is not of unknown fate.
-    let shop = Shop::with(&programme("[messages.channels]\ntransactional = [\"zalo_phone\"]\n")).await;
+    let shop = Shop::with(&programme("[messages.channels]\ncare = [\"zalo_phone\"]\n")).await;
     let member = shop.member(PHONE).await;
     shop.sends(&member, Template::OrderPointsCredited, "1").await;
     shop.provider.script([Act::Code(-219)]);

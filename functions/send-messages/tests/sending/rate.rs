@@ -12,7 +12,7 @@ use crate::support::{Shop, message, programme};
 
 /// All are sent, each once; the provider allows `calls` within `within`, and the pace is set for it.
 async fn all_arrive(messages: usize, calls: usize, within: Duration) {
-    let shop = Shop::with(&programme("[messages.channels]\ntransactional = [\"zalo_phone\"]\n")).await;
+    let shop = Shop::with(&programme("[messages.channels]\ncare = [\"zalo_phone\"]\n")).await;
     let member = shop.member(crate::support::PHONE).await;
     let mut ids = Vec::new();
     for chunk in (0..messages).collect::<Vec<_>>().chunks(100) {

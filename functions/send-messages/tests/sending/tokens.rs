@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::provider::{Act, refresh_token};
 use crate::support::{PHONE, Shop, programme};
 
-const ZALO_ONLY: &str = "[messages.channels]\ntransactional = [\"zalo_phone\"]\n";
+const ZALO_ONLY: &str = "[messages.channels]\ncare = [\"zalo_phone\"]\n";
 
 async fn zalo_only() -> Shop {
     Shop::with(&programme(ZALO_ONLY)).await

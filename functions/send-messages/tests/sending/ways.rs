@@ -95,7 +95,7 @@ async fn what_zalo_has_no_template_for_goes_to_the_shop_signed() {
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["data"]["phone"], "+84901234567");
     assert_eq!((&body["data"]["name"], &body["data"]["template"]), (&json!(NAME), &json!("welcome_points_credited")));
-    assert_eq!(body["data"]["kind"], "transactional");
+    assert_eq!(body["data"]["kind"], "care");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_shop_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
 
 /// With the shop's own system first, and a phone after it.
 async fn shop_first() -> (Shop, MemberId) {
-    let order = "[messages.channels]\ntransactional = [\"webhook\", \"zalo_phone\"]\n\
+    let order = "[messages.channels]\ncare = [\"webhook\", \"zalo_phone\"]\n\
                  promotional = [\"webhook\", \"zalo_phone\"]\n";
     let shop = Shop::with(&programme(order)).await;
     let member = shop.member(PHONE).await;
@@ -169,7 +169,8 @@ async fn a_shop_that_cannot_be_reached_has_taken_nothing() {
 
 #[tokio::test]
 async fn the_order_of_channels_is_the_programmes() {
-    let order = "[messages.channels]\ncare = [\"webhook\", \"zalo_oa\"]\ntransactional = []\n";
+    let order = "[messages.channels]\ncare = [\"webhook\", \"zalo_oa\"]\ntransactional = []\n\
+                 [messages.kinds]\norder_points_credited = \"transactional\"\n";
     let shop = Shop::with(&programme(order)).await;
     let member = shop.member(PHONE).await;
     shop.follower(&member).await;

@@ -189,7 +189,7 @@ async fn each_message_takes_the_way_that_is_open_when_it_is_sent() {
     assert_eq!((kind.as_str(), &record["phone"]), ("template_phone", &json!("84901234567")), "{record}");
 
     // Who does not want it is not told, and the row says why.
-    let no = json!({"customer": {"phone": OTHER}, "messages": {"transactional": false}});
+    let no = json!({"customer": {"phone": OTHER}, "messages": {"care": false}});
     assert_eq!(shop.post("customer.consent", no).await, 202);
     shop.drain().await;
     shop.order("DH-5", OTHER, "Hoa").await;
