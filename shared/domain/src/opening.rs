@@ -171,6 +171,9 @@ fn begin(programme: &Programme, member: &mut Member, opening: &Opening, today: N
         ("tier_since", opening.tier_since),
         ("last_ordered_on", opening.last_ordered_on),
     ];
+    if opening.profile.birthday.is_some_and(|birthday| birthday > today) {
+        return Err(OpeningProblem::InFuture("birthday").into());
+    }
     for (name, day) in days.into_iter().filter_map(|(name, day)| Some((name, day?))) {
         if day > today {
             return Err(OpeningProblem::InFuture(name).into());
@@ -405,6 +408,9 @@ mod tests {
         assert_eq!(problem(Opening { wallet_minor: -1, ..opening(0, 0) }), OpeningProblem::BelowZero("wallet"));
         assert_eq!(problem(Opening { cycle_orders: 1, ..opening(0, 0) }), OpeningProblem::MoreInCycle("orders"));
         assert_eq!(problem(Opening { joined_on: tomorrow, ..opening(0, 0) }), OpeningProblem::InFuture("joined_on"));
+        let mut unborn = opening(0, 0);
+        unborn.profile.birthday = tomorrow;
+        assert_eq!(problem(unborn), OpeningProblem::InFuture("birthday"));
         let since =
             Opening { joined_on: Some(day("2026-11-02")), tier_since: Some(day("2026-11-01")), ..opening(0, 0) };
         assert_eq!(problem(since), OpeningProblem::BeforeJoining("tier_since"));

@@ -9,7 +9,7 @@
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::RuleId;
 use crate::member::Member;
-use crate::order::{Credit, Imported, InCycle, Order, OrderSnapshot, Owner, Terms, TermsAmount};
+use crate::order::{Credit, Imported, InCycle, Order, OrderFacts, OrderSnapshot, Owner, Terms, TermsAmount};
 use crate::points::{Legs, Overflow};
 use crate::programme::Programme;
 use crate::reconcile::{base_terms, keep_items, spent};
@@ -36,6 +36,8 @@ pub enum PastProblem {
     AfterOpening,
     #[error("it is of the future")]
     InFuture,
+    #[error("it was brought along with other figures: the shop reports what changed since")]
+    OtherFigures,
 }
 
 impl From<PastProblem> for Rejection {
@@ -47,15 +49,20 @@ impl From<PastProblem> for Rejection {
 /// Keeps an order from before these books. One that is known already changes nothing, whoever brought it.
 ///
 /// # Errors
-/// A [`Rejection`] changes nothing.
+/// A [`Rejection`] changes nothing. [`PastProblem::OtherFigures`] where it was brought along as something else and the shop has
+/// not told of it since.
 pub fn bring_order(
     programme: &Programme,
     rows: PastRows,
     snapshot: OrderSnapshot,
     now: Instant,
 ) -> Result<Decision, Rejection> {
-    if rows.order.is_some() {
-        return Ok(Decision::nothing(Outcome::Duplicate));
+    if let Some(known) = &rows.order {
+        let told_since = known.imported.is_none() || known.facts.updated_at > snapshot.facts.updated_at;
+        return match told_since || same_figures(&known.facts, &snapshot.facts) {
+            true => Ok(Decision::nothing(Outcome::Duplicate)),
+            false => Err(PastProblem::OtherFigures.into()),
+        };
     }
     let member_id = snapshot.member_id.clone().ok_or(PastProblem::Nobody)?;
     if snapshot.facts.placed_at > now || snapshot.facts.updated_at > now {
@@ -92,6 +99,15 @@ pub fn bring_order(
     Ok(Decision { member: changed.then_some(member), order: Some(order), ..Decision::nothing(outcome) })
 }
 
+/// Whether both say the same of an order, as far as a file of past orders can.
+fn same_figures(known: &OrderFacts, brought: &OrderFacts) -> bool {
+    let said = |facts: &OrderFacts| {
+        let amounts = (facts.due_minor, facts.shipping_minor, facts.refunded_minor, facts.currency);
+        (facts.status, facts.payment, amounts, facts.placed_at)
+    };
+    said(known) == said(brought)
+}
+
 /// Takes the order for credited, where it has earned: with what it deserves where an opening holds it, else with nothing.
 fn credit(programme: &Programme, order: &mut Order, member: &Member, opened: bool) -> Result<(), Rejection> {
     let placed_on = programme.day(order.facts.placed_at);
@@ -126,7 +142,7 @@ mod tests {
     use super::*;
     use crate::lots::Expiry;
     use crate::money::Currency;
-    use crate::order::{OrderFacts, OrderStatus, PaymentStatus};
+    use crate::order::{OrderStatus, PaymentStatus};
     use crate::points::Ratio;
     use crate::programme::{Tier, Tiers};
 
@@ -181,5 +197,27 @@ mod tests {
         assert!(order.spent_minor > 0);
         let refused = bring(Some(at("2026-02-28T01:00:00Z"))).unwrap_err();
         assert_eq!(refused, PastProblem::AfterOpening.into());
+    }
+
+    #[test]
+    fn a_file_that_comes_again_with_other_figures_is_refused_unless_the_shop_has_told_since() {
+        let now = at("2026-11-25T01:00:00Z");
+        let first = snapshot("2026-03-01T01:00:00Z");
+        let rows = PastRows { opened_at: Some(now), ..PastRows::default() };
+        let order = bring_order(&programme(), rows, first.clone(), now).unwrap().order.unwrap();
+        let again = |order: &Order, snapshot: &OrderSnapshot| {
+            let rows = PastRows { order: Some(order.clone()), ..PastRows::default() };
+            bring_order(&programme(), rows, snapshot.clone(), now).map(|decision| decision.outcome)
+        };
+        assert_eq!(again(&order, &first), Ok(Outcome::Duplicate));
+        let mut other = first;
+        other.facts.due_minor = 600_000;
+        assert_eq!(again(&order, &other), Err(PastProblem::OtherFigures.into()));
+        let mut told = order;
+        told.facts.updated_at = now;
+        assert_eq!(again(&told, &other), Ok(Outcome::Duplicate));
+        told.imported = None;
+        other.facts.updated_at = now;
+        assert_eq!(again(&told, &other), Ok(Outcome::Duplicate), "the shop reported it first");
     }
 }

@@ -17,7 +17,7 @@ pub use model::{Line, Shop, Stack, month};
 pub use prices::{Price, Prices};
 
 use crate::cli::serve::workspace;
-use crate::error::{Context, Result};
+use crate::error::{Context, Result, StackError};
 
 /// What to compute.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,6 +42,9 @@ pub fn run(args: &CostArgs) -> Result<ExitCode> {
     let shown = file.display();
     let text = std::fs::read_to_string(&file).context(|| format!("cannot read the prices {shown}"))?;
     let prices: Prices = toml::from_str(&text).context(|| format!("the prices {shown} cannot be understood"))?;
+    if let Some((name, _)) = prices.all().into_iter().find(|(_, price)| !price.possible()) {
+        return Err(StackError::new(format!("the prices {shown}: {name} is no price: usd from 0, per from 1")));
+    }
     let template = workspace().join("infra/template.yaml");
     let about = || format!("cannot read the template {}", template.display());
     let document = crate::template::document(&std::fs::read_to_string(&template).context(about)?)?;

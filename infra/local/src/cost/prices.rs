@@ -19,6 +19,10 @@ pub struct Price {
 }
 
 impl Price {
+    pub fn possible(&self) -> bool {
+        self.usd.is_finite() && self.usd >= 0.0 && self.per > 0
+    }
+
     /// What so many units cost.
     pub fn of(&self, units: f64) -> f64 {
         units * self.usd / self.per as f64
@@ -58,4 +62,16 @@ prices! {
     metric,
     alarm,
     secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_costs_less_than_nothing() {
+        let price = |usd, per| Price { usd, per, unit: String::new(), read: None, source: None, note: String::new() };
+        assert!(price(0.0, 1).possible() && price(1.25, 1_000_000).possible());
+        assert!(!price(-1.0, 1).possible() && !price(f64::NAN, 1).possible() && !price(1.0, 0).possible());
+    }
 }

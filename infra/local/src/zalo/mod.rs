@@ -35,7 +35,8 @@ pub const VARIABLES: [&str; 7] = [
     "ZALO_OA_SECRET",
 ];
 /// How the shop's own account is called, where the environment says so: nothing that names an account.
-const MANNERS: [&str; 2] = ["ZALO_EGRESS_PROXY", "ZALO_CALLS_PER_MINUTE"];
+const MANNERS: [&str; 2] = [PROXY, "ZALO_CALLS_PER_MINUTE"];
+const PROXY: &str = "ZALO_EGRESS_PROXY";
 /// Without these nobody is talked to.
 const NEEDED: [&str; 3] = ["ZALO_APP_ID", "ZALO_APP_SECRET", "ZALO_REFRESH_TOKEN"];
 
@@ -61,8 +62,10 @@ impl Zalo {
             return Ok(Self::StandIn);
         }
         given.extend(MANNERS.into_iter().filter_map(set));
-        // Without the secret of the Official Account only the webhook's door is closed.
-        given.entry("ZALO_OA_SECRET".to_owned()).or_default();
+        // Without the secret of the Official Account only the webhook's door is closed, and without a proxy none is asked.
+        for optional in ["ZALO_OA_SECRET", PROXY] {
+            given.entry(optional.to_owned()).or_default();
+        }
         let missing: Vec<&str> = NEEDED.into_iter().filter(|name| !given.contains_key(*name)).collect();
         if missing.is_empty() {
             return Ok(Self::Own(given));
@@ -124,7 +127,8 @@ impl StandIn {
             DEVELOPMENT.refresh_token.to_owned(),
             DEVELOPMENT.oa_secret.to_owned(),
         ];
-        VARIABLES.into_iter().map(str::to_owned).zip(values).collect()
+        let variables = VARIABLES.into_iter().zip(values).chain([(PROXY, String::new())]);
+        variables.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// How many calls of each kind were answered with each code, since the stack started.

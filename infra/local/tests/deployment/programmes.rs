@@ -12,12 +12,13 @@ fn build(source: &Path, artifacts: &Path) -> Option<Output> {
         .current_dir(source)
         .env("ARTIFACTS_DIR", artifacts)
         .env("PRODUCT", env!("CARGO_BIN_EXE_thang-hang"))
+        .env("TEMPLATE", workspace().join("infra/template.yaml"))
         .output()
         .ok()
 }
 
 #[test]
-fn a_programme_with_a_problem_fails_the_build_of_the_layer() {
+fn a_programme_with_a_problem_or_without_a_name_fails_the_build_of_the_layer() {
     let layer = &document()["Resources"]["Programmes"];
     assert_eq!(layer["Metadata"]["BuildMethod"], "makefile", "sam build makes it by the makefile");
     assert_eq!(layer["Properties"]["ContentUri"], "programmes");
@@ -44,4 +45,17 @@ fn a_programme_with_a_problem_fails_the_build_of_the_layer() {
     assert!(!built.status.success(), "{built:?}");
     assert!(String::from_utf8_lossy(&built.stdout).contains("vnd_per_pont"), "it says what is wrong: {built:?}");
     assert!(!artifacts.path().join("my-shop.toml").exists());
+
+    // The parameter takes the names of files and no other: neither a file that it does not list, nor a name without one.
+    let refuses = |file: &str| {
+        let built = build(source.path(), artifacts.path()).expect("make is here");
+        assert!(!built.status.success(), "{file}: {built:?}");
+        let says = String::from_utf8_lossy(&built.stdout);
+        assert!(says.contains("AllowedValues of the parameter Programme"), "{file}: {says}");
+    };
+    std::fs::write(source.path().join("my-shop.toml"), broken).expect("written");
+    refuses("my-shop.toml");
+    std::fs::remove_file(source.path().join("my-shop.toml")).expect("gone");
+    std::fs::remove_file(source.path().join("panda-rules.toml")).expect("gone");
+    refuses("panda-rules.toml");
 }

@@ -277,7 +277,8 @@ fn the_shops_own_account_is_used_whole_or_not_at_all() {
     let own = from(&[("ZALO_APP_ID", "7"), ("ZALO_APP_SECRET", "s"), ("ZALO_REFRESH_TOKEN", "r")]).unwrap();
     let Zalo::Own(variables) = own else { panic!("the shop's own") };
     assert!(!variables.contains_key("ZALO_OPENAPI_URL"), "Zalo's own address stays");
-    assert!(!variables.contains_key("ZALO_EGRESS_PROXY"), "what the template says stays");
+    assert!(!variables.contains_key("ZALO_CALLS_PER_MINUTE"), "what the template says stays");
+    assert_eq!(variables["ZALO_EGRESS_PROXY"], "", "there is no secret store here to look for one in");
 }
 
 #[test]

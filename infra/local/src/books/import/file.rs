@@ -1,7 +1,7 @@
 //! The CSV file of an import, line by line, and the file of what could not be taken.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -135,19 +135,43 @@ impl Rejects {
         writer.write_record(row).context(about)
     }
 
+    /// Where nothing was rejected, what an earlier run left there is over.
+    ///
     /// # Errors
     /// When it cannot be written.
     pub fn finish(&mut self) -> Result<()> {
+        let shown = self.path.display();
         match &mut self.writer {
-            Some(writer) => writer.flush().context(|| format!("cannot write {}", self.path.display())),
+            Some(writer) => writer.flush().context(|| format!("cannot write {shown}")),
+            None if are_rejects(&self.path) => {
+                std::fs::remove_file(&self.path).context(|| format!("cannot remove {shown}, of an earlier run"))
+            }
             None => Ok(()),
         }
     }
 }
 
+/// Whether a file is one that [`Rejects`] wrote.
+fn are_rejects(path: &Path) -> bool {
+    let mut begins = [0; b"line,reason".len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begins)).is_ok() && begins == *b"line,reason"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rejects_of_an_earlier_run_are_over_and_nothing_else_is() {
+        let place = tempfile::tempdir().unwrap();
+        for (text, stays) in [("line,reason,phone\n2,no,1\n", false), ("phone,name\n1,Lan\n", true), ("", true)] {
+            let file = place.path().join("a.rejects.csv");
+            std::fs::write(&file, text).unwrap();
+            Rejects::new(file.clone(), &[]).finish().unwrap();
+            assert_eq!(file.exists(), stays, "{text:?}");
+        }
+        Rejects::new(place.path().join("none"), &[]).finish().unwrap();
+    }
 
     #[test]
     fn the_header_tells_what_separates_cells() {
