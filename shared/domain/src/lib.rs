@@ -49,6 +49,7 @@ mod replay;
 pub mod request;
 pub mod sending;
 pub mod standing;
+mod tiering;
 pub mod time;
 pub mod topup;
 pub mod voucher;
