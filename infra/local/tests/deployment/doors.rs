@@ -14,7 +14,31 @@ fn problems(document: &Value) -> Vec<String> {
     tables(document, &mut found);
     secrets(document, &mut found);
     logs(document, &mut found);
+    rules("Rules", &document["Rules"], &mut found);
     found
+}
+
+/// CloudFormation refuses a whole template in whose rules anything but their own functions is called, and no linter says so.
+fn rules(path: &str, value: &Value, found: &mut Vec<String>) {
+    const KNOWN: [&str; 10] = [
+        "And",
+        "Contains",
+        "EachMemberEquals",
+        "EachMemberIn",
+        "Equals",
+        "Not",
+        "Or",
+        "RefAll",
+        "ValueOf",
+        "ValueOfAll",
+    ];
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if key.strip_prefix("Fn::").is_some_and(|name| !KNOWN.contains(&name)) {
+            found.push(format!("{path}: {key} is no function of rules"));
+        }
+        rules(&format!("{path}.{key}"), value, found);
+    }
+    value.as_array().into_iter().flatten().for_each(|value| rules(path, value, found));
 }
 
 fn routes(document: &Value, found: &mut Vec<String>) {
@@ -174,6 +198,11 @@ fn an_omission_is_named() {
             "/Resources/HttpApi/Properties/AccessLogSettings/Format",
             json!("$context.identity.sourceIp"),
             "tells of a person",
+        ),
+        (
+            "/Rules/IssuerNeedsAudience/Assertions/0/Assert",
+            json!({"Fn::Equals": [{"Fn::Join": ["", {"Ref": "TokenAudience"}]}, ""]}),
+            "Fn::Join is no function of rules",
         ),
         (
             "/Resources/Webhook/Properties/Environment/Variables/SECRET",
