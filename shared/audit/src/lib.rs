@@ -203,7 +203,7 @@ impl Audit {
         }
         participations.finish(&members, (&histories, &merges), &orders, &mut findings);
         requests.finish(&members, &histories, &mut findings);
-        vouchers.finish(&members, &orders, &mut findings);
+        vouchers.finish(&members, &orders, &requests, &mut findings);
         messages.finish(&members, &histories, &mut findings);
         contacts.finish(&mut findings);
         let whose = |found: &Finding| {

@@ -135,6 +135,11 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     pub fn add(&mut self, table: Table, key: String, what: String) {
         if self.kept.len() < FINDINGS_MAX {
             self.kept.push(Finding { table, key, what, member_id: None });

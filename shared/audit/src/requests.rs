@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::Row;
 use crate::Table;
 use crate::entry::{Entry, Kind};
-use crate::fields::{Lot, Problem, Read, count, instant, list, lots, number, number_if_any, text};
+use crate::fields::{Lot, Problem, Read, count, instant, list, lots, map_if_any, number, number_if_any, text};
 use crate::history::{Histories, History};
 use crate::members::Members;
 use crate::report::Findings;
@@ -109,6 +109,8 @@ struct Request {
     worth_minor: i128,
     seq: u64,
     hold_until: Option<DateTime<Utc>>,
+    /// The id of the voucher's offer, where it buys one.
+    buys: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -122,6 +124,14 @@ impl Requests {
     /// Whose a request is.
     pub fn member_of(&self, request_id: &str) -> Option<&str> {
         self.by_id.get(request_id).map(|request| request.member_id.as_str())
+    }
+
+    /// The grant of the voucher that each redemption has paid for, by the request.
+    pub fn grants_paid(&self) -> impl Iterator<Item = (&str, String)> {
+        self.by_id.iter().filter_map(|(request_id, request)| {
+            let offer = request.buys.as_ref().filter(|_| request.state == State::Confirmed)?;
+            Some((request_id.as_str(), format!("{}/redemption/{request_id}/{offer}", request.member_id)))
+        })
     }
 
     pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
@@ -222,6 +232,10 @@ impl Request {
             points: number(row, "points")?,
             worth_minor: number_if_any(row, "worth_minor")?.unwrap_or(0),
             seq: u64::try_from(count(row, "seq", 1)?).unwrap_or(0),
+            buys: match map_if_any(row, "buys")? {
+                Some(offer) => Some(text(offer, "offer")?.to_owned()),
+                None => None,
+            },
             hold_until: if row.contains_key("hold_until") { Some(instant(row, "hold_until")?) } else { None },
             created_at: instant(row, "created_at")?,
         })

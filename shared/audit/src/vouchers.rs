@@ -10,6 +10,7 @@ use crate::fields::{Problem, Read, count, day, flag_if_any, instant, map, number
 use crate::members::Members;
 use crate::orders::Orders;
 use crate::report::Findings;
+use crate::requests::Requests;
 
 #[derive(Debug)]
 struct Voucher {
@@ -71,7 +72,11 @@ impl Vouchers {
         Ok(())
     }
 
-    pub fn finish(&self, members: &Members, orders: &Orders, findings: &mut Findings) {
+    pub fn finish(&self, members: &Members, orders: &Orders, requests: &Requests, findings: &mut Findings) {
+        for (request_id, _) in requests.grants_paid().filter(|(_, grant_id)| !self.grants.contains(grant_id)) {
+            let what = "the voucher that it has paid for is not there".to_owned();
+            findings.add(Table::Requests, request_id.to_owned(), what);
+        }
         let used: HashMap<&str, &str> = self.rows.iter().filter_map(Voucher::used).collect();
         for (order_id, voucher_id) in orders.vouchers().filter(|(order_id, id)| used.get(id) != Some(order_id)) {
             let what = format!("says that it used {voucher_id}, which says otherwise");
@@ -152,4 +157,43 @@ fn prove_worth(row: &Row) -> Read<()> {
         known += 1;
     }
     if known == 1 { Ok(()) } else { Err("`worth` is none that is known".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    fn texts(pairs: &[(&'static str, &str)]) -> Row {
+        pairs.iter().map(|(name, text)| (*name, Value::S((*text).into()))).collect()
+    }
+
+    #[test]
+    fn a_voucher_that_points_were_spent_on_is_missed() {
+        let gone = |state: &str, grants: &[&str]| {
+            let mut row = texts(&[
+                ("request_id", "r_1"),
+                ("member_id", "m_1"),
+                ("kind", "redemption"),
+                ("state", state),
+                ("fingerprint", "-"),
+                ("rule", "voucher-10"),
+                ("created_at", "2026-11-23T01:15:07Z"),
+            ]);
+            for (name, number) in [("revision", "1"), ("points", "-100"), ("seq", "2")] {
+                row.insert(name, Value::N(number.into()));
+            }
+            row.insert("buys", Value::M(texts(&[("offer", "ten")])));
+            let (mut requests, mut findings) = (Requests::default(), Findings::default());
+            requests.row(&row, &mut findings).expect("a request");
+            let vouchers =
+                Vouchers { grants: grants.iter().map(|grant| (*grant).to_owned()).collect(), ..Vouchers::default() };
+            vouchers.finish(&Members::default(), &Orders::default(), &requests, &mut findings);
+            !findings.is_empty()
+        };
+        assert!(gone("confirmed", &[]));
+        assert!(gone("confirmed", &["m_1/redemption/r_2/ten", "m_1/redemption/r_1/twenty"]));
+        assert!(!gone("confirmed", &["m_1/redemption/r_1/ten"]));
+        assert!(!gone("held", &[]) && !gone("undone", &[]));
+    }
 }

@@ -27,9 +27,12 @@ pub fn refusal(programme: &Programme, rejection: &Rejection) -> Problem {
                 "This programme decides tiers itself: change the points, or set tier_authority to \"outside\".";
             (409, "tiers-are-ours", "Tiers are decided here", detail.to_owned())
         }
-        Rejection::UnknownTier(_) => {
-            (422, "unknown-tier", "Unknown tier", format!("The programme's tiers: {}.", tiers(programme)))
-        }
+        Rejection::UnknownTier(_) => (
+            422,
+            "unknown-tier",
+            "Unknown tier",
+            format!("No tier is called so. The programme's are: {}.", tiers(programme)),
+        ),
         Rejection::NothingToSpend => {
             let detail = "Say how many points to spend: a whole number above zero.";
             (422, "nothing-to-spend", "Nothing to spend", detail.to_owned())

@@ -23,7 +23,12 @@ use crate::error::{Context, Result, StackError};
 #[derive(Clone, Debug, clap::Args)]
 pub struct CostArgs {
     /// Orders a month; several times for several columns
-    #[arg(long, value_name = "N", default_values_t = [10_000, 1_000_000, 100_000_000])]
+    #[arg(
+        long,
+        value_name = "N",
+        default_values_t = [10_000, 1_000_000, 100_000_000],
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     pub orders: Vec<u64>,
     /// The prices, TOML [default: infra/prices.toml, for ap-southeast-1]
     #[arg(long, value_name = "FILE")]

@@ -48,6 +48,7 @@ pub fn books(stack: &Stack) -> BooksArgs {
 pub fn arguments(stack: &Stack, dry_run: bool) -> ImportArgs {
     ImportArgs {
         dry_run,
+        leave_out: Vec::new(),
         rejects: None,
         source: loyalty_contract::queue::Source::Standard,
         at: Some(NOW_MS),

@@ -100,7 +100,7 @@ pub fn currency(code: &str) -> Option<Currency> {
     Currency::from_code(code)
 }
 
-/// Columns an import does not take over: pending points belong to an order, and the rest follows from other columns.
+/// Columns an import of members does not take over: pending points belong to an order, and the rest follows from other columns.
 const NOT_TAKEN: [&str; 3] = ["review_on", "pending_points", "updated_at"];
 
 /// Columns of the file of rejects, in front of the others.
@@ -129,8 +129,10 @@ const ALSO_CALLED: [(&str, &str); 14] = [
 pub struct Header {
     /// The column of ours that each column of the file is; `None` for one that is not taken over.
     columns: Vec<Option<&'static str>>,
-    /// The names of columns that are not taken over, as the file writes them.
-    pub left_out: Vec<String>,
+    /// Columns of the sheet that follow from others and are not taken over, as the file writes them.
+    pub derived: Vec<String>,
+    /// What no column is called, as the file writes it.
+    pub unknown: Vec<String>,
 }
 
 /// A header nothing can be read by.
@@ -148,14 +150,14 @@ impl Header {
     /// # Errors
     /// [`HeaderError`] when a column stands there twice or nothing names a member.
     pub fn of_members<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Self, HeaderError> {
-        Self::of(cells, |cell| called(cell, &MEMBERS).filter(|name| !NOT_TAKEN.contains(name)))
+        Self::of(cells, &MEMBERS, &NOT_TAKEN)
     }
 
     /// # Errors
     /// [`HeaderError`] when a column stands there twice, nothing names a customer, or a figure is missing that every order
     /// has.
     pub fn of_orders<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Self, HeaderError> {
-        let header = Self::of(cells, |cell| called(cell, &ORDERS))?;
+        let header = Self::of(cells, &ORDERS, &[])?;
         let needed = ["order_id", "placed_at", "status", "payment_status", "amount_due"];
         match needed.into_iter().find(|name| !header.columns.contains(&Some(name))) {
             Some(missing) => Err(HeaderError::Missing(missing)),
@@ -163,28 +165,29 @@ impl Header {
         }
     }
 
-    fn of<'a>(
-        cells: impl Iterator<Item = &'a str>,
-        known_as: impl Fn(&str) -> Option<&'static str>,
-    ) -> Result<Self, HeaderError> {
-        let (mut columns, mut left_out) = (Vec::new(), Vec::new());
+    fn of<'a>(cells: impl Iterator<Item = &'a str>, sheet: &[Column], not_taken: &[&str]) -> Result<Self, HeaderError> {
+        let (mut columns, mut derived, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         for cell in cells {
-            let known = known_as(cell);
+            let known = called(cell, sheet);
             if let Some(name) = known
                 && columns.contains(&Some(name))
             {
                 return Err(HeaderError::Twice(name));
             }
-            if known.is_none() && !cell.trim().is_empty() && !OF_REJECTS.contains(&cell.trim()) {
-                left_out.push(cell.trim().to_owned());
+            let taken = known.filter(|name| !not_taken.contains(name));
+            let written = cell.trim();
+            match known {
+                Some(_) if taken.is_none() => derived.push(written.to_owned()),
+                None if !written.is_empty() && !OF_REJECTS.contains(&written) => unknown.push(written.to_owned()),
+                _ => {}
             }
-            columns.push(known);
+            columns.push(taken);
         }
         let names = |name| columns.contains(&Some(name));
         if !names("phone") && !names("customer_id") && !names("member_id") {
             return Err(HeaderError::Nobody);
         }
-        Ok(Self { columns, left_out })
+        Ok(Self { columns, derived, unknown })
     }
 
     pub fn width(&self) -> usize {
@@ -231,9 +234,14 @@ mod tests {
     #[test]
     fn headers_are_read_in_both_languages_and_any_spelling() {
         let decomposed = "Số điê\u{323}n thoại";
-        let header = Header::of_members([decomposed, "ĐIỂM TÍCH LUỸ", "Họ tên", "Ghi chú", ""].into_iter()).unwrap();
-        assert_eq!(header.columns, [Some("phone"), Some("redeemable_points"), Some("name"), None, None]);
-        assert_eq!(header.left_out, ["Ghi chú"]);
+        let cells = [decomposed, "ĐIỂM TÍCH LUỸ", "Họ tên", "Ghi chú", "", "Điểm chờ", "reason"];
+        let header = Header::of_members(cells.into_iter()).unwrap();
+        assert_eq!(header.columns[..4], [Some("phone"), Some("redeemable_points"), Some("name"), None]);
+        assert_eq!(header.columns[4..], [None, None, None]);
+        assert_eq!(
+            (&header.unknown[..], &header.derived[..]),
+            (&["Ghi chú".to_owned()][..], &["Điểm chờ".to_owned()][..])
+        );
         let cells = header.cells(["0901234567", " 12 ", "", "x", ""].into_iter());
         assert_eq!(
             (cells.get("phone"), cells.get("redeemable_points"), cells.get("name")),

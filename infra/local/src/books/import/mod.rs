@@ -43,6 +43,9 @@ pub struct ImportArgs {
     /// Where rows that cannot be taken are written, with their reasons [default: FILE with .rejects.csv]
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
+    /// A column of the file that is not imported; any other that no column of ours is called is refused
+    #[arg(long, value_name = "COLUMN")]
+    pub leave_out: Vec<String>,
     /// The shop whose orders and customer ids these are
     #[arg(long, value_name = "SOURCE", default_value = "standard", value_parser = source)]
     pub source: Source,
@@ -154,11 +157,19 @@ pub async fn import<S: Sheet>(sheet: S, file: &Path, args: &ImportArgs) -> Resul
     let client = client(&args.books.tables).await;
     check_key(&client, &args.books.tables, &key).await?;
     let lines = Lines::open(file, S::header)?;
-    for name in &lines.header.left_out {
-        eprintln!(
-            "the column {name:?} is not imported: it follows from others, or no column of {} is called that",
-            S::NAME
-        );
+    for name in &lines.header.derived {
+        eprintln!("the column {name:?} is not imported: it follows from others");
+    }
+    // What is misspelt would be imported as if it were not there.
+    let unknown: Vec<_> = lines.header.unknown.iter().filter(|name| !args.leave_out.contains(name)).collect();
+    if !unknown.is_empty() {
+        return Err(StackError::new(format!(
+            "cannot use {}: no column of {} is called {}; rename what is meant, and leave out what is not: --leave-out {:?}",
+            file.display(),
+            S::NAME,
+            unknown.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+            unknown[0]
+        )));
     }
     let target = Target {
         books: Books::new(client, &args.books.tables.table_prefix),
