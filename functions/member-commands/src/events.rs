@@ -22,7 +22,7 @@ use loyalty_domain::outside::Told;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::request::Asked;
 use loyalty_domain::sending::MessageKind;
-use loyalty_domain::time::Instant;
+use loyalty_domain::time::{Instant, believed};
 use loyalty_domain::topup::{top_up, voucher_brought};
 use loyalty_domain::welcome::welcome;
 use loyalty_store::{Concerns, Consistency, Loaded};
@@ -106,8 +106,7 @@ impl MemberCommands {
                 self.tier_changed(person, &Told { tier, changed_at }, now).await
             }
             ShopEvent::Consent { customer, wishes, changed_at } => {
-                // A clock that is ahead must not make true wishes old for as long.
-                let changed_at = changed_at.min(now);
+                let changed_at = believed(changed_at, now);
                 self.consent(&self.person(customer, changed_at)?.member_id, &wishes, changed_at).await
             }
         }

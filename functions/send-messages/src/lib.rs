@@ -63,6 +63,8 @@ pub struct SendMessages {
     pub zalo: Option<Arc<ZaloSender>>,
     /// Missing where the shop takes no messages itself.
     pub shop: Option<Arc<Shop>>,
+    /// It would, but the secret is not set up: what would go there waits, and nothing else does.
+    pub shop_unready: bool,
 }
 
 /// Zalo, with its token and its pace.
@@ -145,16 +147,19 @@ impl SendMessages {
                 Some(Arc::new(ZaloSender::new(zalo, tokens, Pace::per_minute(calls))))
             }
         };
-        let shop = match optional("OUTGOING_WEBHOOK_URL") {
-            None => None,
-            Some(url) => {
-                let secret = environment.required("OUTGOING_WEBHOOK_SECRET")?;
-                let shop = Shop::new(caller, url, &secret);
-                Some(Arc::new(shop.map_err(|_| ConfigError::Unusable("OUTGOING_WEBHOOK_SECRET"))?))
-            }
-        };
+        let url = optional("OUTGOING_WEBHOOK_URL");
+        let asked = url.is_some();
+        let shop = url
+            .zip(optional("OUTGOING_WEBHOOK_SECRET"))
+            .and_then(|(url, secret)| Shop::new(caller, url, &secret).map(Arc::new).ok());
+        let shop_unready = asked && shop.is_none();
+        if shop_unready {
+            tracing::error!(
+                "messages to the shop's own system wait: OUTGOING_WEBHOOK_SECRET is missing, or is no secret"
+            );
+        }
         let sends = Sends::new(aws_sdk_sqs::Client::new(&sdk), queue_url);
-        Ok(Self { books, programmes: Arc::new(programmes), sends, clock, zalo, shop })
+        Ok(Self { books, programmes: Arc::new(programmes), sends, clock, zalo, shop, shop_unready })
     }
 
     /// Answers a batch of the stream or of the queue with what of it is not done, and a schedule with its first pages in

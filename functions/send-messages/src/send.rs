@@ -11,19 +11,23 @@ use loyalty_messaging::{Template, Variables};
 use loyalty_runtime::chain;
 use loyalty_runtime::metrics::{self, Metric};
 use loyalty_store::{Claim, Consistency, Contact, Ending, MessageState, Note, Outgoing, Stored};
-use loyalty_zalo::{Class, NOT_FOLLOWING, Refused, Taken, tracking_id};
+use loyalty_zalo::{Class, NOT_FOLLOWING, RATE_LIMIT, Refused, Taken, tracking_id};
 
 use crate::facts::{Told, consent, counted, outdated, told};
 use crate::queue::DELAY_SECONDS_MAX;
 use crate::shop::{Delivery, ForShop};
-use crate::token::{NoToken, PAUSE_MINUTES};
+use crate::token::{ALARM, NoToken, PAUSE_MINUTES};
 use crate::way::{Choice, Way, rounded_up};
 use crate::{Job, SendError, SendMessages, ZaloSender};
 
 /// A claim older than this is nobody's any more: the function's timeout, and some.
 pub const CLAIM_LAPSES_SECONDS: i64 = 90;
-/// How often a message is tried against failures that pass, before another way is looked for.
+/// How often a message is tried against failures that pass, half an hour in all, before another way is looked for.
 const ATTEMPTS_MAX: u32 = 8;
+/// On how many mornings a message begins anew whose ways did not answer.
+const MORNINGS_MAX: u32 = 7;
+/// How long this process is quiet when Zalo says that calls come too fast, and not how long that lasts.
+const TOO_FAST_SECONDS: u64 = 5;
 /// How often one look may end in another: each channel once, and races.
 const LOOKS_MAX: usize = 8;
 /// When somebody else is refreshing the token, or it cannot be refreshed now.
@@ -178,6 +182,9 @@ impl SendMessages {
         let (way, token) = match self.way(version, &message, &told, &member, &contact.row, now).await? {
             Choice::Way(way, token) => (way, token),
             Choice::Nowhere if message.exhausted.is_empty() => return self.skip(message, Skip::NoChannel).await,
+            Choice::Nowhere if message.unanswered && message.begun_anew < MORNINGS_MAX => {
+                return self.begin_anew(message, next_morning(programme.zone, now)).await;
+            }
             Choice::Nowhere => return self.give_up(message, "every_channel_refused").await,
             Choice::Wait(until) => {
                 self.resume(until, now).await?;
@@ -195,6 +202,11 @@ impl SendMessages {
         {
             self.again(&message.message_id, rounded_up(wait)).await?;
             return Ok(Look::Done);
+        }
+        // The evening's last promotions may have waited for their turn until the hours of rest.
+        let turn = self.clock.now().await?;
+        if let Gate::Later(at) = gate(sending, programme.zone, told.kind, &consent(&contact.row, &message), turn) {
+            return self.wait(message, at, "quiet_hours").await;
         }
         if begun.elapsed() > CLAIM_WITHIN {
             self.again(&message.message_id, TimeDelta::zero()).await?;
@@ -239,9 +251,18 @@ impl SendMessages {
                 self.record(message, ending, "", None, now).await?;
             }
             Outcome::Lost => return self.unknown(message, version, kind, "reply_lost", now).await,
-            Outcome::Passing { code, reason, .. } if tired => {
+            // Whom only the rate holds up waits for their turn.
+            Outcome::Passing { code, reason, .. } if tired && code != Some(RATE_LIMIT) => {
+                let channel = message.channel.map(Channel::word);
+                tracing::error!(
+                    channel,
+                    reason,
+                    code,
+                    alarm = ALARM,
+                    "a way to members has not answered for half an hour"
+                );
                 // What may have arrived by this channel already is not told by another.
-                let ending = if message.sent_again { Ending::Unknown } else { Ending::Elsewhere };
+                let ending = if message.sent_again { Ending::Unknown } else { Ending::Elsewhere { unanswered: true } };
                 self.record(message, ending, reason, code, now).await?;
                 return Ok(Look::Again);
             }
@@ -267,7 +288,7 @@ impl SendMessages {
                 self.resume(until, now).await?;
             }
             Outcome::Refused { code, reason } => {
-                self.record(message, Ending::Elsewhere, reason, Some(code), now).await?;
+                self.record(message, Ending::Elsewhere { unanswered: false }, reason, Some(code), now).await?;
                 return Ok(Look::Again);
             }
         }
@@ -360,8 +381,9 @@ impl SendMessages {
                 }
                 continue;
             }
-            if let Some(quiet) = quiet {
-                sender.pace.quiet(quiet.to_std().unwrap_or_default()).await;
+            let too_fast = (number == RATE_LIMIT).then_some(std::time::Duration::from_secs(TOO_FAST_SECONDS));
+            if let Some(quiet) = quiet.and_then(|quiet| quiet.to_std().ok()).or(too_fast) {
+                sender.pace.quiet(quiet).await;
             }
             if number == NOT_FOLLOWING
                 && let Err(error) = self.books.told_follows(&message.member_id, false, now).await
@@ -416,10 +438,20 @@ impl SendMessages {
         Ok(Look::Done)
     }
 
+    async fn begin_anew(&self, message: Outgoing, after: Instant) -> Result<Look, SendError> {
+        const REASON: &str = "no_answer";
+        let before = message.clone();
+        match self.books.begin_anew(message, after, REASON).await? {
+            Some(_) => told_outcome(&before, "pending", REASON, before.code()),
+            None => return Ok(Look::Again),
+        }
+        Ok(Look::Done)
+    }
+
     async fn give_up(&self, message: Outgoing, reason: &'static str) -> Result<Look, SendError> {
         let before = message.clone();
-        match self.books.give_up(message, Note { reason: Some(reason), code: None }).await? {
-            Some(_) => told_outcome(&before, "failed", reason, None),
+        match self.books.give_up(message, reason).await? {
+            Some(_) => told_outcome(&before, "failed", reason, before.code()),
             None => return Ok(Look::Again),
         }
         Ok(Look::Done)
@@ -436,9 +468,8 @@ impl SendMessages {
     ) -> Result<bool, SendError> {
         let state = match &ending {
             Ending::Sent { .. } => "sent",
-            Ending::Failed => "failed",
             Ending::Unknown => "unknown",
-            Ending::Again { .. } | Ending::Elsewhere => "pending",
+            Ending::Again { .. } | Ending::Elsewhere { .. } => "pending",
         };
         let before = message.clone();
         let note = Note { reason: Some(reason).filter(|reason| !reason.is_empty()), code };

@@ -33,7 +33,7 @@ const QUIET_SECONDS: i64 = 15;
 /// After so long without a refresh a human has to look.
 const BUSY_MINUTES_MAX: i64 = 60;
 /// What the alarm of the deployed stack looks for in the log, in a field `alarm`.
-const ALARM: &str = "zalo-paused";
+pub const ALARM: &str = "zalo-paused";
 const POLL_MS: u64 = 100;
 /// How often somebody else's refresh is looked for, and how often the new pair is written.
 const POLLS_MAX: u32 = 50;

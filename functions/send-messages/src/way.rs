@@ -16,6 +16,8 @@ use crate::{SendError, SendMessages, ZaloSender};
 
 /// How old a message may get while Zalo cannot say whether its member follows.
 const ASKING_SECONDS: i64 = 600;
+/// How long what goes to the shop's own system waits while its secret is not set up.
+const UNREADY_SECONDS: i64 = 300;
 
 /// Which way was chosen, with everything the call needs.
 pub enum Way {
@@ -78,6 +80,7 @@ impl SendMessages {
             let way = match channel {
                 Channel::Webhook => match &self.shop {
                     Some(_) => return Ok(Choice::Way(Way::Shop, None)),
+                    None if self.shop_unready => return Ok(Choice::Later(TimeDelta::seconds(UNREADY_SECONDS))),
                     None => continue,
                 },
                 Channel::ZaloOa => self.to_follower(version, told, member, contact, now),

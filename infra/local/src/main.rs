@@ -21,6 +21,9 @@ use thang_hang::messages::{self, PreviewArgs};
 use thang_hang::package::{self, PackageArgs};
 use thang_hang::tables::TablesArgs;
 use thang_hang::verify;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 /// Thăng Hạng: a loyalty engine for shops, on one machine.
 ///
@@ -150,11 +153,11 @@ fn end_with_the_reader() {
 async fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,thang_hang=info".into()),
-        )
+    // As in the functions: below debug, libraries write whole bodies.
+    tracing_subscriber::registry()
+        .with(EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,thang_hang=info".into()))
+        .with(LevelFilter::DEBUG)
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
         .init();
     match run(cli).await {
         Ok(code) => code,

@@ -12,7 +12,8 @@ use crate::error::{Context, Result};
 /// Where the tables are.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TablesArgs {
-    /// The DynamoDB endpoint: the local stack's, or with --region AWS itself, which an empty address ("") names too
+    /// The DynamoDB endpoint [default: http://127.0.0.1:8000, the local stack's; with --region AWS itself, which an empty
+    /// address names too]
     #[arg(
         long,
         env = "LOYALTY_ENDPOINT_URL",

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use loyalty_domain::time::believed;
 use serde::{Deserialize, Serialize};
 
 use crate::phone::{Phone, normalise};
@@ -190,13 +191,12 @@ fn receipts(message: &Message) -> Vec<String> {
     keys
 }
 
-/// Milliseconds since 1970. A clock that is ahead must not make true words old for as long, so nothing is later than its
-/// arrival; `None` for what is no time, or a broken one.
+/// Milliseconds since 1970, as far as they are believed; `None` for what is no time, or a broken one.
 fn time(field: &Field, received_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let ms = field.code()?;
     let said = Utc.timestamp_millis_opt(ms).single()?;
     let broken = ms < FIRST_MS && received_at - said > TimeDelta::days(BROKEN_AFTER_DAYS);
-    (!broken).then(|| said.min(received_at))
+    (!broken).then(|| believed(said, received_at))
 }
 
 #[cfg(test)]
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_time_is_when_it_came_and_none_is_later_than_that() {
+    fn a_broken_time_is_when_it_came_and_so_is_one_far_ahead() {
         for (stamp, then) in [
             (json!("154397978274"), NOW_MS),
             (json!(""), NOW_MS),
@@ -274,6 +274,7 @@ mod tests {
             (json!("soon"), NOW_MS),
             (json!("99999999999999999999"), NOW_MS),
             (json!((NOW_MS + 3_600_000).to_string()), NOW_MS),
+            (json!((NOW_MS + 60_000).to_string()), NOW_MS + 60_000),
             (json!("1602960467432"), 1_602_960_467_432),
         ] {
             let told = json!({"event_name": "follow", "follower": {"id": "7"}, "timestamp": stamp});

@@ -42,9 +42,18 @@ pub fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
     to.signed_duration_since(from).num_days()
 }
 
+/// How far the clocks of who tells something may be ahead.
+const SKEW_MINUTES: u32 = 5;
+
 /// `minutes` later; the last representable instant when the calendar ends.
 pub fn plus_minutes(at: Instant, minutes: u32) -> Instant {
     at.checked_add_signed(TimeDelta::minutes(i64::from(minutes))).unwrap_or(Instant::MAX_UTC)
+}
+
+/// When a word that arrives now was said. The clocks of those who tell are minutes apart, and two words of one of them keep
+/// their order; what claims to be later than that is of now, lest a wrong clock make true words old for as long (F19).
+pub fn believed(said: Instant, now: Instant) -> Instant {
+    if said > plus_minutes(now, SKEW_MINUTES) { now } else { said }
 }
 
 /// The Monday of the day's week.

@@ -34,8 +34,9 @@ const IN_LAMBDA: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// takes regular expressions, a twentieth of a function's size.
 pub fn start_tracing() {
     let asked = std::env::var("RUST_LOG").ok().and_then(|asked| asked.parse::<Targets>().ok());
-    let logs =
-        tracing_subscriber::registry().with(asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO)));
+    let asked = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    // Below that level libraries write whole bodies: people, tokens and all.
+    let logs = tracing_subscriber::registry().with(asked).with(LevelFilter::DEBUG);
     let lines = layer().with_writer(std::io::stderr);
     if std::env::var_os(IN_LAMBDA).is_some() {
         // The log service stamps the time itself.

@@ -66,6 +66,10 @@ pub struct Outgoing {
     pub counted_week: Option<NaiveDate>,
     /// Channels that led nowhere.
     pub exhausted: Vec<Channel>,
+    /// One of them did not answer for long, and may yet.
+    pub unanswered: bool,
+    /// How often it began anew because of that.
+    pub begun_anew: u32,
     revision: u64,
     item: Item,
 }
@@ -97,6 +101,10 @@ struct Record {
     counted_week: Option<Text<NaiveDate>>,
     #[serde(default)]
     exhausted: Vec<String>,
+    #[serde(default)]
+    unanswered: bool,
+    #[serde(default)]
+    begun_anew: u32,
 }
 
 /// What was tried, and what came of it.
@@ -126,16 +134,17 @@ pub enum Ending {
         /// What a receipt will name, where the provider decides.
         receipt_key: Option<String>,
     },
-    Failed,
     Unknown,
-    /// Back to pending: tried again at `after`. `listed` puts it where the hourly run finds it.
+    /// Back to pending: tried again at `after`. `listed` puts it where the daily run finds it.
     Again {
         after: Instant,
         listed: bool,
         sent_again: bool,
     },
-    /// Back to pending, to be tried on another channel.
-    Elsewhere,
+    /// Back to pending, to be tried on another channel. `unanswered`: this one refused nothing, and gave no answer for long.
+    Elsewhere {
+        unanswered: bool,
+    },
 }
 
 impl Outgoing {
@@ -174,9 +183,16 @@ impl Outgoing {
             sent_again: record.sent_again,
             counted_week: record.counted_week.map(|text| text.0),
             exhausted: record.exhausted.iter().filter_map(|word| Channel::from_word(word)).collect(),
+            unanswered: record.unanswered,
+            begun_anew: record.begun_anew,
             revision: record.revision,
             item,
         })
+    }
+
+    /// What the provider said last.
+    pub fn code(&self) -> Option<i64> {
+        self.item.get("code")?.as_n().ok()?.parse().ok()
     }
 
     fn set(&mut self, name: &str, value: AttributeValue) {
@@ -304,7 +320,6 @@ impl Books {
                     message.set("receipt_key", AttributeValue::S(key));
                 }
             }
-            Ending::Failed => message.become_(MessageState::Failed, &note),
             Ending::Unknown => message.become_(MessageState::Unknown, &note),
             Ending::Again { after, listed, sent_again } => {
                 message.become_(MessageState::Pending, &note);
@@ -314,8 +329,12 @@ impl Books {
                     message.set("sent_again", AttributeValue::Bool(true));
                 }
             }
-            Ending::Elsewhere => {
+            Ending::Elsewhere { unanswered } => {
                 message.become_(MessageState::Pending, &note);
+                if unanswered {
+                    message.unanswered = true;
+                    message.set("unanswered", AttributeValue::Bool(true));
+                }
                 message.exhausted.extend(message.channel);
                 let words = message.exhausted.iter().map(|one| AttributeValue::S(one.word().to_owned())).collect();
                 message.set("exhausted", AttributeValue::L(words));
@@ -334,17 +353,39 @@ impl Books {
         self.move_on(message).await
     }
 
-    /// A pending message has been refused on every channel there is.
+    /// A pending message has been refused on every channel there is. The code that was said last stays on its row.
     ///
     /// # Errors
     /// [`StoreError`] when it is not known whether it was recorded.
-    pub async fn give_up(&self, pending: Outgoing, note: Note) -> Result<Option<Outgoing>, StoreError> {
+    pub async fn give_up(&self, pending: Outgoing, reason: &'static str) -> Result<Option<Outgoing>, StoreError> {
         let mut message = pending;
+        let note = Note { reason: Some(reason), code: message.code() };
         message.become_(MessageState::Failed, &note);
         self.move_on(message).await
     }
 
-    /// A pending message waits, where the hourly run finds it. Nothing is written for one that waits there already.
+    /// A pending message begins anew at `after`, with every channel: one of them gave no answer for long.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not known whether it was recorded.
+    pub async fn begin_anew(
+        &self,
+        pending: Outgoing,
+        after: Instant,
+        reason: &'static str,
+    ) -> Result<Option<Outgoing>, StoreError> {
+        let mut message = pending;
+        let note = Note { reason: Some(reason), code: message.code() };
+        message.become_(MessageState::Pending, &note);
+        message.remove(&["exhausted", "unanswered"]);
+        message.set("attempt", AttributeValue::N("0".to_owned()));
+        message.begun_anew += 1;
+        message.set("begun_anew", AttributeValue::N(message.begun_anew.to_string()));
+        message.wait(after, true);
+        self.move_on(message).await
+    }
+
+    /// A pending message waits, where the daily run finds it. Nothing is written for one that waits there already.
     ///
     /// # Errors
     /// [`StoreError`] when it is not known whether it was recorded.

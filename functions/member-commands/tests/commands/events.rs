@@ -249,6 +249,10 @@ async fn wishes_are_kept_by_kind_and_the_newest_stays() {
     shop.at("2026-11-23T01:20:00Z");
     let (_, answer) = shop.event("customer.consent", said(json!({"care": true}), "2026-11-23T08:19:00+07:00")).await;
     assert_eq!(answer["messages"], all(true, true));
+    // One that is ahead by a minute keeps the order of what it says.
+    shop.event("customer.consent", said(json!({"care": false}), "2026-11-23T08:21:00+07:00")).await;
+    let (_, answer) = shop.event("customer.consent", said(json!({"care": true}), "2026-11-23T08:20:40+07:00")).await;
+    assert_eq!(answer["messages"], all(false, true));
     assert_eq!(shop.engine.rows("members"), Vec::<Value>::new(), "a wish makes nobody a member");
 }
 

@@ -44,6 +44,9 @@ async fn every_code_does_what_its_class_asks() {
             Class::Token | Class::Recipient => {}
         }
         let ends = if class == Class::Recipient { "failed" } else { "sent" };
+        if class == Class::Recipient {
+            assert_eq!(shop.row(&id)["code"], json!(code), "which refusal it was stays");
+        }
         assert_eq!(shop.row(&id)["state"], ends, "{code}");
         assert_eq!(shop.taken().len(), usize::from(ends == "sent"), "{code}");
         assert_eq!(shop.findings(), Vec::<String>::new());
@@ -106,15 +109,59 @@ async fn a_quota_that_is_used_up_is_asked_for_by_one_message_a_day() {
     }
 }
 
+/// Nobody refused it: it begins anew every morning for a week, and is not given up before.
 #[tokio::test]
-async fn what_does_not_pass_is_given_up_after_some_tries() {
+async fn what_does_not_pass_is_tried_on_every_morning_of_a_week() {
     let shop = zalo_only().await;
     let member = shop.member(PHONE).await;
     shop.provider.script([Act::Code(-100); 100]);
     let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    let row = |shop: &Shop| shop.row(row["message_id"].as_str().unwrap());
+    shop.work_off().await;
+    for day in 26..33 {
+        let waits = row(&shop);
+        assert_eq!(
+            (&waits["state"], &waits["reason"], &waits["code"]),
+            (&json!("pending"), &json!("no_answer"), &json!(-100))
+        );
+        assert_eq!((&waits["attempt"], waits.get("exhausted")), (&json!(0), None));
+        let day = match day {
+            31.. => format!("12-{:02}", day - 30),
+            day => format!("11-{day}"),
+        };
+        shop.due(&format!("2026-{day}T06:05:00+07:00")).await;
+        shop.work_off().await;
+    }
+    let failed = row(&shop);
+    assert_eq!((&failed["state"], &failed["reason"]), (&json!("failed"), &json!("every_channel_refused")));
+    assert_eq!((&failed["code"], &failed["begun_anew"]), (&json!(-100), &json!(7)));
+    assert_eq!(shop.findings(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_for_long_is_told_the_next_morning() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.script([Act::Status(503); 8]);
+    shop.provider.script([Act::Code(-211); 8]);
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    shop.work_off().await;
+    shop.due("2026-11-26T06:05:00+07:00").await;
     shop.work_off().await;
     let row = shop.row(row["message_id"].as_str().unwrap());
-    assert_eq!((&row["state"], &row["attempt"]), (&json!("failed"), &json!(8)));
+    assert_eq!((&row["state"], shop.taken().len()), (&json!("sent"), 1), "{row}");
+}
+
+/// The rate holds up and refuses nothing: whoever waits for it is not taken for one who gets no answer.
+#[tokio::test]
+async fn whom_the_rate_holds_up_goes_out_when_it_allows() {
+    let shop = zalo_only().await;
+    let member = shop.member(PHONE).await;
+    shop.provider.script([Act::Code(-32); 20]);
+    let row = shop.sends(&member, Template::OrderPointsCredited, "1").await;
+    shop.work_off().await;
+    let row = shop.row(row["message_id"].as_str().unwrap());
+    assert_eq!((&row["state"], shop.taken().len(), row.get("begun_anew")), (&json!("sent"), 1, None), "{row}");
 }
 
 #[tokio::test]

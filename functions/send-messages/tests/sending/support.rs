@@ -262,6 +262,7 @@ fn sender(
         clock,
         zalo: Some(Arc::new(ZaloSender::new(zalo, tokens, Pace::per_minute(600_000)))),
         shop: Some(Arc::new(shop.unwrap())),
+        shop_unready: false,
     }
 }
 

@@ -151,6 +151,21 @@ async fn what_the_shop_may_have_taken_is_unknown_and_goes_by_no_other_channel() 
     }
 }
 
+/// A secret that is not set up holds up nothing but what it is for.
+#[tokio::test]
+async fn only_what_goes_to_the_shop_waits_for_its_secret() {
+    let mut shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    let ready = shop.sender.shop.take();
+    shop.sender.shop_unready = true;
+    assert_eq!(shop.sends(&member, Template::OrderPointsCredited, "1").await["channel"], "zalo_phone");
+    let row = shop.sends(&member, Template::WelcomePointsCredited, "1").await;
+    assert_eq!(row["state"], "pending");
+    (shop.sender.shop, shop.sender.shop_unready) = (ready, false);
+    shop.work_off().await;
+    assert_eq!(shop.row(row["message_id"].as_str().unwrap())["state"], "sent");
+}
+
 #[tokio::test]
 async fn a_shop_that_cannot_be_reached_has_taken_nothing() {
     let (mut shop, member) = shop_first().await;

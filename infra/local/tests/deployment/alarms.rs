@@ -141,6 +141,7 @@ fn what_the_log_is_searched_for_is_written_there() {
     let token = code("send-messages/src/token.rs");
     assert!(token.contains(&format!(r#"ALARM: &str = "{}";"#, word("ZaloPausedLines"))));
     assert_eq!(token.matches("alarm = ALARM").count(), 2, "both when it pauses and when it stops");
+    assert_eq!(code("send-messages/src/send.rs").matches("alarm = ALARM").count(), 1, "when nobody answers");
     let (door, zalo) = (code("webhook/src/door.rs"), code("webhook/src/zalo.rs"));
     assert!(door.contains(&format!(r#"then_some("{}")"#, word("NotBelievedLines"))));
     for way in [door, zalo] {

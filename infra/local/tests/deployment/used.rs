@@ -54,6 +54,7 @@ const BOOKS: &[(&str, Uses)] = &[
     ("record", MOVE_ON),
     ("skip", MOVE_ON),
     ("give_up", MOVE_ON),
+    ("begin_anew", MOVE_ON),
     ("postpone", MOVE_ON),
     ("messages_due", &[(QUERY, &["Messages/send"])]),
     ("delivered", &[(QUERY, &["Messages/receipt"]), (GET, &["Messages"]), (PUT, &["Messages"])]),
