@@ -26,6 +26,8 @@ pub const CLAIM_LAPSES_SECONDS: i64 = 90;
 const ATTEMPTS_MAX: u32 = 8;
 /// On how many mornings a message begins anew whose ways did not answer.
 const MORNINGS_MAX: u32 = 7;
+/// Why such a message waits, and why it is given up in the end.
+const NO_ANSWER: &str = "no_answer";
 /// How long this process is quiet when Zalo says that calls come too fast, and not how long that lasts.
 const TOO_FAST_SECONDS: u64 = 5;
 /// How often one look may end in another: each channel once, and races.
@@ -185,6 +187,7 @@ impl SendMessages {
             Choice::Nowhere if message.unanswered && message.begun_anew < MORNINGS_MAX => {
                 return self.begin_anew(message, next_morning(programme.zone, now)).await;
             }
+            Choice::Nowhere if message.unanswered => return self.give_up(message, NO_ANSWER).await,
             Choice::Nowhere => return self.give_up(message, "every_channel_refused").await,
             Choice::Wait(until) => {
                 self.resume(until, now).await?;
@@ -439,10 +442,9 @@ impl SendMessages {
     }
 
     async fn begin_anew(&self, message: Outgoing, after: Instant) -> Result<Look, SendError> {
-        const REASON: &str = "no_answer";
         let before = message.clone();
-        match self.books.begin_anew(message, after, REASON).await? {
-            Some(_) => told_outcome(&before, "pending", REASON, before.code()),
+        match self.books.begin_anew(message, after, NO_ANSWER).await? {
+            Some(_) => told_outcome(&before, "pending", NO_ANSWER, before.code()),
             None => return Ok(Look::Again),
         }
         Ok(Look::Done)

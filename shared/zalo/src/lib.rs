@@ -262,10 +262,12 @@ fn quiet(reply: &Reply) -> Option<TimeDelta> {
 
 /// Some are refused before anything was done with them; what stands in the body is a proxy's.
 fn not_busy(reply: &Reply) -> Result<(), Refused> {
-    match reply.status {
-        429 | 503 => Err(Refused::Code { number: RATE_LIMIT, class: Class::Passing, quiet: quiet(reply) }),
-        _ => Ok(()),
-    }
+    let number = match reply.status {
+        429 => RATE_LIMIT,
+        503 => 503,
+        _ => return Ok(()),
+    };
+    Err(Refused::Code { number, class: Class::Passing, quiet: quiet(reply) })
 }
 
 /// The data of an answer, or what Zalo says instead.
