@@ -323,9 +323,9 @@ impl<'a> Walk<'a> {
         let credit = self.credits.entry((order_id.as_str(), entry.rule.as_str())).or_insert_with(new);
         let comes_back = entry.kind != EntryKind::Reversal && credit.settled == (0, 0);
         if comes_back && entry.rule.as_str() == "base" {
-            let part = self.parts.entry(order_id.clone()).or_insert(Part { cycle_start: now, spent_minor: 0 });
-            if part.cycle_start != now {
-                *part = Part { cycle_start: now, spent_minor: 0 };
+            // In the same cycle it keeps what was spent on it, so that less of it is seen to be less.
+            if self.parts.get(order_id).is_none_or(|part| part.cycle_start != now) {
+                self.parts.insert(order_id.clone(), Part { cycle_start: now, spent_minor: 0 });
             }
         }
         if entry.kind == EntryKind::Reversal {
