@@ -48,6 +48,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     if problems > 0 {
         return Ok(refused(&args.file, problems));
     }
+    println!("schedules run in {}", file.zone());
     println!("{shown}: good to go live");
     Ok(ExitCode::SUCCESS)
 }

@@ -76,12 +76,11 @@ impl Options {
         }
     }
 
-    /// The settle delay in force at an instant of the stack's clock, in seconds (P15).
+    /// The programme, whose messages can be sent as well.
     ///
     /// # Errors
-    /// Every problem of the programme file, whether or not its delay is used: no function could
-    /// start with it.
-    pub fn settle_seconds(&self, now_ms: i64) -> Result<u32> {
+    /// Every problem of its file: no function could start with it.
+    pub fn programme(&self) -> Result<ProgrammeFile> {
         let programme = read_programme(&self.programme)?;
         let faults: Vec<String> =
             programme.versions().iter().flat_map(faults).map(|fault| format!("\n  {fault}")).collect();
@@ -89,6 +88,14 @@ impl Options {
             let shown = self.programme.display();
             return Err(StackError::new(format!("the messages of {shown} cannot go live:{}", faults.concat())));
         }
+        Ok(programme)
+    }
+
+    /// The settle delay in force at an instant of the stack's clock, in seconds (P15).
+    ///
+    /// # Errors
+    /// When it is longer than a queue can delay.
+    pub fn settle_seconds(&self, programme: &ProgrammeFile, now_ms: i64) -> Result<u32> {
         let seconds = self.settle_seconds.unwrap_or(programme.at(clock::instant(now_ms)).settle_seconds);
         if seconds > SETTLE_SECONDS_MAX {
             return Err(StackError::new(format!(

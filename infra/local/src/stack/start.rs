@@ -66,13 +66,15 @@ pub async fn start(options: Options) -> Result<Stack> {
     let clock = Arc::new(Clock::default());
     let store = QueueStore::open(&data.queues(), Arc::clone(&clock))?;
     set_clock(&options, &clock, &store).await?;
-    let settle_seconds = options.settle_seconds(clock.now_ms())?;
+    let programme = options.programme()?;
+    let settle_seconds = options.settle_seconds(&programme, clock.now_ms())?;
     let services_address = address(&listeners.services)?;
     let locality = Locality {
         parameters: BTreeMap::from([
             ("TablePrefix".to_owned(), options.table_prefix.clone()),
             ("SettleSeconds".to_owned(), settle_seconds.to_string()),
         ]),
+        mapped: BTreeMap::from([("TimeZone".to_owned(), programme.zone().name().to_owned())]),
         stack_name: options.table_prefix.trim_end_matches(['-', '_', '.']).to_owned(),
         services_url: format!("http://{services_address}"),
     };

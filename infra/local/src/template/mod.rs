@@ -178,8 +178,12 @@ impl Template {
     /// As [`Self::load`].
     pub fn binaries(file: &Path) -> Result<Vec<String>> {
         // No name that depends on the place is asked for.
-        let locality =
-            Locality { parameters: BTreeMap::new(), stack_name: "loyalty".to_owned(), services_url: String::new() };
+        let locality = Locality {
+            parameters: BTreeMap::new(),
+            mapped: BTreeMap::new(),
+            stack_name: "loyalty".to_owned(),
+            services_url: String::new(),
+        };
         Ok(Self::load(file, locality)?.functions.into_iter().map(|function| function.binary).collect())
     }
 

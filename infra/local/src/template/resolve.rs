@@ -15,6 +15,9 @@ use crate::error::{Result, StackError};
 pub struct Locality {
     /// Overrides of the template's parameters by name.
     pub parameters: BTreeMap<String, String>,
+    /// What the template's mappings come to by their second key, whatever the first: the programme is a file here, which
+    /// need not be one of those that the template lists.
+    pub mapped: BTreeMap<String, String>,
     /// `AWS::StackName`.
     pub stack_name: String,
     /// Base address of the SQS and EventBridge endpoint, without a slash at the end.
@@ -103,6 +106,7 @@ impl Resolver {
             }
             "Fn::Sub" => self.substitute(argument, path, depth)?,
             "Fn::Join" => self.join_list(argument, path, depth)?,
+            "Fn::FindInMap" => self.mapped(argument, path)?,
             "Fn::If" => {
                 let parts = list(argument, 3, "Fn::If", path)?;
                 let chosen =
@@ -184,6 +188,16 @@ impl Resolver {
             .get("Type")
             .and_then(Value::as_str)
             .ok_or_else(|| at(&format!("Resources.{logical_id}"), "has no Type"))
+    }
+
+    fn mapped(&self, argument: &Value, path: &str) -> Result<String> {
+        let parts = list(argument, 3, "Fn::FindInMap", path)?;
+        let keys: Vec<String> = parts.iter().map(|part| self.text(part, path)).collect::<Result<_>>()?;
+        if let Some(given) = self.locality.mapped.get(&keys[2]) {
+            return Ok(given.clone());
+        }
+        let value = keys.iter().try_fold(&self.document["Mappings"], |map, key| map.get(key));
+        scalar(value.ok_or_else(|| at(path, &format!("there is no mapping {}", keys.join("."))))?, path)
     }
 
     fn substitute(&self, argument: &Value, path: &str, depth: usize) -> Result<String> {

@@ -1,9 +1,13 @@
 //! Programmes go live in a layer of their own, and only those without a problem.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::{document, workspace};
+use serde_json::json;
+use thang_hang::template::{Locality, Template};
+
+use crate::{document, events, with, workspace};
 
 /// Makes the layer as `sam build` does: from a copy of the directory, into `artifacts`.
 fn build(source: &Path, artifacts: &Path) -> Option<Output> {
@@ -18,7 +22,7 @@ fn build(source: &Path, artifacts: &Path) -> Option<Output> {
 }
 
 #[test]
-fn a_programme_with_a_problem_or_without_a_name_fails_the_build_of_the_layer() {
+fn a_programme_that_has_a_problem_or_is_not_listed_fails_the_build_of_the_layer() {
     let layer = &document()["Resources"]["Programmes"];
     assert_eq!(layer["Metadata"]["BuildMethod"], "makefile", "sam build makes it by the makefile");
     assert_eq!(layer["Properties"]["ContentUri"], "programmes");
@@ -38,24 +42,55 @@ fn a_programme_with_a_problem_or_without_a_name_fails_the_build_of_the_layer() {
     let laid = std::fs::read_dir(artifacts.path()).expect("a layer").count();
     assert_eq!(laid, presets.len() - 1, "every programme and not the makefile");
 
-    let broken = std::fs::read_to_string(source.path().join("cnv-retail.toml")).expect("a preset");
-    std::fs::write(source.path().join("my-shop.toml"), broken.replace("vnd_per_point", "vnd_per_pont"))
+    let preset = std::fs::read_to_string(source.path().join("cnv-retail.toml")).expect("a preset");
+    std::fs::write(source.path().join("my-shop.toml"), preset.replace("vnd_per_point", "vnd_per_pont"))
         .expect("written");
     let built = build(source.path(), artifacts.path()).expect("make is here");
     assert!(!built.status.success(), "{built:?}");
     assert!(String::from_utf8_lossy(&built.stdout).contains("vnd_per_pont"), "it says what is wrong: {built:?}");
     assert!(!artifacts.path().join("my-shop.toml").exists());
 
-    // The parameter takes the names of files and no other: neither a file that it does not list, nor a name without one.
-    let refuses = |file: &str| {
+    // The template lists the files and nothing else, each with the time zone that its schedules run in.
+    let refused = || {
         let built = build(source.path(), artifacts.path()).expect("make is here");
-        assert!(!built.status.success(), "{file}: {built:?}");
-        let says = String::from_utf8_lossy(&built.stdout);
-        assert!(says.contains("AllowedValues of the parameter Programme"), "{file}: {says}");
+        assert!(!built.status.success(), "{built:?}");
+        String::from_utf8_lossy(&built.stdout).into_owned()
     };
-    std::fs::write(source.path().join("my-shop.toml"), broken).expect("written");
-    refuses("my-shop.toml");
+    let write = |name: &str, text: &str| std::fs::write(source.path().join(name), text).expect("written");
+    write("my-shop.toml", &preset);
+    let says = refused();
+    assert!(says.contains("Mappings must list"), "{says}");
+    assert!(says.contains("    my-shop: {TimeZone: Asia/Ho_Chi_Minh}\n"), "the line to write: {says}");
     std::fs::remove_file(source.path().join("my-shop.toml")).expect("gone");
-    std::fs::remove_file(source.path().join("panda-rules.toml")).expect("gone");
-    refuses("panda-rules.toml");
+    write("cnv-retail.toml", &preset.replace("Asia/Ho_Chi_Minh", "Asia/Tokyo"));
+    let says = refused();
+    assert!(says.contains("    cnv-retail: {TimeZone: Asia/Tokyo}\n"), "{says}");
+    std::fs::remove_file(source.path().join("cnv-retail.toml")).expect("gone");
+    assert!(!refused().contains("cnv-retail:"), "a name without a file");
+}
+
+/// Every schedule runs in the programme's time zone (X7), wherever the programme comes from.
+#[test]
+fn schedules_run_in_the_time_zone_of_the_programme() {
+    let document = document();
+    let zones = |mapped: &[(&str, &str)], programme: &str| -> Vec<String> {
+        let locality = Locality {
+            parameters: BTreeMap::from([("Programme".to_owned(), programme.to_owned())]),
+            mapped: mapped.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            stack_name: "loyalty".to_owned(),
+            services_url: "http://127.0.0.1:1".to_owned(),
+        };
+        let elsewhere = with(&document, "/Mappings/Programmes/my-shop", json!({"TimeZone": "Asia/Tokyo"}));
+        let template = Template::of(elsewhere, locality).expect("understood");
+        template.schedules.into_iter().map(|schedule| schedule.time_zone).collect()
+    };
+    let schedules = events(&document, "ScheduleV2").len();
+    assert!(schedules > 0);
+    assert_eq!(zones(&[], "cnv-retail"), vec!["Asia/Ho_Chi_Minh"; schedules]);
+    assert_eq!(zones(&[], "my-shop"), vec!["Asia/Tokyo"; schedules], "in the cloud, by the mapping");
+    assert_eq!(
+        zones(&[("TimeZone", "Europe/Paris")], "cnv-retail"),
+        vec!["Europe/Paris"; schedules],
+        "here, by the file"
+    );
 }

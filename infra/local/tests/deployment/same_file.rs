@@ -11,6 +11,7 @@ use crate::{binary, document, events, functions, resources, with, without, works
 fn local(document: Value) -> Result<Template, String> {
     let locality = Locality {
         parameters: BTreeMap::from([("TablePrefix".to_owned(), "loyalty-".to_owned())]),
+        mapped: BTreeMap::new(),
         stack_name: "loyalty".to_owned(),
         services_url: "http://127.0.0.1:1".to_owned(),
     };

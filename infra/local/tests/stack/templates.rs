@@ -11,6 +11,7 @@ fn locality() -> Locality {
             ("TablePrefix".to_owned(), "loyalty-".to_owned()),
             ("SettleSeconds".to_owned(), "3".to_owned()),
         ]),
+        mapped: BTreeMap::new(),
         stack_name: "loyalty".to_owned(),
         services_url: "http://127.0.0.1:1".to_owned(),
     }

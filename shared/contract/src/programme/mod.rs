@@ -108,6 +108,10 @@ impl ProgrammeFile {
                         let message = "the currency of a programme cannot change: balances are counted in it".into();
                         problems.push(Problem { path: format!("{path}.currency"), message });
                     }
+                    if versions.last().is_some_and(|last| last.programme.zone != version.programme.zone) {
+                        let message = "the time zone of a programme cannot change: its schedules run in it".into();
+                        problems.push(Problem { path: format!("{path}.time_zone"), message });
+                    }
                     versions.push(version);
                 }
             }
@@ -122,6 +126,11 @@ impl ProgrammeFile {
     pub fn at(&self, now: DateTime<Utc>) -> &Version {
         let in_force = self.versions.iter().rev().find(|version| version.effective_from <= now);
         in_force.unwrap_or(&self.versions[0])
+    }
+
+    /// The programme's time zone, in which its days begin and its schedules run (X7); the same in all versions.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.versions[0].programme.zone
     }
 
     /// All versions, oldest first.

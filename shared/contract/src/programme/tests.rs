@@ -169,6 +169,8 @@ fn later_versions_are_checked_too() {
     let backwards = change("effective_from = \"2027-01-01\"\n[[changes]]\neffective_from = \"2026-01-01\"");
     assert_eq!(paths(&backwards), ["changes[1].effective_from"]);
     assert_eq!(paths(&change("effective_from = \"2027-01-01\"\ncurrency = \"USD\"")), ["changes[0].currency"]);
+    let moved = "effective_from = \"2027-01-01\"\ntime_zone = \"Asia/Tokyo\"";
+    assert_eq!(paths(&change(moved)), ["changes[0].time_zone"]);
 }
 
 #[test]
