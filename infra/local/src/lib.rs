@@ -21,6 +21,7 @@ pub mod messages;
 pub mod package;
 pub mod problem;
 pub mod processes;
+pub mod progress;
 pub mod queue;
 pub mod sample;
 pub mod schedule;

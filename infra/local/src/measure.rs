@@ -22,6 +22,7 @@ use crate::error::{Context, Result, StackError};
 use crate::functions::Launch;
 use crate::package;
 use crate::processes::children;
+use crate::progress;
 use crate::stack::{Drained, Options, Stack};
 
 /// How to measure.
@@ -100,7 +101,8 @@ async fn credit(args: &MeasureArgs, stack: &Stack) -> Result<()> {
     let shop = Shop::open(&running.url(), secret).await?;
     let now = Utc::now();
     let order = |number: usize| delivery(number, number % args.members, now);
-    let bar = ProgressBar::new(args.orders as u64);
+    let bar =
+        progress::bar("measure", Some(args.orders as u64), "{wide_bar} {pos}/{len} orders, {per_sec}, {eta} left");
     shop.post(&(0..WARM_UP).map(order).collect::<Vec<_>>(), &ProgressBar::hidden()).await?;
     drained(stack).await?;
     let before = running.stats();

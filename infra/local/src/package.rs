@@ -12,7 +12,6 @@ use std::process::{Command, ExitCode, Stdio};
 
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -20,6 +19,7 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use crate::cli::serve::workspace;
 use crate::error::{Context, Result, StackError};
 use crate::functions::build::{PROFILE, build_for_deployment};
+use crate::progress;
 use crate::template::Template;
 
 /// The executable that Lambda's `provided` runtimes start.
@@ -86,10 +86,7 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
 
 /// The packages of all executables, made side by side: each takes most of a minute.
 fn packages(executables: BTreeMap<String, PathBuf>) -> Result<Vec<(String, Vec<u8>)>> {
-    let bar = ProgressBar::new(executables.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} packages  {elapsed}") {
-        bar.set_style(style);
-    }
+    let bar = progress::bar("package", Some(executables.len() as u64), "{bar:30} {pos} of {len} packages  {elapsed}");
     bar.tick();
     let one = |(binary, executable): (String, PathBuf)| {
         let packaged = package(&executable);

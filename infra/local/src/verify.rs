@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use aws_sdk_dynamodb::Client;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use loyalty_audit::{Report, Table};
 use loyalty_verify::{READINGS_MAX, Watch};
 
 use crate::error::{Context, Result};
+use crate::progress;
 use crate::tables::{TablesArgs, cannot_read, client};
 
 /// How many findings are printed; all of them are counted.
@@ -28,10 +29,7 @@ pub async fn run(args: &TablesArgs) -> Result<ExitCode> {
 /// # Errors
 /// When the tables cannot be read.
 pub async fn prove(client: &Client, args: &TablesArgs) -> Result<Report> {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {pos} rows") {
-        bar.set_style(style);
-    }
+    let bar = progress::bar("verify", None, "{spinner} {msg}: {pos} rows");
     let proved = loyalty_verify::prove(client, &args.table_prefix, &mut Progress(bar.clone())).await;
     bar.finish_and_clear();
     proved.or_else(|error| {

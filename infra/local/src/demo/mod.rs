@@ -15,11 +15,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
 use loyalty_metrics::METRICS_NAMESPACE;
 
 use crate::cli::serve::workspace;
 use crate::error::{Result, StackError};
+use crate::progress;
 use crate::secrets::Secrets;
 use crate::stack::{Options, Stack, read_programme};
 use crate::tables::{self, TablesArgs};
@@ -140,10 +140,8 @@ const DAYS_AT_ONCE: u64 = 7;
 
 /// Posts everything while the clock runs through the story.
 async fn post_all(shop: &Shop, story: &Story, mut runs: &[Run]) -> Result<()> {
-    let bar = ProgressBar::new(story.deliveries.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} webhooks, {per_sec}, {eta} left") {
-        bar.set_style(style);
-    }
+    let style = "{msg} {wide_bar} {pos}/{len} webhooks, {per_sec}, {eta} left";
+    let bar = progress::bar("demo", Some(story.deliveries.len() as u64), style);
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut rest: &[Delivery] = &story.deliveries;
     while !rest.is_empty() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::QueueMessage;
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::{note_the_build, quiet, usage};
 use crate::error::{Context, Result, StackError};
+use crate::progress;
 use crate::stack::{Drained, Running, Stack};
 use crate::tables::{self, TablesArgs};
 
@@ -154,9 +155,6 @@ fn order(number: usize, now: DateTime<Utc>) -> Value {
 }
 
 fn bar(what: &'static str, members: usize) -> ProgressBar {
-    let bar = ProgressBar::new(members as u64).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} members, {per_sec}, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
+    let style = "{msg} {wide_bar} {pos}/{len} members, {per_sec}, {eta} left";
+    progress::bar("measure", Some(members as u64), style).with_message(what)
 }

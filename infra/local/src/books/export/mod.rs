@@ -15,12 +15,12 @@ use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
 use loyalty_audit::{Row, Table, Value};
 use loyalty_contract::sheet::{Column, MEMBERS, POINTS_HISTORY, safe_cell};
 use tempfile::NamedTempFile;
 
 use crate::error::{Context, Result, StackError};
+use crate::progress;
 use crate::tables::{TablesArgs, client, scan};
 
 /// What to export, and how.
@@ -189,10 +189,7 @@ async fn each_row(args: &ExportArgs, mut write: impl FnMut(&Row) -> Result<()>) 
         Sheet::Members => Table::Members,
         Sheet::PointsHistory => Table::PointsHistory,
     };
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} rows, {per_sec}") {
-        bar.set_style(style);
-    }
+    let bar = progress::bar("export", None, "{spinner} {pos} rows, {per_sec}");
     let client = client(&args.tables).await;
     let mut opted_out = match args.sheet {
         Sheet::Members => opted_out(&client, args).await?,

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
@@ -27,6 +27,7 @@ use self::file::{Line, Lines, Rejects};
 use super::{BooksArgs, check_key};
 use crate::clock::{instant, machine_ms, parse_instant};
 use crate::error::{Context, Result, StackError};
+use crate::progress;
 use crate::tables::client;
 
 /// Rows that are looked up together.
@@ -184,7 +185,7 @@ pub async fn import<S: Sheet>(sheet: S, file: &Path, args: &ImportArgs) -> Resul
         target: Arc::new(target),
         parallel: usize::from(args.parallel),
         rejects: Rejects::new(rejects, &lines.titles),
-        bar: bar(lines.bytes),
+        bar: progress::bar("import", Some(lines.bytes), "{bar:30} {percent:>3} %  {msg}  {elapsed}, {eta} left"),
         under_way: JoinSet::new(),
         imported: Imported::default(),
     };
@@ -261,12 +262,4 @@ impl<S: Sheet> Import<S> {
 fn unavailable() -> String {
     "the books cannot be read or written now; what was imported stays, and the same command goes on from there"
         .to_owned()
-}
-
-fn bar(bytes: u64) -> ProgressBar {
-    let bar = ProgressBar::new(bytes);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  {elapsed}, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }
