@@ -48,7 +48,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     if problems > 0 {
         return Ok(refused(&args.file, problems));
     }
-    println!("schedules run in {}", file.zone());
+    println!("schedules run in {}, orders settle for {} s", file.zone(), file.settle_seconds());
     println!("{shown}: good to go live");
     Ok(ExitCode::SUCCESS)
 }

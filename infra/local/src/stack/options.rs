@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_messaging::faults;
 
-use crate::clock;
 use crate::error::{Context, Result, StackError};
 use crate::zalo::Zalo;
 
@@ -91,22 +90,13 @@ impl Options {
         Ok(programme)
     }
 
-    /// The settle delay in force at an instant of the stack's clock, in seconds (P15).
-    ///
-    /// # Errors
-    /// When it is longer than a queue can delay.
-    pub fn settle_seconds(&self, programme: &ProgrammeFile, now_ms: i64) -> Result<u32> {
-        let seconds = self.settle_seconds.unwrap_or(programme.at(clock::instant(now_ms)).settle_seconds);
-        if seconds > SETTLE_SECONDS_MAX {
+    /// Refuses what the tables could not be named with, and what no queue can delay.
+    pub fn check(&self) -> Result<()> {
+        if let Some(seconds) = self.settle_seconds.filter(|seconds| *seconds > SETTLE_SECONDS_MAX) {
             return Err(StackError::new(format!(
                 "a settle delay of {seconds} seconds is too long; SQS allows {SETTLE_SECONDS_MAX}"
             )));
         }
-        Ok(seconds)
-    }
-
-    /// Refuses what the tables could not be named with.
-    pub fn check(&self) -> Result<()> {
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         if self.table_prefix.is_empty() || !self.table_prefix.chars().all(allowed) {
             return Err(StackError::new(format!(

@@ -67,14 +67,14 @@ pub async fn start(options: Options) -> Result<Stack> {
     let store = QueueStore::open(&data.queues(), Arc::clone(&clock))?;
     set_clock(&options, &clock, &store).await?;
     let programme = options.programme()?;
-    let settle_seconds = options.settle_seconds(&programme, clock.now_ms())?;
+    let settle_seconds = options.settle_seconds.unwrap_or(programme.settle_seconds());
     let services_address = address(&listeners.services)?;
     let locality = Locality {
-        parameters: BTreeMap::from([
-            ("TablePrefix".to_owned(), options.table_prefix.clone()),
+        parameters: BTreeMap::from([("TablePrefix".to_owned(), options.table_prefix.clone())]),
+        mapped: BTreeMap::from([
+            ("TimeZone".to_owned(), programme.zone().name().to_owned()),
             ("SettleSeconds".to_owned(), settle_seconds.to_string()),
         ]),
-        mapped: BTreeMap::from([("TimeZone".to_owned(), programme.zone().name().to_owned())]),
         stack_name: options.table_prefix.trim_end_matches(['-', '_', '.']).to_owned(),
         services_url: format!("http://{services_address}"),
     };

@@ -50,7 +50,7 @@ fn a_programme_that_has_a_problem_or_is_not_listed_fails_the_build_of_the_layer(
     assert!(String::from_utf8_lossy(&built.stdout).contains("vnd_per_pont"), "it says what is wrong: {built:?}");
     assert!(!artifacts.path().join("my-shop.toml").exists());
 
-    // The template lists the files and nothing else, each with the time zone that its schedules run in.
+    // The template lists the files and nothing else, each with its time zone and its settle delay.
     let refused = || {
         let built = build(source.path(), artifacts.path()).expect("make is here");
         assert!(!built.status.success(), "{built:?}");
@@ -60,37 +60,46 @@ fn a_programme_that_has_a_problem_or_is_not_listed_fails_the_build_of_the_layer(
     write("my-shop.toml", &preset);
     let says = refused();
     assert!(says.contains("Mappings must list"), "{says}");
-    assert!(says.contains("    my-shop: {TimeZone: Asia/Ho_Chi_Minh}\n"), "the line to write: {says}");
+    assert!(
+        says.contains("    my-shop: {TimeZone: Asia/Ho_Chi_Minh, SettleSeconds: \"7\"}\n"),
+        "the line to write: {says}"
+    );
     std::fs::remove_file(source.path().join("my-shop.toml")).expect("gone");
-    write("cnv-retail.toml", &preset.replace("Asia/Ho_Chi_Minh", "Asia/Tokyo"));
-    let says = refused();
-    assert!(says.contains("    cnv-retail: {TimeZone: Asia/Tokyo}\n"), "{says}");
+    for (was, is, line) in [
+        ("Asia/Ho_Chi_Minh", "Asia/Tokyo", "cnv-retail: {TimeZone: Asia/Tokyo, SettleSeconds: \"7\"}"),
+        ("settle_seconds = 7", "settle_seconds = 9", "cnv-retail: {TimeZone: Asia/Ho_Chi_Minh, SettleSeconds: \"9\"}"),
+    ] {
+        write("cnv-retail.toml", &preset.replace(was, is));
+        let says = refused();
+        assert!(says.contains(&format!("    {line}\n")), "{says}");
+    }
     std::fs::remove_file(source.path().join("cnv-retail.toml")).expect("gone");
     assert!(!refused().contains("cnv-retail:"), "a name without a file");
 }
 
-/// Every schedule runs in the programme's time zone (X7), wherever the programme comes from.
+/// Every schedule runs in the programme's time zone (X7), and orders settle for as long as it says (P15), wherever the
+/// programme comes from.
 #[test]
-fn schedules_run_in_the_time_zone_of_the_programme() {
-    let document = document();
-    let zones = |mapped: &[(&str, &str)], programme: &str| -> Vec<String> {
+fn schedules_and_the_delay_of_orders_are_the_programmes() {
+    let mine = json!({"TimeZone": "Asia/Tokyo", "SettleSeconds": "9"});
+    let document = with(&document(), "/Mappings/Programmes/my-shop", mine);
+    let schedules = events(&document, "ScheduleV2").len();
+    let of = |mapped: &[(&str, &str)], programme: &str| {
         let locality = Locality {
             parameters: BTreeMap::from([("Programme".to_owned(), programme.to_owned())]),
             mapped: mapped.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             stack_name: "loyalty".to_owned(),
             services_url: "http://127.0.0.1:1".to_owned(),
         };
-        let elsewhere = with(&document, "/Mappings/Programmes/my-shop", json!({"TimeZone": "Asia/Tokyo"}));
-        let template = Template::of(elsewhere, locality).expect("understood");
-        template.schedules.into_iter().map(|schedule| schedule.time_zone).collect()
+        let template = Template::of(document.clone(), locality).expect("understood");
+        let orders = template.queues.iter().find(|queue| queue.name == "loyalty-Orders").expect("a queue");
+        let zones: Vec<_> = template.schedules.iter().map(|schedule| schedule.time_zone.clone()).collect();
+        (zones, orders.delay_seconds)
     };
-    let schedules = events(&document, "ScheduleV2").len();
+    let all = |zone: &str| vec![zone.to_owned(); schedules];
     assert!(schedules > 0);
-    assert_eq!(zones(&[], "cnv-retail"), vec!["Asia/Ho_Chi_Minh"; schedules]);
-    assert_eq!(zones(&[], "my-shop"), vec!["Asia/Tokyo"; schedules], "in the cloud, by the mapping");
-    assert_eq!(
-        zones(&[("TimeZone", "Europe/Paris")], "cnv-retail"),
-        vec!["Europe/Paris"; schedules],
-        "here, by the file"
-    );
+    assert_eq!(of(&[], "cnv-retail"), (all("Asia/Ho_Chi_Minh"), 7));
+    assert_eq!(of(&[], "my-shop"), (all("Asia/Tokyo"), 9), "in the cloud, by the mapping");
+    let file = [("TimeZone", "Europe/Paris"), ("SettleSeconds", "0")];
+    assert_eq!(of(&file, "cnv-retail"), (all("Europe/Paris"), 0), "here, by the file");
 }

@@ -7,11 +7,8 @@ use thang_hang::template::{Locality, Template};
 
 fn locality() -> Locality {
     Locality {
-        parameters: BTreeMap::from([
-            ("TablePrefix".to_owned(), "loyalty-".to_owned()),
-            ("SettleSeconds".to_owned(), "3".to_owned()),
-        ]),
-        mapped: BTreeMap::new(),
+        parameters: BTreeMap::from([("TablePrefix".to_owned(), "loyalty-".to_owned())]),
+        mapped: BTreeMap::from([("SettleSeconds".to_owned(), "3".to_owned())]),
         stack_name: "loyalty".to_owned(),
         services_url: "http://127.0.0.1:1".to_owned(),
     }

@@ -104,13 +104,8 @@ impl ProgrammeFile {
                         let message = "must be later than the version before it".into();
                         problems.push(Problem { path: format!("{path}.effective_from"), message });
                     }
-                    if versions.last().is_some_and(|last| last.programme.currency != version.programme.currency) {
-                        let message = "the currency of a programme cannot change: balances are counted in it".into();
-                        problems.push(Problem { path: format!("{path}.currency"), message });
-                    }
-                    if versions.last().is_some_and(|last| last.programme.zone != version.programme.zone) {
-                        let message = "the time zone of a programme cannot change: its schedules run in it".into();
-                        problems.push(Problem { path: format!("{path}.time_zone"), message });
+                    if let Some(first) = versions.first() {
+                        problems.extend(moved(first, &version, &path));
                     }
                     versions.push(version);
                 }
@@ -133,10 +128,35 @@ impl ProgrammeFile {
         self.versions[0].programme.zone
     }
 
+    /// How long an order waits before it is credited, in seconds (P15); the same in all versions.
+    pub fn settle_seconds(&self) -> u32 {
+        self.versions[0].settle_seconds
+    }
+
     /// All versions, oldest first.
     pub fn versions(&self) -> &[Version] {
         &self.versions
     }
+}
+
+/// What a later version says otherwise and cannot: it belongs to all that was written, or to the stack itself.
+fn moved(first: &Version, later: &Version, path: &str) -> Vec<Problem> {
+    let (was, is) = (&first.programme, &later.programme);
+    let fixed = [
+        (
+            "currency",
+            was.currency == is.currency,
+            "the currency of a programme cannot change: balances are counted in it",
+        ),
+        ("time_zone", was.zone == is.zone, "the time zone of a programme cannot change: its schedules run in it"),
+        (
+            "settle_seconds",
+            first.settle_seconds == later.settle_seconds,
+            "cannot change with a version: it is the delay of the queue; change it at the head of the file",
+        ),
+    ];
+    let moved = fixed.into_iter().filter(|(_, same, _)| !same);
+    moved.map(|(key, _, why)| Problem { path: format!("{path}.{key}"), message: why.into() }).collect()
 }
 
 fn take_changes(base: &mut Table, problems: &mut Vec<Problem>) -> Vec<Table> {

@@ -161,7 +161,7 @@ fn a_later_version_changes_only_what_it_says() {
 #[test]
 fn later_versions_are_checked_too() {
     let change = |body: &str| format!("{SMALL}\n[[changes]]\n{body}");
-    assert_eq!(paths(&change("settle_seconds = 5")), ["changes[0].effective_from"]);
+    assert_eq!(paths(&change("paused = true")), ["changes[0].effective_from"]);
     assert_eq!(
         paths(&change("effective_from = \"2027-01-01\"\n[changes.earning]\nvnd_per_point = \"cheap\"")),
         ["changes[0].earning.vnd_per_point"]
@@ -171,6 +171,7 @@ fn later_versions_are_checked_too() {
     assert_eq!(paths(&change("effective_from = \"2027-01-01\"\ncurrency = \"USD\"")), ["changes[0].currency"]);
     let moved = "effective_from = \"2027-01-01\"\ntime_zone = \"Asia/Tokyo\"";
     assert_eq!(paths(&change(moved)), ["changes[0].time_zone"]);
+    assert_eq!(paths(&change("effective_from = \"2027-01-01\"\nsettle_seconds = 5")), ["changes[0].settle_seconds"]);
 }
 
 #[test]
