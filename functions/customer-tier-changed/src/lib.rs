@@ -180,7 +180,7 @@ impl CustomerTierChanged {
     }
 
     /// Gives the vouchers of a tier that was reached: each once in a cycle, however often an order that is undone has the
-    /// tier reached again. Who has fallen back by now gets none; the event of the fall may have come before this one, so
+    /// tier reached again, or whoever has joined the member had reached it. Who has fallen back by now gets none; the event of the fall may have come before this one, so
     /// that is looked at again once they are given.
     async fn give(
         &self,
@@ -193,7 +193,7 @@ impl CustomerTierChanged {
         if grants.is_empty() || has_fallen(programme, member, tier, changed) {
             return Ok(Vec::new());
         }
-        let known = self.books.vouchers_of_member(&member.member_id).await?;
+        let known = self.books.vouchers_of_member(member).await?;
         grants.retain(|grant| !known.iter().any(|voucher| voucher.stands_for(grant, member.cycle_start)));
         let mut vouchers = Vec::new();
         for grant in grants {
@@ -211,7 +211,7 @@ impl CustomerTierChanged {
 
     /// Takes back what was given for tiers above the one that is held now, as far as it is unused (X19).
     async fn withdraw(&self, programme: &Programme, member: &Member) -> Result<(), TierError> {
-        let vouchers = self.books.vouchers_of_member(&member.member_id).await?;
+        let vouchers = self.books.vouchers_of_member(member).await?;
         let above = |voucher: &&Voucher| voucher.is_above(&programme.tiers, &member.tier);
         for voucher in vouchers.iter().filter(above).filter(|voucher| voucher.state == VoucherState::Issued) {
             self.void(voucher).await?;

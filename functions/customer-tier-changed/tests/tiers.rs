@@ -6,10 +6,12 @@ use aws_lambda_events::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, TimeDelta, Utc};
 use customer_tier_changed::{CustomerTierChanged, TierError};
 use loyalty_contract::identity::MemberKey;
+use loyalty_contract::phone::normalise;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::CanonicalOrder;
-use loyalty_domain::ids::VoucherId;
+use loyalty_domain::ids::{MemberId, RequestId, VoucherId};
 use loyalty_domain::order::OrderStatus;
+use loyalty_domain::request::Asked;
 use loyalty_domain::voucher::Voucher;
 use loyalty_messaging::Outbox;
 use loyalty_store::engine::{Engine, Fault};
@@ -171,6 +173,32 @@ async fn x19_a_tier_that_is_undone_takes_its_unused_vouchers_along_in_whatever_o
     // An event of the promotion that comes late finds that it is over.
     shop.answer(up(5)).await.unwrap();
     assert_eq!(states(), ["used", "voided"]);
+}
+
+/// Two numbers of one person, one of them Silver with its vouchers: Silver by the merge brings none a second time.
+#[tokio::test]
+async fn what_whoever_joined_was_given_is_not_given_again() {
+    let mut shop = Shop::new("upgrade").await;
+    shop.answer(shop.event("member", "silver", "upgrade")).await.unwrap();
+    let given = shop.rows().0;
+    let (programmes, key, now) = (&shop.tiers.programmes, MemberKey::new(KEY).unwrap(), NOW.parse().unwrap());
+    let mut other = order();
+    (other.order_id, other.customer.phone) = ("2".to_owned(), Some(normalise("84907654321").unwrap()));
+    other.due_minor = 500_000;
+    let event = OrderEvent { snapshot: other.into_snapshot(&key), now };
+    shop.tiers.books.apply_orders(|now| &programmes.at(now).programme, vec![event]).await.remove(0).unwrap();
+    let members = shop.engine.rows("members");
+    let ids = members.iter().map(|row| row["member_id"].as_str().unwrap());
+    let into = ids.clone().find(|id| *id != shop.member_id).unwrap().to_owned();
+    let asked = Asked { request_id: RequestId::new("merge"), fingerprint: "f".to_owned() };
+    let (silver, member) = (MemberId::new(shop.member_id.as_str()), MemberId::new(into.as_str()));
+    let programme = &programmes.at(now).programme;
+    shop.tiers.books.merge_members(programme, (&silver, &member), &asked, now).await.unwrap();
+    shop.member_id = into;
+    shop.answer(shop.event("member", "silver", "upgrade")).await.unwrap();
+    let (vouchers, messages) = shop.rows();
+    assert_eq!(vouchers, given);
+    assert_eq!(messages.len(), 2, "each is congratulated");
 }
 
 #[tokio::test]

@@ -131,12 +131,8 @@ impl MemberApi {
     async fn vouchers(&self, member_id: &MemberId, now: Instant) -> Result<Vouchers, Problem> {
         let stored = self.books.member_now(member_id, Consistency::Eventual).await;
         let member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
-        // And those of whoever has joined them.
-        let mut vouchers = Vec::new();
-        for member_id in [&member.member_id].into_iter().chain(&member.merged_from) {
-            let own = self.books.vouchers_of_member(member_id).await;
-            vouchers.extend(own.map_err(|error| unavailable(member_id, &error))?);
-        }
+        let vouchers = self.books.vouchers_of_member(&member).await;
+        let vouchers = vouchers.map_err(|error| unavailable(&member.member_id, &error))?;
         let programme = &self.programmes.at(now).programme;
         let shown = |voucher| Voucher::of(programme, voucher, programme.day(now));
         Ok(Vouchers { vouchers: vouchers.iter().map(shown).collect() })

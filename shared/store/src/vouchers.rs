@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::NaiveDate;
 use loyalty_domain::ids::{MemberId, OrderId, VoucherId};
+use loyalty_domain::member::Member;
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Grant, Voucher, VoucherState};
 
@@ -101,12 +102,22 @@ impl Books {
         item.map(|item| readable(Table::Vouchers, voucher_id.as_str(), decode_voucher(item))).transpose()
     }
 
-    /// The vouchers of a member, newest first, up to [`VOUCHERS_SHOWN_MAX`].
+    /// The vouchers of a member and of whoever has joined them, newest first, up to [`VOUCHERS_SHOWN_MAX`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
-    pub async fn vouchers_of_member(&self, member_id: &MemberId) -> Result<Vec<Voucher>, StoreError> {
+    pub async fn vouchers_of_member(&self, member: &Member) -> Result<Vec<Voucher>, StoreError> {
         let mut all: Vec<Voucher> = Vec::new();
+        for member_id in [&member.member_id].into_iter().chain(&member.merged_from) {
+            self.vouchers_given_to(member_id, &mut all).await?;
+        }
+        // The index is in the order of ids, which are digests and know no time.
+        all.sort_by(|one, other| (other.issued_at, &one.voucher_id).cmp(&(one.issued_at, &other.voucher_id)));
+        all.truncate(VOUCHERS_SHOWN_MAX);
+        Ok(all)
+    }
+
+    async fn vouchers_given_to(&self, member_id: &MemberId, all: &mut Vec<Voucher>) -> Result<(), StoreError> {
         let mut start = None;
         for _ in 0..VOUCHER_READS_MAX {
             *self.meter() += Consumed::request();
@@ -131,10 +142,7 @@ impl Books {
                 break;
             }
         }
-        // The index is in the order of ids, which are digests and know no time.
-        all.sort_by(|one, other| (other.issued_at, &one.voucher_id).cmp(&(one.issued_at, &other.voucher_id)));
-        all.truncate(VOUCHERS_SHOWN_MAX);
-        Ok(all)
+        Ok(())
     }
 
     /// The vouchers that were used for an order, by their ids: those its codes name, and those a till used for it. The
