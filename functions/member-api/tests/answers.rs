@@ -203,7 +203,7 @@ async fn history_is_told_newest_first_in_the_readers_language() {
         json!({"seq": 2, "kind": "reversal", "order_id": "standard:1", "redeemable": -50, "qualifying": -50,
                "balance_after": {"redeemable": 0, "qualifying": 0}, "reason": vietnamese, "rule": "base",
                "programme_version": version, "occurred_at": "2026-11-23T09:00:00+07:00",
-               "recorded_at": "2026-11-23T08:15:07+07:00", "reverses": 1})
+               "recorded_at": "2026-11-23T08:15:07+07:00", "reverses": 1, "wallet": null})
     );
     assert_eq!(history["entries"][1]["reverses"], Value::Null);
 

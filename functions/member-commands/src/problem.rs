@@ -1,5 +1,6 @@
 //! Refusals in words that whoever asked can act on.
 
+use loyalty_contract::card::in_zone;
 use loyalty_contract::problem::Problem;
 use loyalty_contract::refusal::refusal;
 pub use loyalty_contract::refusal::unknown_redemption;
@@ -49,8 +50,10 @@ pub fn paused() -> Problem {
 pub fn voucher(programme: &Programme, rejection: &VoucherRejection) -> Problem {
     let money = |minor: i64| format!("{} {}", programme.currency.decimal(minor), programme.currency.code());
     let (status, slug, title, detail) = match rejection {
-        VoucherRejection::AlreadyUsed => {
-            (409, "voucher-used", "Voucher used", "This voucher has been used already.".to_owned())
+        VoucherRejection::AlreadyUsed { at, order } => {
+            let at = at.map_or_else(String::new, |at| format!(", at {}", in_zone(programme, at).to_rfc3339()));
+            let order = order.as_ref().map_or_else(String::new, |order| format!(", for the order {order}"));
+            (409, "voucher-used", "Voucher used", format!("This voucher has been used already{at}{order}."))
         }
         VoucherRejection::Expired(last) => {
             (409, "voucher-expired", "Voucher expired", format!("This voucher was good until {last}."))

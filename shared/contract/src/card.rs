@@ -174,6 +174,15 @@ pub struct HistoryEntry {
     pub recorded_at: DateTime<FixedOffset>,
     /// `seq` of the entry this one takes back.
     pub reverses: Option<u64>,
+    /// How the wallet moved; `null` where it did not (B2).
+    pub wallet: Option<WalletMoved>,
+}
+
+/// A movement of the wallet: signed decimals of the programme's currency, in its major unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WalletMoved {
+    pub amount: String,
+    pub balance_after: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -204,6 +213,10 @@ impl HistoryEntry {
             occurred_at: in_zone(programme, entry.occurred_at),
             recorded_at: in_zone(programme, entry.recorded_at),
             reverses: entry.reverses,
+            wallet: entry.wallet.map(|wallet| WalletMoved {
+                amount: programme.currency.decimal(wallet.moved_minor),
+                balance_after: programme.currency.decimal(wallet.after_minor),
+            }),
         }
     }
 }

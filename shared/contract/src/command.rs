@@ -135,8 +135,10 @@ impl AdjustmentBody {
             points if (-ADJUSTMENT_POINTS_MAX..=ADJUSTMENT_POINTS_MAX).contains(&points) => Ok(points),
             _ => Err(ParseError::Invalid { field, why: "is beyond 1000000000 points either way" }),
         };
-        let reason = text("reason", &raw.reason, REASON_CHARS_MAX, "is not a text of at most 500 characters")?;
-        let operator = text("operator", &raw.operator, OPERATOR_CHARS_MAX, "is not a text of at most 100 characters")?;
+        let (reason_wrong, operator_wrong) =
+            ("is not a text of at most 500 characters", "is not a text of at most 100 characters");
+        let reason = words("reason", &raw.reason, REASON_CHARS_MAX, reason_wrong)?;
+        let operator = words("operator", &raw.operator, OPERATOR_CHARS_MAX, operator_wrong)?;
         Ok(Self {
             redeemable: points("redeemable", raw.redeemable)?,
             qualifying: points("qualifying", raw.qualifying)?,
@@ -167,6 +169,14 @@ fn text(name: &'static str, field: &Field, chars_max: usize, why: &'static str) 
     match &text {
         Some(text) if text.chars().count() > chars_max => Err(ParseError::Invalid { field: name, why }),
         _ => Ok(text),
+    }
+}
+
+/// As [`text`], where a number is a mistake too: nobody is called 7.
+fn words(name: &'static str, field: &Field, chars_max: usize, why: &'static str) -> Result<Option<String>, ParseError> {
+    match field {
+        Some(Scalar::Number(_)) => Err(ParseError::Invalid { field: name, why }),
+        _ => text(name, field, chars_max, why),
     }
 }
 
@@ -405,6 +415,8 @@ mod tests {
         for body in [
             r#"{"redeemable":5,"reason":" ","operator":"Hoa"}"#,
             r#"{"redeemable":5,"reason":"sorry"}"#,
+            r#"{"redeemable":5,"reason":"sorry","operator":7}"#,
+            r#"{"redeemable":5,"reason":5,"operator":"Hoa"}"#,
             r#"{"redeemable":1000000001,"reason":"sorry","operator":"Hoa"}"#,
             &format!(r#"{{"redeemable":5,"reason":"{}","operator":"Hoa"}}"#, "x".repeat(501)),
         ] {

@@ -99,7 +99,7 @@ pub enum VoucherState {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VoucherRejection {
     #[error("the voucher has been used already")]
-    AlreadyUsed,
+    AlreadyUsed { at: Option<Instant>, order: Option<OrderId> },
     #[error("the voucher was good until {0}")]
     Expired(NaiveDate),
     #[error("the voucher is good from {0} on")]
@@ -132,8 +132,7 @@ impl Voucher {
         }
     }
 
-    /// Uses it, once. `order_minor` is what the order is worth, minor units, where the till knows. For the order that
-    /// used it, using it again changes nothing.
+    /// Uses it, once, be it for the same order. `order_minor` is what the order is worth, minor units, where that is known.
     ///
     /// # Errors
     /// A [`VoucherRejection`] changes nothing.
@@ -145,8 +144,7 @@ impl Voucher {
         now: Instant,
     ) -> Result<Self, VoucherRejection> {
         match self.state_on(today) {
-            VoucherState::Used if order.is_some() && self.used_for == order => return Ok(self),
-            VoucherState::Used => return Err(VoucherRejection::AlreadyUsed),
+            VoucherState::Used => return Err(self.already_used()),
             VoucherState::Expired => return Err(VoucherRejection::Expired(self.grant.valid_until)),
             VoucherState::Voided => return Err(VoucherRejection::Voided),
             VoucherState::Issued if today < self.grant.valid_from => {
@@ -162,6 +160,10 @@ impl Voucher {
         self.used_at = Some(now);
         self.used_for = order;
         Ok(self)
+    }
+
+    fn already_used(self) -> VoucherRejection {
+        VoucherRejection::AlreadyUsed { at: self.used_at, order: self.used_for }
     }
 
     /// Uses it for an order that names its code: by the day the order was placed, however late the order comes. The shop
@@ -198,7 +200,7 @@ impl Voucher {
     /// [`VoucherRejection::AlreadyUsed`] changes nothing.
     pub fn voided(mut self) -> Result<Self, VoucherRejection> {
         match self.state {
-            VoucherState::Used => return Err(VoucherRejection::AlreadyUsed),
+            VoucherState::Used => return Err(self.already_used()),
             VoucherState::Issued => self.state = VoucherState::Voided,
             VoucherState::Expired | VoucherState::Voided => {}
         }

@@ -62,6 +62,21 @@ fn whatever_is_deployed_runs_here_too() {
     }
 }
 
+/// `sam build` runs cargo-lambda in the directory that is named, and cargo builds there what is the default of that
+/// directory: in the workspace's own that is the command line, in a function's it is the function.
+#[test]
+fn every_function_is_built_in_its_own_directory() {
+    let document = document();
+    assert_eq!(document["Globals"]["Function"]["CodeUri"], Value::Null);
+    for (id, function) in functions(&document) {
+        let code = function["Properties"]["CodeUri"].as_str().unwrap_or_default();
+        assert_eq!(code, format!("../functions/{}", binary(function)), "{id}");
+        let manifest = workspace().join("infra").join(code).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(manifest).expect("a package");
+        assert!(manifest.contains(&format!("name = \"{}\"\n", binary(function))), "{id}");
+    }
+}
+
 /// What is taken out of the file is gone here; what is put in and not understood is refused and not passed over.
 #[test]
 fn the_stack_follows_the_file() {

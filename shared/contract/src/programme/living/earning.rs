@@ -35,12 +35,12 @@ pub struct EarningRule {
     pub ends_at: Option<String>,
     /// `mon` to `sun`; any day when empty.
     pub weekdays: Vec<String>,
-    /// Times of day like `22:00`.
+    /// Times of day like `22:00`; a day ends at `24:00` or `00:00`.
     pub from_hour: Option<String>,
     pub until_hour: Option<String>,
 }
 
-/// One `[[behaviours]]` (P17). A limit of 0 is no limit.
+/// One `[[behaviours]]` (P17). A limit that is left out is none.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
@@ -51,10 +51,10 @@ pub struct Behaviour {
     /// What the other side of a referral gets.
     pub friend_points: i64,
     pub friend_qualifying_points: i64,
-    pub max_per_day: u32,
-    pub max_per_week: u32,
-    pub max_per_month: u32,
-    pub max_ever: u32,
+    pub max_per_day: Option<u32>,
+    pub max_per_week: Option<u32>,
+    pub max_per_month: Option<u32>,
+    pub max_ever: Option<u32>,
 }
 
 impl Context<'_> {
@@ -105,7 +105,10 @@ impl Context<'_> {
     }
 
     fn hours(&mut self, section: &EarningRule, path: &str) -> Option<(NaiveTime, NaiveTime)> {
-        let time = |text: &Option<String>| NaiveTime::parse_from_str(text.as_deref()?, "%H:%M").ok();
+        let time = |text: &Option<String>| match text.as_deref()? {
+            "24:00" => Some(NaiveTime::MIN),
+            text => NaiveTime::parse_from_str(text, "%H:%M").ok(),
+        };
         let (from, until) = (time(&section.from_hour), time(&section.until_hour));
         let read = from.is_some() == section.from_hour.is_some() && until.is_some() == section.until_hour.is_some();
         let both = section.from_hour.is_some() == section.until_hour.is_some();
@@ -129,18 +132,22 @@ impl Context<'_> {
                 self.points(section.friend_qualifying_points, &key("friend_qualifying_points")),
             );
             let limits = [
-                (section.max_per_day, behaviours::Per::Day),
-                (section.max_per_week, behaviours::Per::Week),
-                (section.max_per_month, behaviours::Per::Month),
-                (section.max_ever, behaviours::Per::Ever),
+                ("max_per_day", section.max_per_day, behaviours::Per::Day),
+                ("max_per_week", section.max_per_week, behaviours::Per::Week),
+                ("max_per_month", section.max_per_month, behaviours::Per::Month),
+                ("max_ever", section.max_ever, behaviours::Per::Ever),
             ];
-            let limits = limits.into_iter().filter(|(times, _)| *times > 0);
+            for (name, times, _) in limits {
+                self.found.require(times != Some(0), &key(name), "above 0; left out, there is no limit");
+            }
+            let limits =
+                limits.into_iter().filter_map(|(_, times, per)| Some(behaviours::Limit { times: times?, per }));
             all.push(behaviours::Behaviour {
                 id: self.id(&section.id, &path, seen),
                 name: self.name(&section.name, &path),
                 legs,
                 other_side: (!friend.is_zero()).then_some(friend),
-                limits: limits.map(|(times, per)| behaviours::Limit { times, per }).collect(),
+                limits: limits.collect(),
             });
         }
         all
