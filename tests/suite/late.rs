@@ -1,6 +1,7 @@
 //! What comes late: reversals of points that were spent, expired or came back (X21–X23, X28), and orders that change
 //! hands (F23).
 
+use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::member::Profile;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus};
@@ -231,4 +232,37 @@ fn an_order_of_an_earlier_cycle_comes_and_goes_without_the_current_one() {
 fn welcoming() -> Programme {
     let welcome = Welcome { points: 100, when: WelcomeWhen::Immediate, regrant: false };
     Programme { welcome: Some(welcome), ..cnv_retail() }
+}
+
+/// T10, F24: a review that is done late is decided by the version of its day, and the tier it leaves is held since then.
+#[test]
+fn a_late_review_is_decided_by_the_version_that_was_in_force() {
+    let change = "[[changes]]\neffective_from = \"2027-01-18\"\n[changes.review]\ndowngrade = \"to_base\"\n";
+    let file = format!("{}\n{change}", include_str!("../../infra/programmes/cnv-retail.toml"));
+    let file = ProgrammeFile::parse(&file).unwrap();
+    let (first, due) = (at("2026-01-15T03:00:00Z"), at("2027-01-14T17:00:00Z"));
+    for looked_at in [due, at("2027-01-16T03:00:00Z"), at("2027-01-20T03:00:00Z"), at("2027-05-01T03:00:00Z")] {
+        let mut book = Book::default();
+        book.deliver(&file.at(first).programme, &delivered("o", 8_000_000, first), first);
+        assert_eq!(book.member().tier.as_str(), "gold");
+        // It was reached a year before, in the cycle that is over now.
+        book.deliver(&file.at(looked_at).programme, &delivered("p", 10_000, looked_at), looked_at);
+        let member = book.member();
+        assert_eq!(member.tier.as_str(), "gold", "the first cycle's points keep it");
+        proved(&book);
+        let (second, now) = (at("2028-01-14T17:00:00Z"), at("2028-02-01T03:00:00Z"));
+        book.deliver(&file.at(now).programme, &delivered("q", 10_000, now), now);
+        assert_eq!((book.member().tier.as_str(), book.member().tier_since), ("member", second), "{looked_at}");
+        proved(&book);
+    }
+    // Missed while one level was the rule: late or not, it is one level, since the day it was due.
+    let (start, due) = (at("2025-01-16T03:00:00Z"), at("2027-01-15T17:00:00Z"));
+    for looked_at in [due, at("2027-01-16T03:00:00Z"), at("2027-01-20T03:00:00Z"), at("2027-05-01T03:00:00Z")] {
+        let mut book = Book::default();
+        book.deliver(&file.at(start).programme, &delivered("o", 8_000_000, start), start);
+        book.deliver(&file.at(looked_at).programme, &delivered("p", 10_000, looked_at), looked_at);
+        let member = book.member();
+        assert_eq!((member.tier.as_str(), member.tier_since), ("silver", due), "{looked_at}");
+        proved(&book);
+    }
 }

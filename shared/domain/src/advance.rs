@@ -13,7 +13,7 @@ use crate::points::Overflow;
 use crate::programme::{Anchor, Downgrade, Programme, TierAuthority};
 use crate::redeem::{Returned, give_back};
 use crate::standing::missing_to_keep;
-use crate::time::{Instant, day_start, plus_days};
+use crate::time::{Instant, day_start, just_before, plus_days};
 
 /// Cycles that one decision catches up with. Beyond it the rest waits for the next decision about the member; with the
 /// shortest cycle there is, it is more than a century.
@@ -24,7 +24,7 @@ const CYCLES_MAX: usize = 128;
 const EXPIRIES_MAX: usize = 31;
 
 /// Posts what fell due until `now`: holds that were not confirmed, points whose last valid day has passed (E1–E3, X39),
-/// reviews of the tier (T8–T15, X6–X9).
+/// reviews of the tier (T8–T15, X6–X9). What fell due before this version of the programme is decided by the one before.
 ///
 /// Time never goes back: an earlier `now` than the member's latest is taken as that one.
 ///
@@ -36,8 +36,25 @@ pub fn advance(
     now: Instant,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Overflow> {
-    member.as_of = member.as_of.max(now);
-    let today = programme.day(member.as_of);
+    let since = member.as_of;
+    member.as_of = since.max(now);
+    catch_up(programme, member, since, member.as_of, entries)
+}
+
+/// What fell due between two instants, each by the version of the programme that was in force then.
+fn catch_up(
+    programme: &Programme,
+    member: &mut Member,
+    since: Instant,
+    until: Instant,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Overflow> {
+    if let Some(earlier) =
+        programme.earlier.as_deref().filter(|earlier| since < earlier.until && earlier.until <= until)
+    {
+        catch_up(&earlier.programme, member, since, just_before(earlier.until), entries)?;
+    }
+    let today = programme.day(until);
     for _ in 0..CYCLES_MAX {
         let due = member.review_on;
         if due > today {
@@ -47,7 +64,7 @@ pub fn advance(
         expire(programme, member, due, entries)?;
         review(programme, member, due, entries)?;
     }
-    release(programme, member, member.as_of, entries)?;
+    release(programme, member, until, entries)?;
     expire(programme, member, today, entries)
 }
 

@@ -17,6 +17,7 @@ use crate::time::{Instant, Tz, day_in, months_between, plus_days, plus_months, y
 use crate::topup::TopupStep;
 use crate::voucher::Offer;
 use chrono::NaiveDate;
+use std::sync::Arc;
 
 /// One version of a shop's programme.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,16 @@ pub struct Programme {
     pub behaviours: Vec<Behaviour>,
     /// What a top-up brings beside the money itself, lowest amount first; empty where the shop takes none (B2–B4).
     pub topups: Vec<TopupStep>,
+    /// The version before this one: what fell due in its time is decided by it, however late.
+    pub earlier: Option<Arc<Earlier>>,
+}
+
+/// A version of the programme that another one has followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    pub programme: Programme,
+    /// The first instant that is no longer its own.
+    pub until: Instant,
 }
 
 /// Who decides which tier a member holds (X47).
@@ -450,7 +461,14 @@ impl Programme {
             hold_minutes: 30,
             behaviours: Vec::new(),
             topups: Vec::new(),
+            earlier: None,
         }
+    }
+
+    /// This version as the one that follows another, from an instant on (F24).
+    #[must_use]
+    pub fn after(self, earlier: Self, until: Instant) -> Self {
+        Self { earlier: Some(Arc::new(Earlier { programme: earlier, until })), ..self }
     }
 
     /// The day of the programme's zone on which an instant falls (X7).

@@ -53,12 +53,12 @@ pub(crate) fn next_rank(programme: &Programme, member: &Member, reversed: bool) 
     Some((held, next))
 }
 
-/// Holds another tier, `since` an instant that is not after now, and keeps which one the running month began with (B1).
+/// Holds another tier `since` an instant that is not after now, and keeps which one that month began with (B1).
 pub(crate) fn hold_tier(programme: &Programme, member: &mut Member, tier: &TierId, since: Instant) {
     if member.tier == *tier {
         return;
     }
-    let month = month_start(programme.day(member.as_of));
+    let month = month_start(programme.day(since));
     if since <= day_start(programme.zone, month) {
         member.month_tier = Some(tier.clone());
     } else if programme.day(member.tier_since) < month {
@@ -66,5 +66,5 @@ pub(crate) fn hold_tier(programme: &Programme, member: &mut Member, tier: &TierI
     }
     member.tier = tier.clone();
     member.tier_asked = None;
-    member.tier_since = member.as_of;
+    member.tier_since = since;
 }

@@ -50,6 +50,11 @@ pub fn plus_minutes(at: Instant, minutes: u32) -> Instant {
     at.checked_add_signed(TimeDelta::minutes(i64::from(minutes))).unwrap_or(Instant::MAX_UTC)
 }
 
+/// The last instant before one.
+pub fn just_before(at: Instant) -> Instant {
+    at.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(at)
+}
+
 /// When a word that arrives now was said. The clocks of those who tell are minutes apart, and two words of one of them keep
 /// their order; what claims to be later than that is of now, lest a wrong clock make true words old for as long (F19).
 pub fn believed(said: Instant, now: Instant) -> Instant {

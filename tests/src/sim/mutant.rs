@@ -56,6 +56,8 @@ mutants! {
     AcceptsStaleSnapshots,
     /// A correction is computed by today's programme (X12).
     RecomputesReversals,
+    /// What fell due before a change of the programme is decided by the version of today (F24).
+    ForgetsEarlierVersions,
     /// Points that expire last are spent first (X40).
     SpendsNewestFirst,
     /// Every order is somebody's first (X26).
@@ -258,6 +260,7 @@ impl Mutant {
             Self::MultipliesQualifying => changed.earning.tier_multiplier = TierMultiplier::Both,
             Self::UtcMidnight => changed.zone = chrono_tz::UTC,
             Self::NeverDemotes => changed.reversal_demotes = ReversalDemotes::Never,
+            Self::ForgetsEarlierVersions => changed.earlier = None,
             _ => {}
         }
         changed

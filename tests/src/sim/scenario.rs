@@ -130,7 +130,7 @@ impl Scenario {
         draw.pay(&mut snapshots);
         let vouchers = draw.vouchers(&programmes[0].1);
         let events = draw.events(&snapshots, members, &programmes);
-        Self { programmes, vouchers, snapshots, events }
+        Self { programmes: in_a_row(programmes), vouchers, snapshots, events }
     }
 
     /// So many deliveries of orders, some with hostile amounts, and nothing else: what one function meets.
@@ -153,7 +153,7 @@ impl Scenario {
         }
         events.truncate(deliveries);
         let events = draw.overtaken(events);
-        Self { programmes, vouchers: Vec::new(), snapshots, events }
+        Self { programmes: in_a_row(programmes), vouchers: Vec::new(), snapshots, events }
     }
 
     /// The version in force at an instant.
@@ -169,6 +169,16 @@ impl Scenario {
     pub fn programme(&self, version: &ProgrammeVersion) -> Option<&Programme> {
         self.programmes.iter().map(|(_, programme)| programme).find(|programme| programme.version == *version)
     }
+}
+
+/// Each version as the one after that in front of it.
+fn in_a_row(programmes: Vec<(Instant, Programme)>) -> Vec<(Instant, Programme)> {
+    let mut linked: Vec<(Instant, Programme)> = Vec::new();
+    for (from, programme) in programmes {
+        let linked_to = linked.last().map(|(_, earlier)| programme.clone().after(earlier.clone(), from));
+        linked.push((from, linked_to.unwrap_or(programme)));
+    }
+    linked
 }
 
 struct Draw(ChaCha8Rng);
@@ -197,6 +207,7 @@ impl Draw {
             versions.push((from, next));
         }
         versions.sort_by_key(|(from, _)| *from);
+        versions.dedup_by_key(|(from, _)| *from);
         for (at, (_, version)) in versions.iter_mut().enumerate() {
             version.version = ProgrammeVersion::new(format!("v{at}"));
         }

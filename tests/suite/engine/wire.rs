@@ -31,10 +31,11 @@ pub const HOSTILE: u8 = MEMBERS_MAX;
 /// The function as it runs, on the engine, with the scenario's programme read from a file. The scenario's versions then
 /// have the names that the file gives them.
 pub fn function(engine: &Engine, scenario: &mut Scenario) -> OrderChanged {
-    scenario.programmes.dedup_by_key(|(from, _)| *from);
     let programmes = file(&scenario.programmes);
     for ((_, drawn), read) in scenario.programmes.iter_mut().zip(programmes.versions()) {
         drawn.version = read.programme.version.clone();
+        // Which has been held against the file in its own turn.
+        drawn.earlier.clone_from(&read.programme.earlier);
         assert_eq!(*drawn, read.programme, "the file says something else");
     }
     OrderChanged { books: engine.books(), programmes, key: key() }

@@ -114,7 +114,17 @@ impl ProgrammeFile {
         // A key that cannot be read counts as left out as well: what is said first of a path is what is wrong with it.
         problems.sort_by(|a, b| a.path.cmp(&b.path));
         problems.dedup_by(|later, first| later.path == first.path);
-        if problems.is_empty() && !versions.is_empty() { Ok(Self { versions }) } else { Err(problems) }
+        if !problems.is_empty() || versions.is_empty() {
+            return Err(problems);
+        }
+        let mut earlier: Option<Programme> = None;
+        for version in &mut versions {
+            if let Some(earlier) = earlier {
+                version.programme = version.programme.clone().after(earlier, version.effective_from);
+            }
+            earlier = Some(version.programme.clone());
+        }
+        Ok(Self { versions })
     }
 
     /// The version in force at an instant.

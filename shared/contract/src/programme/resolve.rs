@@ -208,6 +208,7 @@ fn programme(content: &Content, found: &mut Problems) -> Option<domain::Programm
         hold_minutes,
         behaviours,
         topups,
+        earlier: None,
     })
 }
 

@@ -153,10 +153,11 @@ impl<'a> Walk<'a> {
 
     /// Cycles that ended without an entry.
     fn catch_up(&mut self, as_of: Instant) -> Judgement {
-        let programme = self.scenario.programme_at(as_of);
         while midnight(self.review_on) <= as_of {
             let on = self.review_on;
-            claim(self.review(programme).is_none(), || format!("the review of {on} is missing"))?;
+            claim(self.review(self.scenario.programme_at(midnight(on))).is_none(), || {
+                format!("the review of {on} is missing")
+            })?;
         }
         Ok(())
     }
@@ -242,8 +243,12 @@ impl<'a> Walk<'a> {
             if midnight > at || (with_it && midnight == at) {
                 break;
             }
-            let Some(due) = self.review(programme) else { continue };
+            // By the version that was in force when it fell due, however late (F24).
+            let in_force = self.scenario.programme_at(midnight);
+            let Some(due) = self.review(in_force) else { continue };
             claim(entry.kind == EntryKind::Reset, || format!("the review of {midnight} is missing"))?;
+            let (by, right) = (&entry.programme_version, &in_force.version);
+            claim(by == right, || format!("the review of {midnight} is by {by} and not by {right}"))?;
             claim(entry.occurred_at == midnight, || format!("is the review of another day than {midnight}"))?;
             let found = (entry.legs, entry.tier_after.as_str());
             claim(found == (due.legs, due.tier), || format!("reviews to {found:?}, not {:?}", (due.legs, due.tier)))?;
