@@ -14,13 +14,12 @@ mod queue;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use chrono::TimeDelta;
 use loyalty_contract::events::{BusEvent, PointsExpiring};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
 use loyalty_domain::campaign::{Campaign, enrol};
 use loyalty_domain::daily::{Day, raise, run_day};
-use loyalty_domain::decision::{Outcome, Rejection};
+use loyalty_domain::decision::{Decision, Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::OrderSnapshot;
@@ -31,7 +30,7 @@ use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, vouc
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
-use loyalty_store::index::Listed;
+use loyalty_store::runs::Known;
 use loyalty_store::{Books, Coder, Concerns, Consistency, OrderEvent, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,8 +43,6 @@ pub use queue::{QueueError, Runs};
 pub const RUNS_QUEUE_URL: &str = "RUNS_QUEUE_URL";
 /// Members or vouchers of one page: two rows of each are read in one request, and it takes 100.
 pub const PAGE_MAX: i32 = 50;
-/// A daily run takes up what waited for campaigns that go on since the run before it. The weekly run does it too.
-const RESUMED_WITHIN: TimeDelta = TimeDelta::hours(25);
 /// How many of a page are worked at once.
 const AT_ONCE_MAX: usize = 8;
 
@@ -115,8 +112,11 @@ impl Scheduled {
         let mut answer = SqsBatchResponse::default();
         match serde_json::from_value(event).map_err(RunError::NotOurs)? {
             Invocation::Fired(fired) => {
-                let pages = self.first_pages(fired).await?;
+                let (pages, known) = self.first_pages(fired).await?;
                 self.runs.queue(&pages).await?;
+                if let Some(known) = known {
+                    self.books.tell_runs(known).await?;
+                }
                 tracing::info!(schedule = ?fired.schedule, at = %fired.at, pages = pages.len(), "a run begins");
             }
             Invocation::Pages(batch) => {
@@ -136,36 +136,58 @@ impl Scheduled {
         Ok(answer)
     }
 
-    /// The first pages of a run: of those shards where there is somebody. Looking is cheaper than a message each.
-    async fn first_pages(&self, fired: Fired) -> Result<Vec<Page>, StoreError> {
+    /// The first pages of a run, of those shards where there is somebody (looking is cheaper than a message each), and what
+    /// the next run is to know once they are queued.
+    async fn first_pages(&self, fired: Fired) -> Result<(Vec<Page>, Option<Known>), StoreError> {
         let programme = &self.programmes.at(fired.at).programme;
         // What fell due meanwhile is done by the first run after the pause (X50).
         if programme.paused {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
+        let before = self.books.known_to_runs().await?;
+        let version = programme.version.as_str();
+        let mut known = before.clone();
+        version.clone_into(&mut known.programme_version);
+        let changed = before.programme_version != version;
         let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
-        let before = &self.programmes.at(fired.at - RESUMED_WITHIN).programme;
-        let was_paused =
-            |campaign: &&Campaign| before.paused || before.campaign(&campaign.id).is_some_and(|known| known.paused);
-        let resumed = live.clone().filter(was_paused);
-        let ids = |campaign: &Campaign| campaign.id.to_string();
+        let works = match fired.schedule {
+            Schedule::WeeklyCampaign if changed => {
+                let campaigns = live.map(|campaign| campaign.id.to_string()).collect();
+                vec![Work::Changed { campaigns, after: None }]
+            }
+            Schedule::WeeklyCampaign => {
+                live.map(|campaign| Work::Campaign { campaign: campaign.id.to_string(), after: None }).collect()
+            }
+            Schedule::Daily | Schedule::Yearly => {
+                let mut works = Vec::new();
+                for campaign in live {
+                    let marks = self.books.marks(&campaign.id).await?;
+                    if known.taken_up.insert(campaign.id.to_string(), marks).unwrap_or(0) != marks {
+                        works.push(Work::Resumed { campaign: campaign.id.to_string(), after: None });
+                    }
+                }
+                works.extend(changed.then(|| Work::Changed { campaigns: Vec::new(), after: None }));
+                works.extend([Work::Members, Work::Vouchers]);
+                works
+            }
+        };
         let mut pages = Vec::new();
-        let tiers = before.tiers != programme.tiers;
-        for page in first_pages(fired, live.map(ids), resumed.map(ids), tiers) {
+        for page in first_pages(fired.at, &works) {
             if self.somebody(&page).await? {
                 pages.push(page);
             }
         }
-        Ok(pages)
+        Ok((pages, (known != before).then_some(known)))
     }
 
     async fn somebody(&self, page: &Page) -> Result<bool, StoreError> {
-        let today = self.programmes.at(page.at).programme.day(page.at);
+        let programme = &self.programmes.at(page.at).programme;
+        let today = programme.day(page.at);
         Ok(match page.work {
             Work::Campaign { .. } | Work::Resumed { .. } => {
                 !self.books.audience(&page.shard, None, 1).await?.0.is_empty()
             }
-            Work::Tiers { .. } => !self.books.members_listed(&page.shard, None, 1).await?.0.is_empty(),
+            Work::Changed { .. } => !self.books.members_in(&page.shard, None, 1, programme).await?.0.is_empty(),
             Work::Members => !self.books.members_due(&page.shard, today, 1).await?.is_empty(),
             Work::Vouchers => !self.books.vouchers_due(&page.shard, today, 1).await?.is_empty(),
         })
@@ -180,7 +202,7 @@ impl Scheduled {
         let (worked, next) = match &page.work {
             Work::Campaign { campaign, after } => self.campaign(&page, campaign, after.as_deref()).await?,
             Work::Resumed { campaign, after } => self.resumed(&page, campaign, after.as_deref()).await?,
-            Work::Tiers { after } => self.tiers(&page, after.as_ref()).await?,
+            Work::Changed { campaigns, after } => self.changed(&page, campaigns, after.as_deref()).await?,
             Work::Members => self.members(&page).await?,
             Work::Vouchers => self.vouchers(&page).await?,
         };
@@ -205,15 +227,20 @@ impl Scheduled {
         let (members, more) =
             self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), self.page_max).await?;
         let last = members.last().filter(|_| more).map(ToString::to_string);
-        let (at, count, budget) = (page.at, members.len(), known.budget_points.is_some());
-        // Everybody who is enrolled writes the budget's row: several at once would only lose races against each other.
-        let at_once = if budget { 1 } else { AT_ONCE_MAX };
-        let concerns = self.books.look(members, Some(&id)).await?;
-        let concerns = concerns.into_iter().map(|concerns| Concerns { budget, ..concerns });
-        self.each(at_once, concerns, move |scheduled, concerns| async move { scheduled.enrol(&concerns, at).await })
-            .await?;
+        let count = members.len();
+        self.enrol_all(known, members, page.at).await?;
         let work = |after| Work::Campaign { campaign: campaign.to_owned(), after: Some(after) };
         Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
+    }
+
+    async fn enrol_all(&self, campaign: &Campaign, members: Vec<MemberId>, at: Instant) -> Result<(), RunError> {
+        let budget = campaign.budget_points.is_some();
+        // Everybody who is enrolled writes the budget's row: several at once would only lose races against each other.
+        let at_once = if budget { 1 } else { AT_ONCE_MAX };
+        let concerns = self.books.look(members, Some(&campaign.id)).await?;
+        let concerns = concerns.into_iter().map(|concerns| Concerns { budget, ..concerns });
+        let enrol = move |scheduled: Self, concerns: Concerns| async move { scheduled.enrol(&concerns, at).await };
+        self.each(at_once, concerns, enrol).await.map(drop)
     }
 
     /// Decides what waited for a campaign, without enrolling or inviting anybody (X50).
@@ -249,24 +276,46 @@ impl Scheduled {
         Ok(!waiting.is_empty())
     }
 
-    /// Raises those who have enough for a tier that asks less than before (T7). A member who moves in the list meanwhile has
-    /// had something posted, and with it the tier that they should have.
-    async fn tiers(&self, page: &Page, after: Option<&Listed>) -> Result<(usize, Option<Page>), RunError> {
-        let (members, last) = self.books.members_listed(&page.shard, after, self.page_max).await?;
-        let (at, count) = (page.at, members.len());
-        let concerns = self.books.look(members, None).await?.into_iter();
-        let raise = move |scheduled: Self, concerns: Concerns| async move { scheduled.raise(&concerns, at).await };
-        self.each(AT_ONCE_MAX, concerns, raise).await?;
-        let work = |after| Work::Tiers { after: Some(after) };
+    /// Goes through everybody once after a change of the programme.
+    async fn changed(
+        &self,
+        page: &Page,
+        campaigns: &[String],
+        after: Option<&str>,
+    ) -> Result<(usize, Option<Page>), RunError> {
+        let programme = &self.programmes.at(page.at).programme;
+        let after = after.map(MemberId::new);
+        let (found, last) = self.books.members_in(&page.shard, after.as_ref(), self.page_max, programme).await?;
+        let (at, count) = (page.at, found.len());
+        let rises = |member: &Member| {
+            let raised = raise(programme, member.clone(), at);
+            member.merged.is_none() && raised.is_ok_and(|raised| raised.outcome == Outcome::Posted)
+        };
+        let moves = found.iter().filter(|found| !found.in_place || rises(&found.member));
+        let moves: Vec<Concerns> = moves.map(|found| Concerns::member(found.member.member_id.clone())).collect();
+        let follow = move |scheduled: Self, concerns: Concerns| async move { scheduled.follow(&concerns, at).await };
+        self.each(AT_ONCE_MAX, moves.into_iter(), follow).await?;
+        let wanted = |campaign: &&Campaign| campaigns.iter().any(|id| id == campaign.id.as_str());
+        for campaign in programme.campaigns.iter().filter(wanted) {
+            let addressed =
+                found.iter().filter(|found| found.member.merged.is_none() && campaign.may_address(&found.member));
+            let members = addressed.map(|found| found.member.member_id.clone()).collect();
+            self.enrol_all(campaign, members, at).await?;
+        }
+        let work = |after: MemberId| Work::Changed { campaigns: campaigns.to_vec(), after: Some(after.to_string()) };
         Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
     }
 
-    async fn raise(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
+    /// Raises a member who has enough for a tier that asks less than before (T7), and writes their row as the programme sees
+    /// it now.
+    async fn follow(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(at).programme;
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
-            let raised = raise(programme, member, at)?;
-            Ok((raised.outcome == Outcome::Posted, raised))
+            let raised = raise(programme, member.clone(), at)?;
+            let rises = raised.outcome == Outcome::Posted;
+            let rewritten = Decision { member: Some(member), ..Decision::nothing(Outcome::Duplicate) };
+            Ok((true, if rises { raised } else { rewritten }))
         };
         self.books.command(programme, concerns, decide).await
     }

@@ -1,7 +1,7 @@
 //! The pages a run is cut into: each a message of the queue, so that a run of any size resumes where it was killed.
 
 use chrono::{DateTime, Utc};
-use loyalty_store::index::{Listed, SHARDS, shard};
+use loyalty_store::index::{SHARDS, shard};
 use serde::{Deserialize, Serialize};
 
 /// The schedules of the template.
@@ -49,10 +49,12 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
-    /// Everybody who has points, after one of them: the programme asks something else for its tiers since today (T7).
-    Tiers {
+    /// Everybody, after one of them: the programme is another than the run before knew. They are raised where it asks less
+    /// for a tier (T7), found from now on by what it has due and whom it addresses, and enrolled in these campaigns.
+    Changed {
+        campaigns: Vec<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<Listed>,
+        after: Option<String>,
     },
     /// Members for whom something is due.
     Members,
@@ -60,24 +62,11 @@ pub enum Work {
     Vouchers,
 }
 
-/// The first pages of a run. `campaigns` are those of the programme in force; `resumed` those of them that were paused the
-/// day before; `tiers` says that its tiers were others then.
-pub fn first_pages(
-    fired: Fired,
-    campaigns: impl Iterator<Item = String>,
-    resumed: impl Iterator<Item = String>,
-    tiers: bool,
-) -> Vec<Page> {
-    let works: Vec<Work> = match fired.schedule {
-        Schedule::WeeklyCampaign => campaigns.map(|campaign| Work::Campaign { campaign, after: None }).collect(),
-        Schedule::Daily | Schedule::Yearly => {
-            let resumed = resumed.map(|campaign| Work::Resumed { campaign, after: None });
-            let tiers = tiers.then_some(Work::Tiers { after: None });
-            resumed.chain(tiers).chain([Work::Members, Work::Vouchers]).collect()
-        }
+/// The first pages of a run: each work in every shard.
+pub fn first_pages(at: DateTime<Utc>, works: &[Work]) -> Vec<Page> {
+    let shards = |work: &Work| {
+        let work = work.clone();
+        (0..SHARDS).map(move |number| Page { at, shard: shard(number), work: work.clone() })
     };
-    let pages = works
-        .iter()
-        .flat_map(|work| (0..SHARDS).map(|number| Page { at: fired.at, shard: shard(number), work: work.clone() }));
-    pages.collect()
+    works.iter().flat_map(shards).collect()
 }

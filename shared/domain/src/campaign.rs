@@ -188,6 +188,11 @@ impl Campaign {
         self.audience.tiers.contains(tier)
     }
 
+    /// Whether it may address the member, now or later: by tier and orders alone (C1).
+    pub fn may_address(&self, member: &Member) -> bool {
+        self.addresses(&member.tier) && member.orders_count >= self.audience.orders_min
+    }
+
     /// The redeemable points one enrolled member may cost.
     pub fn cost_of_member(&self) -> i64 {
         self.bonus.redeemable.0.saturating_mul(i64::from(self.participations))
@@ -211,11 +216,9 @@ pub fn read_too_early(
     (active && ended) || used_by.is_some_and(|order| !holds(order))
 }
 
-/// Whether some campaign of the programme may address the member, now or later: by tier and orders alone (C1).
+/// Whether some campaign of the programme may address the member.
 pub fn in_an_audience(programme: &Programme, member: &Member) -> bool {
-    let addressed =
-        |campaign: &Campaign| campaign.addresses(&member.tier) && member.orders_count >= campaign.audience.orders_min;
-    programme.campaigns.iter().any(addressed)
+    programme.campaigns.iter().any(|campaign| campaign.may_address(member))
 }
 
 /// Whether the order could use a participation of the campaign, as far as the member's and the order's rows tell. One

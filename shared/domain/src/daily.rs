@@ -82,10 +82,12 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
 pub fn raise(programme: &Programme, mut member: Member, now: Instant) -> Result<Decision, Rejection> {
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
+    let fell_due = entries.len();
     let cause = TierCause::at(member.as_of);
     Ledger::new(programme, &mut member, &mut entries).raise(&cause)?;
     let nothing = Decision::nothing(Outcome::Duplicate);
-    Ok(if entries.is_empty() { nothing } else { Decision::posted(member, entries) })
+    // What only fell due is the daily run's.
+    Ok(if entries.len() == fell_due { nothing } else { Decision::posted(member, entries) })
 }
 
 /// The first day after `noticed_to` on which something is due for the member, by itself or to be told; `None` when

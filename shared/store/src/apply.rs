@@ -157,6 +157,10 @@ where
                     continue;
                 }
             };
+            if let Err(error) = self.mark(event, &decision).await {
+                self.results[event] = Some(Err(error));
+                continue;
+            }
             let applied = self.applied(event, &decision, rows);
             if decision.order.is_none() && decision.member.is_none() {
                 if !staged.follow(&self.events[event].snapshot.order_id, event, applied.clone()) {
@@ -247,6 +251,15 @@ where
             key: snapshot.order_id.to_string(),
             source: std::sync::Arc::new(OwnerMissing),
         })
+    }
+
+    /// Before an order is kept that waits for a paused campaign, a mark says so (X50).
+    async fn mark(&self, event: usize, decision: &Decision) -> Result<(), StoreError> {
+        let order_id = &self.events[event].snapshot.order_id;
+        for participation in decision.participations.iter().filter(|part| part.waiting.contains(order_id)) {
+            self.books.mark(&participation.campaign).await?;
+        }
+        Ok(())
     }
 
     fn applied(&self, event: usize, decision: &Decision, rows: &Rows) -> Applied {

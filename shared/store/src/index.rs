@@ -8,8 +8,6 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::NaiveDate;
 use loyalty_domain::ids::MemberId;
 
-use serde::{Deserialize, Serialize};
-
 use crate::consumed::Consumed;
 use crate::item::Item;
 use crate::read::reading;
@@ -30,13 +28,6 @@ pub fn shard(number: u32) -> String {
     format!("{number:02}")
 }
 
-/// A place in the index of what is due: a member, and the first day on which something is due for them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
-    pub member_id: String,
-    pub due_on: String,
-}
-
 /// The index of rows for which a day's run has something to do.
 pub const DUE: &str = "due";
 /// The index of members whom a campaign may address.
@@ -51,45 +42,6 @@ impl Books {
     pub async fn members_due(&self, shard: &str, until: NaiveDate, limit: i32) -> Result<Vec<MemberId>, StoreError> {
         let keys = self.due(Table::Members, shard, until, limit).await?;
         Ok(keys.into_iter().map(MemberId::new).collect())
-    }
-
-    /// Members of one shard for whom something is due on whatever day, after a place: everybody who has points of either
-    /// kind. The answer's second part is the place where it goes on.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn members_listed(
-        &self,
-        shard: &str,
-        after: Option<&Listed>,
-        limit: i32,
-    ) -> Result<(Vec<MemberId>, Option<Listed>), StoreError> {
-        *self.meter() += Consumed::request();
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let start = after.map(|Listed { member_id, due_on }| {
-            let key = [("member_id", member_id.as_str()), ("due_shard", shard), ("due_on", due_on)];
-            key.map(|(name, value)| (name.to_owned(), text(value))).into()
-        });
-        let answer = self
-            .client
-            .query()
-            .table_name(self.table(Table::Members))
-            .index_name(DUE)
-            .key_condition_expression("due_shard = :shard")
-            .expression_attribute_values(":shard", text(shard))
-            .limit(limit)
-            .set_exclusive_start_key(start)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(reading)?;
-        *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
-        let value = |item: &Item, name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-        let place =
-            |item: Item| Some(Listed { member_id: value(&item, "member_id")?, due_on: value(&item, "due_on")? });
-        let members = keys(answer.items.unwrap_or_default(), Table::Members.partition_key());
-        let members = members.into_iter().map(MemberId::new).collect();
-        Ok((members, answer.last_evaluated_key.and_then(place)))
     }
 
     pub(crate) async fn due(

@@ -24,6 +24,7 @@ mod past;
 mod read;
 mod records;
 mod rows;
+pub mod runs;
 mod senders;
 mod staged;
 pub mod units;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use loyalty_contract::programme::ProgrammeFile;
 use serde_json::json;
 
 use crate::support::{RETAIL, Shop};
@@ -97,5 +98,51 @@ async fn x50_orders_of_a_pause_are_credited_when_the_campaign_goes_on() {
         let again = if schedule == "daily" { 0 } else { phones.len() + 1 };
         assert_eq!(enrolled.len(), phones.len() + usize::from(schedule != "daily"));
         assert_eq!(shop.told_of("campaign_invitation").len(), invited + again, "{schedule}");
+    }
+}
+
+/// X50 as a shop does it: the line is taken out of the file again before any daily run has seen it there.
+#[tokio::test]
+async fn x50_a_pause_that_no_run_has_seen_ends_with_the_next_daily_run() {
+    let paused = RETAIL.replace("id = \"fast-promotion\"\n", "id = \"fast-promotion\"\npaused = true\n");
+    let mut shop = Shop::new(&RETAIL);
+    let phones = members(&shop, [3, 1]).await;
+    shop.run("weekly-campaign", MONDAY).await;
+    let programmes = |text: &str| Arc::new(ProgrammeFile::parse(text).unwrap());
+    shop.scheduled.programmes = programmes(&paused);
+    shop.order("paused", &phones[0], 20, "2026-11-24T03:00:00Z", json!({})).await;
+    shop.scheduled.programmes = programmes(&RETAIL);
+    let bonuses = |shop: &Shop| shop.rows("points-history").iter().filter(|row| row["kind"] == "bonus").count();
+    assert_eq!(bonuses(&shop), 0);
+    shop.run("daily", "2026-11-25T00:05:00+07:00").await;
+    assert_eq!(bonuses(&shop), 1);
+    // Done is done: the next days look for nobody.
+    assert!(shop.fire("daily", "2026-11-26T00:05:00+07:00").await);
+    assert_eq!(shop.wire.world().pages.len(), 0);
+}
+
+/// C1, C12: a campaign that is switched on later finds who was there before it, though nothing has happened to them since.
+#[tokio::test]
+async fn c12_a_campaign_that_is_switched_on_finds_those_who_were_there_before() {
+    for daily_first in [false, true] {
+        let mut shop = Shop::new(
+            &RETAIL
+                .replace("id = \"fast-promotion\"\n", "id = \"fast-promotion\"\ntiers = [\"gold\"]\n")
+                .replace("tiers = [\"member\"]\n", ""),
+        );
+        let phones = members(&shop, [5, 2]).await;
+        shop.run("daily", "2026-11-21T00:05:00+07:00").await;
+        shop.run("weekly-campaign", MONDAY).await;
+        assert_eq!(shop.rows("participations").len(), 0);
+        shop.scheduled.programmes = Arc::new(ProgrammeFile::parse(&RETAIL).unwrap());
+        if daily_first {
+            shop.run("daily", "2026-11-24T00:05:00+07:00").await;
+        }
+        for _ in 0..2 {
+            shop.run("weekly-campaign", NEXT_MONDAY).await;
+            assert_eq!(shop.rows("participations").len(), phones.len());
+            assert_eq!(shop.told_of("campaign_invitation").len(), phones.len());
+        }
+        shop.prove();
     }
 }

@@ -40,6 +40,7 @@ async fn message_units(shop: &Shop) -> f64 {
 async fn an_enrolled_member_costs_four_writes_and_a_message() {
     let mut shop = Shop::new(&RETAIL);
     shop.scheduled.page_max = 5;
+    shop.knows_its_programme().await;
     members(&shop, [5, 2]).await;
     assert!(shop.fire("weekly-campaign", MONDAY).await);
     // Each of the five: half a unit for the member and half for their participation, and two rows in a transaction.
@@ -53,6 +54,7 @@ async fn an_enrolled_member_costs_four_writes_and_a_message() {
 async fn a_page_that_changes_nothing_costs_two_requests() {
     let mut shop = Shop::new(&RETAIL.replace("bonus_points = 150", "bonus_points = 50"));
     shop.scheduled.page_max = 5;
+    shop.knows_its_programme().await;
     let phones = members(&shop, [5, 2]).await;
     shop.run("weekly-campaign", MONDAY).await;
     // The same page again: everybody is enrolled, and their messages are there.
@@ -76,10 +78,12 @@ async fn a_page_that_changes_nothing_costs_two_requests() {
 #[tokio::test]
 async fn a_day_without_anything_due_costs_a_look_at_each_shard() {
     let shop = Shop::new(&RETAIL);
+    shop.knows_its_programme().await;
     members(&shop, [5, 2]).await;
     let before = shop.scheduled.books.consumed();
     assert!(shop.fire("daily", "2026-11-24T00:05:00+07:00").await);
-    assert_eq!(shop.scheduled.books.consumed() - before, cost(32, 16.0, 0.0));
+    // And at what the run before knew, and whether orders wait for the campaign.
+    assert_eq!(shop.scheduled.books.consumed() - before, cost(2 + 32, 2.0 + 16.0, 0.0));
     assert_eq!(shop.wire.world().pages.len(), 0);
 }
 
@@ -87,6 +91,7 @@ async fn a_day_without_anything_due_costs_a_look_at_each_shard() {
 async fn a_notice_costs_one_write_and_a_message() {
     let mut shop = Shop::new(&RETAIL);
     shop.scheduled.page_max = 5;
+    shop.knows_its_programme().await;
     members(&shop, [5, 2]).await;
     // Points of 20 November are good until the end of the month a year later, and told of 30 days before.
     let day = "2027-10-31T00:05:00+07:00";

@@ -107,6 +107,9 @@ async fn e5_points_that_will_be_gone_are_told_to_the_bus() {
 #[tokio::test(start_paused = true)]
 async fn f17_an_event_that_the_bus_refuses_is_published_by_the_next_try() {
     let (calm, shop) = (silver().await, silver().await);
+    for shop in [&calm, &shop] {
+        shop.run("daily", "2026-12-01T00:05:00+07:00").await;
+    }
     calm.run("daily", "2027-10-31T00:05:00+07:00").await;
     shop.wire.world().refusals = PUBLISH_ATTEMPTS_MAX;
     assert!(shop.fire("daily", "2027-10-31T00:05:00+07:00").await);

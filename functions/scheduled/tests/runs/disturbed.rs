@@ -20,16 +20,18 @@ enum Run {
     Weekly,
     /// Points that expire or will soon, a tier to review, birthdays, and vouchers to remind of or to write off.
     Daily,
+    /// The programme is another: nobody was addressed before, and one of them has enough for Silver now.
+    Changed,
 }
 
 const YEAR_ON: &str = "2027-12-01T00:05:00+07:00";
 
 impl Run {
-    const BOTH: [Self; 2] = [Self::Weekly, Self::Daily];
+    const ALL: [Self; 3] = [Self::Weekly, Self::Daily, Self::Changed];
 
     fn event(self) -> (&'static str, &'static str) {
         match self {
-            Self::Weekly => ("weekly-campaign", MONDAY),
+            Self::Weekly | Self::Changed => ("weekly-campaign", MONDAY),
             Self::Daily => ("daily", YEAR_ON),
         }
     }
@@ -37,8 +39,12 @@ impl Run {
     async fn shop(self) -> Arc<Shop> {
         let gift = "birthday = [{ id = \"gift\", name = \"Quà\", gift = \"Khăn\" }]\n";
         let programme = RETAIL.replace("id = \"member\"\n", &format!("id = \"member\"\n{gift}"));
-        let shop = Shop::new(&programme);
+        let shop = Shop::new(&if let Self::Changed = self { changed() } else { programme });
+        shop.knows_its_programme().await;
         let phones = members(&shop, [3, 0]).await;
+        if let Self::Changed = self {
+            shop.order("enough", &phones[2], 140, "2026-11-21T03:00:00Z", json!({})).await;
+        }
         if let Self::Daily = self {
             for (phone, day) in phones.iter().zip(20..) {
                 let (at, born) =
@@ -72,6 +78,10 @@ impl Run {
         let told: Vec<_> = shop.told().into_keys().collect();
         match self {
             Self::Weekly => assert_eq!(told, ["campaign_invitation"]),
+            Self::Changed => {
+                assert_eq!((told, shop.rows("participations").len()), (vec!["campaign_invitation".to_owned()], 2));
+                assert_eq!(shop.rows("members").iter().filter(|row| row["tier"] == "silver").count(), 1);
+            }
             Self::Daily => {
                 assert_eq!(told, ["birthday_vouchers", "points_expiring", "voucher_reminder"]);
                 assert_eq!(shop.rows("points-history").iter().filter(|row| row["kind"] == "expiration").count(), 3);
@@ -80,6 +90,17 @@ impl Run {
         }
         rows
     }
+}
+
+/// A programme that gets its campaign, and a lower threshold, on the day before the run.
+fn changed() -> String {
+    let (head, campaign) = RETAIL.split_once("[[campaigns]]").expect("the preset has a campaign");
+    let (campaign, rest) = campaign.split_once("\n# What earns").expect("behaviours follow it");
+    format!(
+        "{head}\n# What earns{rest}\n[[changes]]\neffective_from = \"2026-11-22\"\n[[changes.campaigns]]{campaign}\n\
+         [[changes.tiers]]\nid = \"member\"\nname = \"Member\"\nthreshold = 0\n\
+         [[changes.tiers]]\nid = \"silver\"\nname = \"Silver\"\nthreshold = 150\n"
+    )
 }
 
 /// Whatever request is the last one, answered or not: before a page's work, between two of its members, between a member
@@ -117,9 +138,14 @@ async fn a_daily_run_killed_anywhere_goes_on_where_it_was() {
     kill_anywhere(Run::Daily).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_after_a_change_of_the_programme_killed_anywhere_goes_on_where_it_was() {
+    kill_anywhere(Run::Changed).await;
+}
+
 #[tokio::test]
 async fn a_run_that_comes_twice_changes_nothing() {
-    for run in Run::BOTH {
+    for run in Run::ALL {
         let (undisturbed, (schedule, at)) = (run.undisturbed().await, run.event());
         let shop = run.shop().await;
         shop.run(schedule, at).await;
@@ -130,7 +156,7 @@ async fn a_run_that_comes_twice_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn runs_that_overlap_leave_what_one_leaves() {
-    for run in Run::BOTH {
+    for run in Run::ALL {
         let (undisturbed, (schedule, at)) = (run.undisturbed().await, run.event());
         for seed in 0..SEEDS {
             let shop = run.shop().await;

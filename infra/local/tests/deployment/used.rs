@@ -42,7 +42,10 @@ const BOOKS: &[(&str, Uses)] = &[
     ("history", &[(QUERY, &["PointsHistory"])]),
     ("audience", &[(QUERY, &["Members/audience"])]),
     ("members_due", &[(QUERY, &["Members/due"])]),
-    ("members_listed", &[(QUERY, &["Members/due"])]),
+    ("members_in", &[(SCAN, &["Members"])]),
+    ("known_to_runs", &[(GET, &["Participations"])]),
+    ("tell_runs", &[(PUT, &["Participations"])]),
+    ("marks", &[(GET, &["Participations"])]),
     ("voucher", &[(GET, &["Vouchers"])]),
     ("vouchers_of_member", &[(QUERY, &["Vouchers/by-member"])]),
     ("vouchers_due", &[(QUERY, &["Vouchers/due"])]),
@@ -73,6 +76,7 @@ const BOOKS: &[(&str, Uses)] = &[
 const BATCH: &str = "dynamodb:BatchGetItem";
 const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";
+const SCAN: &str = "dynamodb:Scan";
 const QUERY: &str = "dynamodb:Query";
 
 /// A command reads its member and participations and writes what was decided in one transaction of puts.
