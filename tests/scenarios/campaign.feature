@@ -53,6 +53,16 @@ Feature: Fast promotion from Member to Silver
     When order B of 0905000004 is placed: due 600000
     Then 0905000004 has 0 redeemable and 0 qualifying points and is Member
 
+  Scenario: T7, X17 · an order whose bonus carries on to Gold has made a Gold, and was never a Silver's
+    Given the programme "cnv-retail"
+    When order old of 0905000014 is delivered and paid: due 5000
+    And it is 2026-11-30 08:30
+    And order A of 0905000014 is delivered and paid: due 6000000
+    Then 0905000014 has 750 redeemable and 750 qualifying points and is Gold
+    And 0905000014 was told "tier_reached" 1 time
+    And 0905000014 has the voucher "Voucher lên hạng 10%"
+    And of the vouchers "Quà lên hạng: túi vải hoặc móc khoá" 0905000014 has 0 issued, 0 used and 0 voided
+
   Scenario: X16 · the order that made the member eligible is not paid
     Given the programme "cnv-retail"
     When order old of 0905000005 is placed: due 100000

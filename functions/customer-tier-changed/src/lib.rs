@@ -151,12 +151,14 @@ impl CustomerTierChanged {
             }
             Direction::Downgrade | Direction::Replaced => Vec::new(),
         };
-        if !tells(programme, changed.direction) {
+        if !tells(programme, &changed) {
             return Ok(());
         }
-        // As the member was right after the entry, whatever has happened since.
-        member.tier = tier;
-        member.balance.qualifying.0 = changed.qualifying;
+        // As the member was right after the entry, where they have moved on since.
+        if member.tier != tier {
+            member.tier = tier;
+            member.balance.qualifying.0 = changed.qualifying;
+        }
         let (seq, now) = (changed.seq, changed.recorded_at);
         let message = match changed.direction {
             Direction::Downgrade => {
@@ -237,12 +239,12 @@ fn has_fallen(programme: &Programme, member: &Member, tier: &TierId, changed: &T
     below && member.cycle_start <= programme.day(changed.recorded_at)
 }
 
-/// X34: only upgrades, unless the programme says otherwise.
-fn tells(programme: &Programme, direction: Direction) -> bool {
+/// X34: only upgrades, unless the programme says otherwise. That a review lowered the tier is told with its entry (T14).
+fn tells(programme: &Programme, changed: &TierChanged) -> bool {
     match programme.notices.tier_changed {
         NotifyTier::None => false,
-        NotifyTier::Both => true,
-        NotifyTier::Upgrade => direction == Direction::Upgrade,
+        NotifyTier::Both => changed.reason != Why::TierMissed,
+        NotifyTier::Upgrade => changed.direction == Direction::Upgrade,
     }
 }
 

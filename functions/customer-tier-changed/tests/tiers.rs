@@ -218,6 +218,12 @@ async fn x34_what_is_told_is_a_choice_and_what_a_tier_gives_is_not() {
         let shop = Shop::new(notify).await;
         shop.answer(shop.event("member", "silver", "upgrade")).await.unwrap();
         assert_eq!(shop.counts(), upgrade, "{notify}");
+        // The entry of a review tells that one lost a tier by it.
+        let shop = Shop::new(notify).await;
+        let mut reviewed = shop.event("gold", "silver", "downgrade");
+        reviewed["detail"]["reason"] = json!("tier_missed");
+        shop.answer(reviewed).await.unwrap();
+        assert_eq!(shop.counts(), (0, 0), "{notify}");
     }
 }
 

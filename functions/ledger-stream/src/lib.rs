@@ -100,24 +100,25 @@ impl LedgerStream {
     async fn follow(&self, posted: &[Posted]) -> Result<(), usize> {
         let mut events = Places::default();
         let mut messages = Places::default();
-        for (at, Posted { written, .. }) in posted.iter().enumerate() {
-            // The programme in force when it was written: now is never the machine's (D2).
-            let programme = &self.programmes.at(written.at()).programme;
-            match written {
-                Written::Entry(entry) => events.extend(at, BusEvent::of(entry, &programme.tiers)),
-                Written::Voucher(issued) => {
-                    let Issued { voucher_id, grant, issued_at } = &**issued;
-                    let event = VoucherIssued::of(voucher_id, grant, *issued_at, programme.currency);
-                    events.extend(at, [BusEvent::VoucherIssued(event)]);
-                }
-            }
-        }
         let entries = posted.iter().enumerate().filter_map(|(at, Posted { written, .. })| match written {
             Written::Entry(entry) => Some((at, &**entry)),
             Written::Voucher(_) => None,
         });
         let (places, entries): (Vec<usize>, Vec<&Entry>) = entries.unzip();
+        // The programme in force when it was written: now is never the machine's (D2).
         let programme = |entry: &Entry| &self.programmes.at(entry.recorded_at).programme;
+        let mut told = BusEvent::of_entries(&entries, |entry| &programme(entry).tiers).peekable();
+        for (at, Posted { written, .. }) in posted.iter().enumerate() {
+            while let Some((_, event)) = told.next_if(|(place, _)| places[*place] == at) {
+                events.extend(at, [event]);
+            }
+            if let Written::Voucher(issued) = written {
+                let Issued { voucher_id, grant, issued_at } = &**issued;
+                let currency = self.programmes.at(*issued_at).programme.currency;
+                let event = VoucherIssued::of(voucher_id, grant, *issued_at, currency);
+                events.extend(at, [BusEvent::VoucherIssued(event)]);
+            }
+        }
         messages_of(&entries, programme).for_each(|(at, message)| messages.extend(places[at], [message]));
         let published = self.bus.publish(&events.items).await.map_err(|(failed, error)| {
             let at = events.of[failed];

@@ -38,6 +38,29 @@ pub enum BusEvent {
 }
 
 impl BusEvent {
+    /// What entries have to say, each event beside the place of its entry. Who climbs several tiers by one decision has
+    /// climbed once, from the first to the last: the tiers between were never held (T7). Entries of a decision that come
+    /// apart are told apart.
+    pub fn of_entries<'a, 'p>(
+        entries: &'a [&'a Entry],
+        tiers: impl Fn(&Entry) -> &'p Tiers + 'a,
+    ) -> impl Iterator<Item = (usize, Self)> + 'a {
+        entries.iter().enumerate().flat_map(move |(at, entry)| {
+            let tiers = tiers(entry);
+            let climbs: Vec<_> = entries.iter().filter(|other| climbs_with(other, entry, tiers)).collect();
+            let goes_on = climbs.iter().any(|other| other.seq > entry.seq);
+            let first = climbs.into_iter().min_by_key(|other| other.seq);
+            let mut events = Self::of(entry, tiers);
+            events.retain(|event| !goes_on || !matches!(event, Self::TierChanged(_)));
+            for event in &mut events {
+                if let (Self::TierChanged(changed), Some(first)) = (event, first) {
+                    changed.tier_before = first.tier_before.to_string();
+                }
+            }
+            events.into_iter().map(move |event| (at, event))
+        })
+    }
+
     /// Everything one entry has to say: that points were posted, that the tier changed when it did (T7, R5), and which
     /// participations it brought to their end (C3). An opening says nothing: it is where a member stood before.
     pub fn of(entry: &Entry, tiers: &Tiers) -> Vec<Self> {
@@ -226,6 +249,13 @@ impl TierChanged {
             recorded_at: entry.recorded_at,
         })
     }
+}
+
+/// Whether two entries raise the tier by the same decision.
+fn climbs_with(one: &Entry, other: &Entry, tiers: &Tiers) -> bool {
+    let decision = |entry: &Entry| (entry.member_id.clone(), entry.recorded_at);
+    let rises = |entry: &Entry| tiers.rank(&entry.tier_before) < tiers.rank(&entry.tier_after);
+    [one, other].iter().all(|entry| rises(entry) && entry.kind != EntryKind::Reset) && decision(one) == decision(other)
 }
 
 /// A member's participation in a campaign came to its end: promoted, or used up (C3).

@@ -52,7 +52,7 @@ fn entry() -> Entry {
 
 fn tiers() -> Tiers {
     let tier = |(id, threshold): (&str, i64)| Tier::new(id.into(), &id.to_uppercase(), threshold, Ratio::ONE);
-    Tiers::new([("member", 0), ("silver", 200)].map(tier).to_vec()).unwrap()
+    Tiers::new([("member", 0), ("silver", 200), ("gold", 700)].map(tier).to_vec()).unwrap()
 }
 
 #[test]
@@ -101,6 +101,41 @@ fn an_entry_that_changes_the_tier_says_so_with_ids_of_its_own() {
     let example: TierChanged = serde_json::from_str(&read(&file("examples", "tier-changed.json"))).unwrap();
     assert_eq!(events[1], BusEvent::TierChanged(example));
     assert_eq!(events, BusEvent::of(&entry(), &tiers()));
+}
+
+/// T7: the tiers between were never held.
+#[test]
+fn who_climbs_two_tiers_by_one_decision_has_climbed_once() {
+    let tier = |before: &str, after: &str, seq: u64, at: &str| Entry {
+        tier_before: TierId::from(before),
+        tier_after: TierId::from(after),
+        seq,
+        recorded_at: at.parse().unwrap(),
+        ..entry()
+    };
+    let (now, later) = ("2026-11-23T01:15:07Z", "2026-11-23T01:15:08Z");
+    let changes = |entries: &[Entry]| -> Vec<(usize, String, String)> {
+        let (entries, tiers): (Vec<&Entry>, _) = (entries.iter().collect(), tiers());
+        let events = BusEvent::of_entries(&entries, |_| &tiers).filter_map(|(at, event)| match event {
+            BusEvent::TierChanged(changed) => Some((at, changed.tier_before, changed.tier_after)),
+            _ => None,
+        });
+        events.collect()
+    };
+    let told = |at: usize, before: &str, after: &str| (at, before.to_owned(), after.to_owned());
+    let climb = [tier("member", "silver", 1, now), tier("silver", "silver", 2, now), tier("silver", "gold", 3, now)];
+    assert_eq!(changes(&climb), [told(2, "member", "gold")]);
+    let apart = [tier("member", "silver", 1, now), tier("silver", "gold", 2, later)];
+    assert_eq!(changes(&apart), [told(0, "member", "silver"), told(1, "silver", "gold")]);
+    // A review that comes late with the order after it is a fall and a climb.
+    let review = Entry { kind: EntryKind::Reset, reason: Reason::TierMissed, ..tier("gold", "silver", 1, now) };
+    let back = [review, tier("silver", "gold", 2, now)];
+    assert_eq!(changes(&back), [told(0, "gold", "silver"), told(1, "silver", "gold")]);
+    // Everything else is told of each entry.
+    let (entries, tiers): (Vec<&Entry>, _) = (climb.iter().collect(), tiers());
+    let posted =
+        BusEvent::of_entries(&entries, |_| &tiers).filter(|(_, event)| matches!(event, BusEvent::PointsPosted(_)));
+    assert_eq!(posted.count(), 3);
 }
 
 #[test]

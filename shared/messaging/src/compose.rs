@@ -4,7 +4,7 @@
 //! same message (I8). The balance and the tier are those right after the entry: a message that is sent late tells the
 //! truth of its moment.
 
-use chrono::Datelike;
+use chrono::{Datelike, NaiveDate};
 use loyalty_contract::events::Why;
 use loyalty_domain::advance::projected_tier;
 use loyalty_domain::campaign::{Invitation, ParticipationState};
@@ -85,7 +85,10 @@ fn message_of(entry: &Entry, programme: &Programme) -> Option<Message> {
         EntryKind::Behaviour => (Template::BehaviourRewarded, rewarded(entry, programme)),
         EntryKind::Reset => match entry.reason {
             Reason::TierKept => (Template::TierKept, kept(entry, programme)),
-            Reason::TierMissed => (Template::TierLowered, lowered(&entry.tier_before, programme)),
+            Reason::TierMissed => {
+                let reviewed_on = programme.day(entry.occurred_at);
+                (Template::TierLowered, lowered(&entry.tier_before, Some(reviewed_on), programme))
+            }
             _ => (Template::QualifyingPointsReset, Vec::new()),
         },
         EntryKind::Redemption
@@ -177,10 +180,10 @@ pub fn tier_reached(member: &Member, seq: u64, vouchers: &[Voucher], programme: 
     Message { seq: Some(seq), ..message }
 }
 
-/// That a tier was lost, to who is told of more than upgrades (X34). The entry that lost it may have said so: that is the
-/// same message.
+/// That a tier was lost between two reviews, to who is told of more than upgrades (X34).
 pub fn tier_lowered(member: &Member, seq: u64, before: &TierId, programme: &Programme, now: Instant) -> Message {
-    let message = told(member, programme, Template::TierLowered, &seq.to_string(), lowered(before, programme), now);
+    let message =
+        told(member, programme, Template::TierLowered, &seq.to_string(), lowered(before, None, programme), now);
     Message { seq: Some(seq), ..message }
 }
 
@@ -243,8 +246,15 @@ fn kept(entry: &Entry, programme: &Programme) -> Vec<Given> {
     vec![("keep_until", Some(Value::Text(until.to_string())))]
 }
 
-fn lowered(before: &TierId, programme: &Programme) -> Vec<Given> {
-    vec![("tier_before", Some(tier_name(programme, before)))]
+/// By a review of a day, or without one.
+fn lowered(before: &TierId, reviewed_on: Option<NaiveDate>, programme: &Programme) -> Vec<Given> {
+    let name = tier_name(programme, before);
+    let adjusted_from = reviewed_on.is_none().then(|| name.clone());
+    vec![
+        ("tier_before", Some(name)),
+        ("reviewed_on", reviewed_on.map(|day| Value::Text(day.to_string()))),
+        ("adjusted_from", adjusted_from),
+    ]
 }
 
 /// A variable that does not apply has no value.

@@ -147,7 +147,9 @@ const BEHAVIOUR_REWARDED: &[Variable] = &[
 
 const TIER_KEPT: &[Variable] = &[always("keep_until", Date)];
 
-const TIER_LOWERED: &[Variable] = &[always("tier_before", Text)];
+/// By a review of that day, or else between two of them from a tier.
+const TIER_LOWERED: &[Variable] =
+    &[always("tier_before", Text), sometimes("reviewed_on", Date), sometimes("adjusted_from", Text)];
 
 const CAMPAIGN_INVITATION: &[Variable] = &[
     always("campaign", Text),

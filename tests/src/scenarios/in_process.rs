@@ -133,7 +133,7 @@ impl InProcess {
         let upgrade = changed.direction == Direction::Upgrade;
         let tells = match programme.notices.tier_changed {
             NotifyTier::None => false,
-            NotifyTier::Both => true,
+            NotifyTier::Both => changed.reason != Why::TierMissed,
             NotifyTier::Upgrade => upgrade,
         };
         let (member_id, tier) = (MemberId::new(changed.member_id.as_str()), TierId::new(changed.tier_after.as_str()));
@@ -225,13 +225,14 @@ impl InProcess {
         let told = messages_of(&entries, |entry| &self.programme.at(entry.recorded_at).programme);
         let told: Vec<_> = told.map(|(_, message)| (message.message_id.clone(), message)).collect();
         self.messages.extend(told);
-        for entry in decision.entries {
-            let programme = self.programme.at(entry.recorded_at).programme.clone();
-            for event in BusEvent::of(&entry, &programme.tiers) {
-                if let BusEvent::TierChanged(changed) = event {
-                    self.tier_changed(&programme, &changed);
-                }
+        let programmes = self.programme.clone();
+        let tiers = |entry: &Entry| &programmes.at(entry.recorded_at).programme.tiers;
+        for (_, event) in BusEvent::of_entries(&entries, tiers) {
+            if let BusEvent::TierChanged(changed) = event {
+                self.tier_changed(&programmes.at(changed.recorded_at).programme, &changed);
             }
+        }
+        for entry in decision.entries {
             self.history.entry(entry.member_id.clone()).or_default().push(entry);
         }
     }
