@@ -8,11 +8,11 @@ use loyalty_contract::programme::messages::ZaloTemplate;
 use loyalty_domain::campaign::ParticipationState;
 use loyalty_domain::ids::{RuleId, VoucherId};
 use loyalty_domain::member::Member;
-use loyalty_domain::programme::Programme;
+use loyalty_domain::programme::{Programme, Tier};
 use loyalty_domain::sending::{Consent, MessageKind, Skip};
 use loyalty_domain::time::{Instant, week_start};
 use loyalty_domain::voucher::VoucherState;
-use loyalty_messaging::{Filling, Language, RenderError, Template, Variables, Worded, language_of, wording};
+use loyalty_messaging::{Filling, Language, RenderError, Template, Value, Variables, Worded, language_of, wording};
 use loyalty_store::{Books, Contact, Outgoing, StoreError};
 
 /// A text to a follower costs nothing, and is allowed, within two days of what they last did in the account.
@@ -85,11 +85,18 @@ pub async fn outdated(
     books: &Books,
     programme: &Programme,
     message: &Outgoing,
-    template: Template,
+    (template, variables): (Template, &Variables),
     member: &Member,
     now: Instant,
 ) -> Result<Option<Skip>, StoreError> {
     match template {
+        Template::TierReached => {
+            let name = variables.get("tier");
+            let told = |tier: &Tier| name == Some(&Value::Text(tier.name.clone()));
+            let reached = programme.tiers.as_slice().iter().position(told);
+            let held = programme.tiers.rank(&member.tier);
+            Ok((held.is_some() && held < reached).then_some(Skip::TierGone))
+        }
         Template::VoucherReminder => {
             let stored = match message.about() {
                 Some(voucher_id) => books.voucher(&VoucherId::new(voucher_id)).await?,

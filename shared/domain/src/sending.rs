@@ -133,6 +133,8 @@ pub enum Skip {
     CampaignStopped,
     /// The voucher is used, expired or void, or its tier is no longer held (X35).
     VoucherGone,
+    /// The tier that was reached is no longer held: the order behind it was undone meanwhile (X19).
+    TierGone,
     /// No channel leads to the member.
     NoChannel,
     /// There is no such member any more.
@@ -147,6 +149,7 @@ impl Skip {
             Self::WeeklyLimit => "weekly_limit",
             Self::CampaignStopped => "campaign_stopped",
             Self::VoucherGone => "voucher_gone",
+            Self::TierGone => "tier_gone",
             Self::NoChannel => "no_channel",
             Self::NoMember => "no_member",
         }

@@ -9,7 +9,7 @@ use loyalty_domain::voucher::{Grant, Offer, VoucherState, Worth};
 use loyalty_messaging::Template;
 use serde_json::{Value, json};
 
-use crate::support::{NOON, PHONE, Shop, instant, programme};
+use crate::support::{NOON, PHONE, Shop, instant, message, programme};
 
 #[tokio::test]
 async fn promotion_waits_for_the_morning_and_goes_out_then() {
@@ -151,6 +151,22 @@ async fn a_used_voucher_is_not_reminded_of() {
     assert_eq!((&row["state"], &row["reason"]), (&json!("skipped"), &json!("voucher_gone")));
     let unknown = shop.sends(&member, Template::VoucherReminder, "v_none").await;
     assert_eq!(unknown["reason"], "voucher_gone");
+}
+
+/// X19: nobody is congratulated on a tier that they have lost while the message waited.
+#[tokio::test]
+async fn a_tier_that_is_lost_meanwhile_is_not_congratulated_on() {
+    let shop = Shop::new().await;
+    let member = shop.member(PHONE).await;
+    let mut reached = message(&member, Template::TierReached, "2", shop.now());
+    for (tier, state, reason) in [("Member", "sent", Value::Null), ("Silver", "skipped", json!("tier_gone"))] {
+        reached.variables.insert("tier".to_owned(), loyalty_messaging::Value::Text(tier.to_owned()));
+        reached.message_id = format!("{member}:{tier}:tier_reached");
+        shop.outbox().put(std::slice::from_ref(&reached)).await.unwrap();
+        assert_eq!(shop.stream(&[&reached.message_id]).await, Vec::<Value>::new());
+        let row = shop.row(&reached.message_id);
+        assert_eq!((&row["state"], &row["reason"]), (&json!(state), &reason), "{tier}");
+    }
 }
 
 #[tokio::test]
