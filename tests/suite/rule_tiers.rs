@@ -216,6 +216,23 @@ fn t18_a_membership_grows_by_itself() {
     assert_eq!(shop.tier(), "member");
     shop.day(at("2026-12-23T00:05:00+07:00"));
     assert_eq!((shop.tier(), shop.entries().last().unwrap().kind), ("silver", EntryKind::Tier));
+
+    // Where no run came, the next order finds a Silver, and earns as one (P9).
+    let earned = |ran: bool| {
+        let mut shop = Shop::panda();
+        let twice = tiers.replace("enter", "multiplier = \"2\"\nenter");
+        let by_tier = "[changes.earning]\nmechanism = \"by_tier\"\nmultiplier_mode = \"absolute\"\n";
+        shop.programme = preset("panda-rules", &format!("{by_tier}{twice}"));
+        shop.deliver("A", 100_000, hour(0));
+        if ran {
+            shop.day(at("2026-12-23T00:05:00+07:00"));
+        }
+        shop.deliver("B", 500_000, at("2026-12-30T10:00:00+07:00"));
+        let kinds: Vec<_> = shop.entries().iter().map(|entry| (entry.kind, entry.legs)).collect();
+        (shop.tier().to_owned(), kinds)
+    };
+    assert_eq!(earned(false), earned(true));
+    assert_eq!(earned(true).1.last().unwrap().1.redeemable.0, 100);
 }
 
 #[test]

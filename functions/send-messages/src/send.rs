@@ -172,7 +172,8 @@ impl SendMessages {
         // What was written for who has joined another since goes to that one.
         let member = self.books.member_now(&message.member_id, Consistency::Strong).await?;
         let Some(Stored { row: member, .. }) = member else { return self.skip(message, Skip::NoMember).await };
-        if let Some(why) = outdated(&self.books, programme, &message, (template, &told.variables), &member, now).await? {
+        if let Some(why) = outdated(&self.books, programme, &message, (template, &told.variables), &member, now).await?
+        {
             return self.skip(message, why).await;
         }
         let contact = self.books.contact(&member.member_id).await?;

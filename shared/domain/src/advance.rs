@@ -6,8 +6,9 @@
 use chrono::NaiveDate;
 
 use crate::criteria::CycleSums;
+use crate::daily::belonging_days;
 use crate::ids::{RuleId, TierId};
-use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason};
+use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason, TierCause};
 use crate::member::{Hold, Member};
 use crate::points::Overflow;
 use crate::programme::{Anchor, Downgrade, Programme, TierAuthority};
@@ -24,7 +25,7 @@ const CYCLES_MAX: usize = 128;
 const EXPIRIES_MAX: usize = 31;
 
 /// Posts what fell due until `now`: holds that were not confirmed, points whose last valid day has passed (E1–E3, X39),
-/// reviews of the tier (T8–T15, X6–X9). What fell due before this version of the programme is decided by the one before.
+/// reviews of the tier (T8–T15, X6–X9), tiers for having belonged for long enough (T18). What fell due before this version of the programme is decided by the one before.
 ///
 /// Time never goes back: an earlier `now` than the member's latest is taken as that one.
 ///
@@ -62,10 +63,26 @@ fn catch_up(
         }
         release(programme, member, day_start(programme.zone, due), entries)?;
         expire(programme, member, due, entries)?;
+        belong(programme, member, programme.day(since), due, entries)?;
         review(programme, member, due, entries)?;
     }
     release(programme, member, until, entries)?;
-    expire(programme, member, today, entries)
+    expire(programme, member, today, entries)?;
+    belong(programme, member, programme.day(since), today, entries)
+}
+
+/// Raises who has belonged for long enough since a day (T18).
+fn belong(
+    programme: &Programme,
+    member: &mut Member,
+    since: NaiveDate,
+    today: NaiveDate,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Overflow> {
+    let reached = belonging_days(programme, member).filter(|day| since < *day && *day <= today).max();
+    let Some(day) = reached else { return Ok(()) };
+    let cause = TierCause::at(day_start(programme.zone, day));
+    Ledger::new(programme, member, entries).follow_rules(false, &cause)
 }
 
 /// Puts back the points of holds that were not confirmed by `until`. What has expired meanwhile is back for as long as

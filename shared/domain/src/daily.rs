@@ -105,15 +105,6 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let review = in_doubt.then_some(member.review_on);
     let risk = programme.notices.keep_tier_days.filter(|_| !base && !member.in_grace);
     let risk = risk.map(|days| minus_days(member.review_on, days));
-    let begun = programme.day(member.activated_at);
-    let higher = programme
-        .tiers
-        .as_slice()
-        .iter()
-        .skip(programme.tiers.rank(&member.tier).map_or(0, |rank| rank.saturating_add(1)));
-    let rules = higher.filter_map(|tier| tier.rules.as_ref());
-    let belonging = rules.flat_map(|rules| [&rules.enter, &rules.reenter]).filter_map(Criterion::member_days);
-    let belonging = belonging.map(|days| plus_days(begun, days));
     let holds = member.holds.iter().map(|hold| plus_days(programme.day(hold.until), 1));
     let tier = programme.tiers.get(&member.tier);
     let birthday = tier.filter(|tier| !tier.birthday.is_empty()).and(member.profile.birthday);
@@ -122,10 +113,19 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let monthly = monthly.map(|_| plus_months(month_start(told), 1));
     let began = began_with(programme, member).filter(|(month, tier)| *month > told && !tier.monthly.is_empty());
     let began = began.map(|(month, _)| month);
-    let told_later = notices.chain(risk).chain(belonging).filter(|day| *day > told);
+    let told_later = notices.chain(risk).chain(belonging_days(programme, member)).filter(|day| *day > told);
     // What moves the books is due until it is done, however late.
     let done_later = expiries.chain(review).chain(holds);
     done_later.chain(told_later).chain(birthday).chain(monthly).chain(began).min()
+}
+
+/// The days on which the membership is old enough for a tier above the one that is held, as far as that is asked (T18).
+pub(crate) fn belonging_days(programme: &Programme, member: &Member) -> impl Iterator<Item = NaiveDate> {
+    let begun = programme.day(member.activated_at);
+    let above = programme.tiers.rank(&member.tier).map_or(0, |rank| rank.saturating_add(1));
+    let rules = programme.tiers.as_slice().iter().skip(above).filter_map(|tier| tier.rules.as_ref());
+    let days = rules.flat_map(|rules| [&rules.enter, &rules.reenter]).filter_map(Criterion::member_days);
+    days.map(move |days| plus_days(begun, days))
 }
 
 /// Points that will be gone soon, each last valid day told once, while they are still there (E5): also those that came when
