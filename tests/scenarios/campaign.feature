@@ -125,3 +125,41 @@ Feature: Fast promotion from Member to Silver
     And order C of 0905000009 is delivered and paid: due 900000
     Then 0905000009 has 1250 redeemable and 1250 qualifying points and is Silver
     And 0905000009 has used 2 of 2 participations in fast-promotion, exhausted
+
+  Scenario: C1 · a campaign may address those who have not bought for a while
+    Given the programme "cnv-retail" where
+      """
+      [[campaigns]]
+      id = "fast-promotion"
+      name = "Thăng hạng nhanh"
+      not_bought_for_days = 14
+      """
+    When order old of 0905000015 is delivered and paid: due 100000
+    And it is 2026-11-28 10:00
+    And order new of 0905000016 is delivered and paid: due 100000
+    And it is 2026-12-07 08:30
+    Then 0905000015 has used 0 of 2 participations in fast-promotion, active
+    And 0905000016 takes part in no campaign
+
+  Scenario: C1 · a campaign may address those who buy less often than they used to, however late their orders were reported
+    Given the programme "cnv-retail" where
+      """
+      [[campaigns]]
+      id = "fast-promotion"
+      name = "Thăng hạng nhanh"
+      buying_less_often = true
+      """
+    When it is 2026-11-24 10:00
+    And order a1 of 0905000017 is delivered and paid: due 100000
+    And it is 2026-12-01 10:00
+    And order a2 of 0905000017 is delivered and paid: due 100000
+    And it is 2026-12-08 10:00
+    And order a3 of 0905000017 is delivered and paid: due 100000
+    And it is 2026-12-22 10:00
+    And order b1 of 0905000018 is delivered and paid: due 100000, placed days ago 29
+    And order b2 of 0905000018 is delivered and paid: due 100000, placed days ago 22
+    And order b3 of 0905000018 is delivered and paid: due 100000, placed days ago 15
+    And order b4 of 0905000018 is delivered and paid: due 100000, placed days ago 8
+    And it is 2026-12-28 08:30
+    Then 0905000017 has used 0 of 2 participations in fast-promotion, active
+    And 0905000018 takes part in no campaign

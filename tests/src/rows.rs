@@ -129,6 +129,9 @@ pub fn member(member: &Member, revision: u64) -> Row {
     if let Some(at) = member.last_ordered_at {
         put(&mut row, "last_ordered_at", time(at));
     }
+    if let Some(at) = member.first_ordered_at {
+        put(&mut row, "first_ordered_at", time(at));
+    }
     if let Some(order_id) = &member.first_order {
         put(&mut row, "first_order", text(order_id.as_str()));
     }

@@ -76,6 +76,7 @@ const UNTOLD: &[&str] = &[
     // How long the member was told of what comes, and when they last ordered; by what filters a campaign chose them.
     "members noticed_to",
     "members last_ordered_at",
+    "members first_ordered_at",
     // When the review comes and whether it has been put off are the programme's to say, until it has come.
     "members review_on",
     "members in_grace",

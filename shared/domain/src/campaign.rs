@@ -422,11 +422,13 @@ fn chosen(programme: &Programme, campaign: &Campaign, member: &Member) -> Result
     Ok(member.orders_count >= audience.orders_min && long_quiet && less_often && near)
 }
 
-/// Silent for more than twice the usual time between two orders, which takes two orders to know.
+/// Silent for more than twice the usual time between two orders, which takes two orders to know. The time is counted from
+/// the beginning of the membership, or from an order that is older.
 fn buys_less_often(programme: &Programme, member: &Member, quiet_days: i64) -> bool {
     let gaps = member.orders_count.saturating_sub(1);
     let Some(last) = member.last_ordered_at.filter(|_| gaps > 0) else { return false };
-    let days = days_between(programme.day(member.activated_at), programme.day(last));
+    let begun = member.first_ordered_at.unwrap_or(member.activated_at);
+    let days = days_between(programme.day(begun), programme.day(last));
     quiet_days.saturating_mul(gaps) > days.saturating_mul(2)
 }
 
@@ -442,6 +444,7 @@ fn invitation(
         campaign: campaign.id.clone(),
         remaining: participation.remaining(),
         bonus_points: participation.bonus(campaign).redeemable.0,
-        orders_to_next: orders_to_next(programme, member),
+        // Where another system decides, there may be enough already (X47).
+        orders_to_next: orders_to_next(programme, member).filter(|orders| *orders > 0),
     })
 }

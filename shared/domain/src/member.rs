@@ -1,6 +1,6 @@
 //! A member: where they stand now, one row of `members` (C11).
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 use crate::criteria::CycleSums;
 use crate::ids::{MemberId, OrderId, RequestId, RuleId, TierId};
@@ -102,6 +102,8 @@ pub struct Member {
     pub active_campaigns: Vec<RuleId>,
     /// When the newest order seen was placed (C1).
     pub last_ordered_at: Option<Instant>,
+    /// When the oldest order seen was placed, where that was more than a day before the membership began (C1).
+    pub first_ordered_at: Option<Instant>,
     /// Redemptions that wait to be confirmed; their points have left the balance.
     pub holds: Vec<Hold>,
     /// The wallet that top-ups fill, minor units of the programme's currency (B2).
@@ -151,6 +153,7 @@ impl Member {
             expiring_told_to: None,
             active_campaigns: Vec::new(),
             last_ordered_at: None,
+            first_ordered_at: None,
             holds: Vec::new(),
             wallet_minor: 0,
             first_order: None,
@@ -195,6 +198,14 @@ impl Member {
         // The row of a member who was only ever named by orders stays without it: it has to stay small.
         if replaces && self.profile_told_at.is_some() {
             self.profile_told_at = Some(said_at.min(self.as_of));
+        }
+    }
+
+    /// Keeps when an order was placed.
+    pub(crate) fn ordered(&mut self, placed_at: Instant) {
+        self.last_ordered_at = self.last_ordered_at.max(Some(placed_at));
+        if placed_at.checked_add_days(Days::new(1)).is_some_and(|next_day| next_day < self.activated_at) {
+            self.first_ordered_at = Some(self.first_ordered_at.map_or(placed_at, |first| first.min(placed_at)));
         }
     }
 

@@ -179,6 +179,7 @@ fn bring(into: &mut Member, from: &mut Member) -> Result<(), Overflow> {
         *known = known.saturating_add(times);
     }
     into.last_ordered_at = into.last_ordered_at.max(from.last_ordered_at);
+    into.first_ordered_at = [into.first_ordered_at, from.first_ordered_at].into_iter().flatten().min();
     // What either was told or given, such as the year's birthday voucher, the person had.
     into.noticed_to = into.noticed_to.max(from.noticed_to);
     // Rather told twice of points that will be gone than never.

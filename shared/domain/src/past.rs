@@ -83,7 +83,7 @@ pub fn bring_order(
     // Who ordered before is no new customer, and is not welcomed as one (P14, X26); what they were given stays.
     member.first_order.get_or_insert_with(|| order.order_id.clone());
     crate::welcome::take(&mut member);
-    member.last_ordered_at = member.last_ordered_at.max(Some(order.facts.placed_at));
+    member.ordered(order.facts.placed_at);
     if member.is_known_by(order.facts.placed_at) {
         member.profile = std::mem::take(&mut member.profile).or(snapshot.profile);
     }

@@ -103,7 +103,7 @@ pub fn reconcile_order(
     };
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    member.last_ordered_at = member.last_ordered_at.max(Some(order.facts.placed_at));
+    member.ordered(order.facts.placed_at);
     if member.first_order.is_none() {
         member.first_order = Some(order.order_id.clone());
         let promised = |member: &Member| programme.welcome.map(|welcome| welcome::promised(programme, member, welcome));

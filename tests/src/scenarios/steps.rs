@@ -296,7 +296,7 @@ impl<P: Player> Stage<P> {
         self.orders.get_mut(name).ok_or_else(|| format!("order {name} was not placed in this scenario"))
     }
 
-    /// ", shipping 30000, paid with points 1000"
+    /// ", shipping 30000, paid with points 1000, placed days ago 7"
     fn terms(&mut self, name: &str, text: &str) -> Result<(), String> {
         for term in text.split(',').map(str::trim).filter(|term| !term.is_empty()) {
             let (what, amount) = term.rsplit_once(' ').ok_or("an amount is missing")?;
@@ -306,6 +306,7 @@ impl<P: Player> Stage<P> {
                 "shipping" => order.shipping = amount,
                 "paid with points" => order.paid_with_points = amount,
                 "paid with wallet" => order.paid_with_wallet = amount,
+                "placed days ago" => order.placed_at -= chrono::TimeDelta::days(amount),
                 _ => return Err(format!("{what:?} is not understood")),
             }
         }

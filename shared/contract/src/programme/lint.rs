@@ -82,6 +82,14 @@ pub fn lint(version: &Version, average_order_minor: Option<i64>) -> (Vec<OrdersT
             "points given before the first order is delivered may be spent and then owed (X25)".into(),
         );
     }
+    for campaign in &programme.campaigns {
+        let (one, budget) = (campaign.cost_of_member(), campaign.budget_points);
+        if let Some(budget) = budget.filter(|budget| *budget < one) {
+            let message =
+                format!("{}: {budget} points are less than the {one} of one member: nobody is enrolled", campaign.id);
+            warn("campaigns.budget_points", message);
+        }
+    }
     (ways, warnings)
 }
 

@@ -235,6 +235,18 @@ fn x4_how_many_orders_each_tier_takes() {
 }
 
 #[test]
+fn a_budget_for_nobody_is_warned_of() {
+    let warned = |budget: &str| {
+        let text =
+            preset("cnv-retail").replace("max_credits = 2\n", &format!("max_credits = 2\nbudget_points = {budget}\n"));
+        let file = ProgrammeFile::parse(&text).unwrap();
+        let (_, warnings) = lint(&file.versions()[0], None);
+        warnings.iter().any(|warning| warning.path == "campaigns.budget_points")
+    };
+    assert_eq!(["299", "300"].map(warned), [true, false]);
+}
+
+#[test]
 fn p7_tiers_that_all_earn_alike_are_warned_of() {
     let warned = |text: &str| {
         let file = ProgrammeFile::parse(text).unwrap();

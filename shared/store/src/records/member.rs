@@ -69,6 +69,8 @@ struct MemberRecord {
     active_campaigns: Vec<Text<RuleId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_ordered_at: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_ordered_at: Option<Text<Instant>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     holds: Vec<HoldRecord>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -150,6 +152,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         expiring_told_to,
         active_campaigns,
         last_ordered_at,
+        first_ordered_at,
         holds,
         wallet_minor,
         first_order,
@@ -190,6 +193,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         expiring_told_to: expiring_told_to.map(Text),
         active_campaigns: active_campaigns.iter().cloned().map(Text).collect(),
         last_ordered_at: last_ordered_at.map(Text),
+        first_ordered_at: first_ordered_at.map(Text),
         holds: holds.iter().map(HoldRecord::from).collect(),
         wallet_minor: *wallet_minor,
         due_shard: due_on.is_some().then(|| shard.clone()),
@@ -243,6 +247,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         expiring_told_to: record.expiring_told_to.map(|text| text.0),
         active_campaigns: record.active_campaigns.into_iter().map(|text| text.0).collect(),
         last_ordered_at: record.last_ordered_at.map(|text| text.0),
+        first_ordered_at: record.first_ordered_at.map(|text| text.0),
         holds: record.holds.into_iter().map(Hold::from).collect(),
         wallet_minor: record.wallet_minor,
         first_order: record.first_order.map(|text| text.0),

@@ -159,6 +159,7 @@ fn member() -> Member {
         expiring_told_to: Some("2026-11-30".parse().unwrap()),
         active_campaigns: vec!["fast-promotion".into()],
         last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
+        first_ordered_at: None,
         holds: Vec::new(),
         wallet_minor: 0,
         first_order: Some(ORDER_ID.into()),
