@@ -162,7 +162,9 @@ impl Audit {
     }
 
     fn read(&mut self, table: Table, row: &Row) {
-        *self.counts.of(table) += 1;
+        // Only a member takes part: what is set aside and noted for runs stands beside them.
+        let counts = table != Table::Participations || !participations::is_beside(row);
+        *self.counts.of(table) += u64::from(counts);
         let read = match table {
             Table::Members => self.members.row(row, &mut self.findings),
             Table::PointsHistory => self.histories.row(row, &mut self.orders, &mut self.findings),

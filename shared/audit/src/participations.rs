@@ -110,6 +110,11 @@ const BUDGET: &str = "(budget)";
 /// The same on rows that hold what runs know from one to the next, and nothing of the books.
 const NOTES: [&str; 2] = ["(runs)", "(waiting)"];
 
+/// Whether a row is none of a member.
+pub(crate) fn is_beside(row: &Row) -> bool {
+    text(row, "member_id").is_ok_and(|member_id| member_id == BUDGET || NOTES.contains(&member_id))
+}
+
 type CreditsByKey<'a> = BTreeMap<(&'a str, &'a str), Vec<CampaignCredit<'a>>>;
 
 impl Participations {
