@@ -96,7 +96,7 @@ impl Shop {
     }
 
     pub fn run_day(&mut self, now: Instant) -> Vec<About> {
-        let day = run_day(&self.programme, self.book.member().clone(), now).unwrap();
+        let day = run_day(&self.programme, self.book.member().clone(), &[], now).unwrap();
         self.book.apply(&day.decision);
         self.prove();
         day.notices.into_iter().map(|notice| notice.about).collect()
@@ -205,7 +205,7 @@ fn x7_a_month_that_is_too_short_moves_no_later_anniversary() {
 fn t7_who_has_enough_when_a_threshold_is_lowered_is_raised_once() {
     let mut shop = holding(&cnv_miniapp(), "member", 900);
     let again =
-        |shop: &Shop| raise(&shop.programme, shop.book.member().clone(), at("2026-12-01T00:05:00+07:00")).unwrap();
+        |shop: &Shop| raise(&shop.programme, shop.book.member().clone(), &[], at("2026-12-01T00:05:00+07:00")).unwrap();
     assert_eq!(again(&shop).entries, [], "nothing is asked otherwise");
     let less = |tier: &Tier| Tier { threshold: tier.threshold * 8 / 10, ..tier.clone() };
     let tiers = Tiers::new(shop.programme.tiers.as_slice().iter().map(less).collect()).unwrap();
@@ -217,7 +217,7 @@ fn t7_who_has_enough_when_a_threshold_is_lowered_is_raised_once() {
     assert_eq!(again(&shop).entries, []);
     let outside = Programme { tier_authority: TierAuthority::Outside, ..shop.programme.clone() };
     let told = Member { tier: TierId::new("member"), ..shop.book.member().clone() };
-    assert_eq!(raise(&outside, told, at("2026-12-01T00:05:00+07:00")).unwrap().entries, []);
+    assert_eq!(raise(&outside, told, &[], at("2026-12-01T00:05:00+07:00")).unwrap().entries, []);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn b1_a_late_run_gives_the_month_of_the_tier_that_was_held_when_it_began() {
         shop
     };
     let given = |shop: &mut Shop, now: &str| -> Vec<String> {
-        let day = run_day(&shop.programme, shop.book.member().clone(), at(now)).unwrap();
+        let day = run_day(&shop.programme, shop.book.member().clone(), &[], at(now)).unwrap();
         shop.book.apply(&day.decision);
         day.decision.grants.iter().map(|grant| format!("{} {}", grant.valid_from, grant.offer.name)).collect()
     };
@@ -351,7 +351,7 @@ fn b1_a_review_of_the_first_decides_the_month_that_begins_then() {
     let mut shop = Shop::with_old_order(preset("cnv-retail", calendar), 7_000_000);
     shop.run_day(at("2027-12-30T00:05:00+07:00"));
     assert_eq!(shop.tier(), "gold", "kept at the end of 2026");
-    let day = run_day(&shop.programme, shop.book.member().clone(), at("2028-01-03T00:05:00+07:00")).unwrap();
+    let day = run_day(&shop.programme, shop.book.member().clone(), &[], at("2028-01-03T00:05:00+07:00")).unwrap();
     assert_eq!(day.decision.member.as_ref().unwrap().tier.as_str(), "silver");
     let names: Vec<&str> = day.decision.grants.iter().map(|grant| grant.offer.name.as_str()).collect();
     assert_eq!(names, ["Mã giảm 20.000đ mỗi tháng"]);
@@ -560,7 +560,7 @@ fn a_birthday_comes_once_a_year_and_on_the_28th_without_a_29th() {
     member.profile.birthday = Some(day("2000-02-29"));
     shop.book = Book { members: [(member.member_id.clone(), member)].into(), ..shop.book };
     assert_eq!(due_on(&shop.programme, shop.book.member()), Some(day("2027-02-28")));
-    let run = run_day(&shop.programme, shop.book.member().clone(), at("2027-02-28T00:05:00+07:00")).unwrap();
+    let run = run_day(&shop.programme, shop.book.member().clone(), &[], at("2027-02-28T00:05:00+07:00")).unwrap();
     let birthdays = run.notices.iter().filter(|notice| notice.about == About::Birthday).count();
     assert_eq!((birthdays, run.decision.grants.len()), (1, 1));
     assert!(run.decision.grants[0].grant_id.contains("birthday/2027"), "an edited birthday is the same grant");

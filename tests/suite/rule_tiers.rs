@@ -62,7 +62,7 @@ impl Shop {
     }
 
     fn day(&mut self, now: Instant) {
-        let day = run_day(&self.programme, self.book.member().clone(), now).unwrap();
+        let day = run_day(&self.programme, self.book.member().clone(), &[], now).unwrap();
         self.book.apply(&day.decision);
         self.prove();
     }
@@ -228,11 +228,19 @@ fn t18_a_membership_grows_by_itself() {
             shop.day(at("2026-12-23T00:05:00+07:00"));
         }
         shop.deliver("B", 500_000, at("2026-12-30T10:00:00+07:00"));
+        assert_eq!(shop.book.audit().findings, []);
         let kinds: Vec<_> = shop.entries().iter().map(|entry| (entry.kind, entry.legs)).collect();
         (shop.tier().to_owned(), kinds)
     };
     assert_eq!(earned(false), earned(true));
     assert_eq!(earned(true).1.last().unwrap().1.redeemable.0, 100);
+
+    // And where nobody came for a year, the review stands in front of it.
+    let mut shop = Shop::panda();
+    shop.programme = preset("panda-rules", tiers);
+    shop.deliver("A", 100_000, hour(0));
+    shop.deliver("B", 100_000, at("2028-01-10T10:00:00+07:00"));
+    assert_eq!(shop.book.audit().findings, []);
 }
 
 #[test]

@@ -288,18 +288,21 @@ impl Scheduled {
         let (found, last) = self.books.members_in(&page.shard, after.as_ref(), self.page_max, programme).await?;
         let (at, count) = (page.at, found.len());
         let rises = |member: &Member| {
-            let raised = raise(programme, member.clone(), at);
+            let raised = raise(programme, member.clone(), &[], at);
             member.merged.is_none() && raised.is_ok_and(|raised| raised.outcome == Outcome::Posted)
         };
-        let moves = found.iter().filter(|found| !found.in_place || rises(&found.member));
-        let moves: Vec<Concerns> = moves.map(|found| Concerns::member(found.member.member_id.clone())).collect();
+        let risen: Vec<bool> = found.iter().map(|found| rises(&found.member)).collect();
+        let moves = found.iter().zip(&risen).filter(|(found, risen)| **risen || !found.in_place);
+        let moves: Vec<Concerns> = moves.map(|(found, _)| Concerns::member(found.member.member_id.clone())).collect();
         let follow = move |scheduled: Self, concerns: Concerns| async move { scheduled.follow(&concerns, at).await };
         self.each(AT_ONCE_MAX, moves.into_iter(), follow).await?;
         let wanted = |campaign: &&Campaign| campaigns.iter().any(|id| id == campaign.id.as_str());
         for campaign in programme.campaigns.iter().filter(wanted) {
-            let addressed =
-                found.iter().filter(|found| found.member.merged.is_none() && campaign.may_address(&found.member));
-            let members = addressed.map(|found| found.member.member_id.clone()).collect();
+            // Who has risen is looked at as they are now.
+            let addressed = found.iter().zip(&risen).filter(|(found, risen)| {
+                found.member.merged.is_none() && (**risen || campaign.may_address(&found.member))
+            });
+            let members = addressed.map(|(found, _)| found.member.member_id.clone()).collect();
             self.enrol_all(campaign, members, at).await?;
         }
         let work = |after: MemberId| Work::Changed { campaigns: campaigns.to_vec(), after: Some(after.to_string()) };
@@ -312,7 +315,7 @@ impl Scheduled {
         let programme = &self.programmes.at(at).programme;
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
-            let raised = raise(programme, member.clone(), at)?;
+            let raised = raise(programme, member.clone(), &rows.participations, at)?;
             let rises = raised.outcome == Outcome::Posted;
             let rewritten = Decision { member: Some(member), ..Decision::nothing(Outcome::Duplicate) };
             Ok((true, if rises { raised } else { rewritten }))
@@ -406,9 +409,12 @@ impl Scheduled {
     /// that it was: whoever is killed between the two tells it again, under the same ids.
     async fn day(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(at).programme;
+        // Where time alone may promote, the participations that it ends are read as well (T18, C4).
+        let read_anew = Concerns { seen: None, ..concerns.clone() };
+        let concerns = if programme.tiers.by_rules() { &read_anew } else { concerns };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
-            let day = run_day(programme, member, at)?;
+            let day = run_day(programme, member, &rows.participations, at)?;
             let changes = day.decision.outcome == Outcome::Posted;
             Ok(((self.told(programme, &day, at), changes), day.decision))
         };

@@ -162,9 +162,11 @@ impl Audit {
     }
 
     fn read(&mut self, table: Table, row: &Row) {
-        // Only a member takes part: what is set aside and noted for runs stands beside them.
-        let counts = table != Table::Participations || !participations::is_beside(row);
-        *self.counts.of(table) += u64::from(counts);
+        // What runs note for the next ones stands beside the requests.
+        if table == Table::Requests && requests::is_note(row) {
+            return;
+        }
+        *self.counts.of(table) += 1;
         let read = match table {
             Table::Members => self.members.row(row, &mut self.findings),
             Table::PointsHistory => self.histories.row(row, &mut self.orders, &mut self.findings),

@@ -107,13 +107,6 @@ pub(crate) struct Participations {
 
 /// Stands for a member on the row that says what is set aside of a campaign's budget.
 const BUDGET: &str = "(budget)";
-/// The same on rows that hold what runs know from one to the next, and nothing of the books.
-const NOTES: [&str; 2] = ["(runs)", "(waiting)"];
-
-/// Whether a row is none of a member.
-pub(crate) fn is_beside(row: &Row) -> bool {
-    text(row, "member_id").is_ok_and(|member_id| member_id == BUDGET || NOTES.contains(&member_id))
-}
 
 type CreditsByKey<'a> = BTreeMap<(&'a str, &'a str), Vec<CampaignCredit<'a>>>;
 
@@ -121,9 +114,6 @@ impl Participations {
     pub fn row(&mut self, row: &Row, findings: &mut Findings) -> Result<(), Problem> {
         let key = (text(row, "campaign")?.to_owned(), text(row, "member_id")?.to_owned());
         let told = format!("{}/{}", key.0, key.1);
-        if NOTES.contains(&key.1.as_str()) {
-            return count(row, "revision", 1).map(drop);
-        }
         if key.1 == BUDGET {
             count(row, "revision", 1)?;
             if self.budgets.insert(key.0, count(row, "reserved_points", 1)?).is_some() {

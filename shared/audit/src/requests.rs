@@ -120,6 +120,11 @@ pub(crate) struct Requests {
     by_id: BTreeMap<String, Request>,
 }
 
+/// Whether a row is a note of a run for the next one, and no request: nothing of the books follows from it.
+pub(crate) fn is_note(row: &Row) -> bool {
+    text(row, "request_id").is_ok_and(|id| id == "(runs)" || id.starts_with("(waiting)"))
+}
+
 impl Requests {
     /// Whose a request is.
     pub fn member_of(&self, request_id: &str) -> Option<&str> {

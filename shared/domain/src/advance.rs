@@ -39,7 +39,14 @@ pub fn advance(
 ) -> Result<(), Overflow> {
     let since = member.as_of;
     member.as_of = since.max(now);
-    catch_up(programme, member, since, member.as_of, entries)
+    catch_up(programme, member, since, member.as_of, entries)?;
+    // Who has belonged for long enough meanwhile holds the tier from now on, whether or not a run has come (T18).
+    let (since, today) = (programme.day(since), programme.day(member.as_of));
+    if belonging_days(programme, member).any(|day| since < day && day <= today) {
+        let cause = TierCause::at(member.as_of);
+        Ledger::new(programme, member, entries).follow_rules(false, &cause)?;
+    }
+    Ok(())
 }
 
 /// What fell due between two instants, each by the version of the programme that was in force then.
@@ -63,26 +70,10 @@ fn catch_up(
         }
         release(programme, member, day_start(programme.zone, due), entries)?;
         expire(programme, member, due, entries)?;
-        belong(programme, member, programme.day(since), due, entries)?;
         review(programme, member, due, entries)?;
     }
     release(programme, member, until, entries)?;
-    expire(programme, member, today, entries)?;
-    belong(programme, member, programme.day(since), today, entries)
-}
-
-/// Raises who has belonged for long enough since a day (T18).
-fn belong(
-    programme: &Programme,
-    member: &mut Member,
-    since: NaiveDate,
-    today: NaiveDate,
-    entries: &mut Vec<Entry>,
-) -> Result<(), Overflow> {
-    let reached = belonging_days(programme, member).filter(|day| since < *day && *day <= today).max();
-    let Some(day) = reached else { return Ok(()) };
-    let cause = TierCause::at(day_start(programme.zone, day));
-    Ledger::new(programme, member, entries).follow_rules(false, &cause)
+    expire(programme, member, today, entries)
 }
 
 /// Puts back the points of holds that were not confirmed by `until`. What has expired meanwhile is back for as long as

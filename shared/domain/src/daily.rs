@@ -7,6 +7,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::advance::advance;
+use crate::campaign::{Participation, settle};
 use crate::criteria::{Criterion, Missing};
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ledger::{Ledger, TierCause};
@@ -47,16 +48,23 @@ pub struct Day {
     pub notices: Vec<Notice>,
 }
 
-/// Brings a member to a day and tells what is due (D3). Running it again the same day changes nothing.
+/// Brings a member to a day and tells what is due (D3). `participations` are those that are active: a promotion ends them
+/// (C4). Running it again the same day changes nothing.
 ///
 /// # Errors
 /// A [`Rejection`] changes nothing.
-pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Result<Day, Rejection> {
+pub fn run_day(
+    programme: &Programme,
+    mut member: Member,
+    participations: &[Participation],
+    now: Instant,
+) -> Result<Day, Rejection> {
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
     // A membership grows longer by itself (T18).
     let cause = TierCause::at(member.as_of);
     Ledger::new(programme, &mut member, &mut entries).follow_rules(false, &cause)?;
+    let participations = settle(programme, &mut member, &mut entries, participations, participations.to_vec());
     let today = programme.day(member.as_of);
     if member.noticed_to >= today && entries.is_empty() {
         return Ok(Day { decision: Decision::nothing(Outcome::Duplicate), notices: Vec::new() });
@@ -71,23 +79,31 @@ pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Resul
     if month_start(programme.day(member.tier_since)) <= member.noticed_to {
         member.month_tier = None;
     }
-    Ok(Day { decision: Decision { grants, ..Decision::posted(member, entries) }, notices })
+    Ok(Day { decision: Decision { grants, participations, ..Decision::posted(member, entries) }, notices })
 }
 
 /// Raises a member who has enough for a tier since a later version of the programme asks less for it (T7). For whom nothing
-/// changes nothing is written.
+/// changes nothing is written. `participations` as for [`run_day`].
 ///
 /// # Errors
 /// A [`Rejection`] changes nothing.
-pub fn raise(programme: &Programme, mut member: Member, now: Instant) -> Result<Decision, Rejection> {
+pub fn raise(
+    programme: &Programme,
+    mut member: Member,
+    participations: &[Participation],
+    now: Instant,
+) -> Result<Decision, Rejection> {
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
     let fell_due = entries.len();
     let cause = TierCause::at(member.as_of);
     Ledger::new(programme, &mut member, &mut entries).raise(&cause)?;
-    let nothing = Decision::nothing(Outcome::Duplicate);
     // What only fell due is the daily run's.
-    Ok(if entries.len() == fell_due { nothing } else { Decision::posted(member, entries) })
+    if entries.len() == fell_due {
+        return Ok(Decision::nothing(Outcome::Duplicate));
+    }
+    let participations = settle(programme, &mut member, &mut entries, participations, participations.to_vec());
+    Ok(Decision { participations, ..Decision::posted(member, entries) })
 }
 
 /// The first day after `noticed_to` on which something is due for the member, by itself or to be told; `None` when

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use loyalty_domain::ids::{MemberId, RuleId};
+use loyalty_domain::ids::{MemberId, RequestId, RuleId};
 use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,7 @@ use crate::rows::Key;
 use crate::words::Text;
 use crate::{Books, Consistency, StoreError, Table};
 
-/// Stand where a campaign's and a member's ids stand on the other rows of `participations`; nobody has them.
-const PROGRAMME: &str = "(programme)";
+/// Ids of rows of `requests` that nobody has asked for.
 const RUNS: &str = "(runs)";
 const WAITING: &str = "(waiting)";
 /// What the indexes of `members` find a row by.
@@ -48,8 +47,7 @@ pub struct Found {
 
 #[derive(Serialize, Deserialize)]
 struct KnownRecord {
-    campaign: Text<RuleId>,
-    member_id: Text<MemberId>,
+    request_id: Text<RequestId>,
     revision: u64,
     programme_version: String,
     taken_up: BTreeMap<String, u64>,
@@ -58,8 +56,7 @@ struct KnownRecord {
 /// How often an order has begun to wait for the campaign: the revision.
 #[derive(Serialize, Deserialize)]
 struct MarkRecord {
-    campaign: Text<RuleId>,
-    member_id: Text<MemberId>,
+    request_id: Text<RequestId>,
     revision: u64,
 }
 
@@ -67,9 +64,8 @@ impl Books {
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
     pub async fn known_to_runs(&self) -> Result<Known, StoreError> {
-        let (campaign, member_id) = (RuleId::new(PROGRAMME), MemberId::new(RUNS));
-        let Some(KnownRecord { revision, programme_version, taken_up, .. }) = self.note(&campaign, &member_id).await?
-        else {
+        let known = self.note(&RequestId::new(RUNS)).await?;
+        let Some(KnownRecord { revision, programme_version, taken_up, .. }) = known else {
             return Ok(Known::default());
         };
         Ok(Known { programme_version, taken_up, revision })
@@ -82,8 +78,7 @@ impl Books {
     /// [`StoreError::Unavailable`].
     pub async fn tell_runs(&self, known: Known) -> Result<(), StoreError> {
         let record = KnownRecord {
-            campaign: Text(RuleId::new(PROGRAMME)),
-            member_id: Text(MemberId::new(RUNS)),
+            request_id: Text(RequestId::new(RUNS)),
             revision: known.revision + 1,
             programme_version: known.programme_version,
             taken_up: known.taken_up,
@@ -99,7 +94,7 @@ impl Books {
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] for a row this version cannot read.
     pub async fn marks(&self, campaign: &RuleId) -> Result<u64, StoreError> {
-        let mark: Option<MarkRecord> = self.note(campaign, &MemberId::new(WAITING)).await?;
+        let mark: Option<MarkRecord> = self.note(&waiting(campaign)).await?;
         Ok(mark.map_or(0, |mark| mark.revision))
     }
 
@@ -108,8 +103,7 @@ impl Books {
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let revision = self.marks(campaign).await?;
-            let (campaign, member_id) = (Text(campaign.clone()), Text(MemberId::new(WAITING)));
-            let record = MarkRecord { campaign, member_id, revision: revision + 1 };
+            let record = MarkRecord { request_id: Text(waiting(campaign)), revision: revision + 1 };
             match self.put_note(&record, revision).await {
                 Ok(()) => return Ok(()),
                 Err(Failure::Lost) => {}
@@ -119,19 +113,15 @@ impl Books {
         Err(StoreError::Contended { attempts: ATTEMPTS_MAX })
     }
 
-    async fn note<T: for<'a> Deserialize<'a>>(
-        &self,
-        campaign: &RuleId,
-        member_id: &MemberId,
-    ) -> Result<Option<T>, StoreError> {
-        let item = self.get(Key::participation(campaign, member_id), Consistency::Strong).await?;
+    async fn note<T: for<'a> Deserialize<'a>>(&self, id: &RequestId) -> Result<Option<T>, StoreError> {
+        let item = self.get(Key::of(Table::Requests, id.as_str()), Consistency::Strong).await?;
         let record = |item| serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(Into::into);
-        item.map(|item| readable(Table::Participations, campaign.as_str(), record(item))).transpose()
+        item.map(|item| readable(Table::Requests, id.as_str(), record(item))).transpose()
     }
 
     async fn put_note(&self, record: &impl Serialize, revision: u64) -> Result<(), Failure> {
         let condition = Condition::as_read(revision);
-        self.put(&Write { table: Table::Participations, item: sealed(record), condition }).await
+        self.put(&Write { table: Table::Requests, item: sealed(record), condition }).await
     }
 
     /// Members of one shard of the whole table, after a place, and the place where it goes on.
@@ -171,4 +161,9 @@ impl Books {
         let found = answer.items.unwrap_or_default().into_iter().map(found).collect::<Result<_, _>>()?;
         Ok((found, last))
     }
+}
+
+/// The row that marks orders which wait for a campaign.
+fn waiting(campaign: &RuleId) -> RequestId {
+    RequestId::new(format!("{WAITING}{campaign}"))
 }

@@ -86,7 +86,7 @@ impl InProcess {
             }
         }
         if !weekly {
-            let day = run_day(&programme, self.members[member_id].clone(), due).expect("nothing is refused here");
+            let day = run_day(&programme, self.members[member_id].clone(), &[], due).expect("nothing is refused here");
             let told = day.decision.member.clone();
             let vouchers: Vec<Voucher> = day.decision.grants.iter().map(|grant| issued(grant.clone(), due)).collect();
             for about in &day.notices {

@@ -146,3 +146,18 @@ async fn c12_a_campaign_that_is_switched_on_finds_those_who_were_there_before() 
         shop.prove();
     }
 }
+
+/// C4, X19: who is raised because a tier asks less now has been promoted, and their campaign is over.
+#[tokio::test]
+async fn c4_a_raise_by_a_run_ends_the_participation() {
+    let mut shop = Shop::new(&RETAIL);
+    shop.order("old", "84911111111", 150, BEFORE, json!({})).await;
+    shop.run("weekly-campaign", MONDAY).await;
+    assert_eq!(shop.rows("participations")[0]["state"], "active");
+    let lower = RETAIL.replace("threshold = 200", "threshold = 100");
+    shop.scheduled.programmes = Arc::new(ProgrammeFile::parse(&lower).unwrap());
+    shop.run("daily", "2026-11-24T00:05:00+07:00").await;
+    assert_eq!(shop.rows("members")[0]["tier"], "silver");
+    assert_eq!(shop.rows("participations")[0]["state"], "completed");
+    shop.prove();
+}

@@ -305,7 +305,7 @@ impl Shop {
     /// All rows of a table, without what tells one writer from another, and what runs note for the next.
     pub fn rows(&self, table: &str) -> Vec<Value> {
         let mut rows = self.engine.rows(table);
-        rows.retain(|row| !["(runs)", "(waiting)"].contains(&row["member_id"].as_str().unwrap_or_default()));
+        rows.retain(|row| !row["request_id"].as_str().is_some_and(|id| id.starts_with('(')));
         for row in &mut rows {
             let row = row.as_object_mut().unwrap();
             if row.remove("write_token").is_some() {

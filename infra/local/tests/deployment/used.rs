@@ -29,6 +29,9 @@ const BOOKS: &[(&str, Uses)] = &[
             // Reversals after an expiry replay the member's history (X23).
             (QUERY, &["PointsHistory"]),
             (PUT, &["Members", "OrdersTable", "Participations", "Vouchers", "PointsHistory"]),
+            // An order that begins to wait for a paused campaign leaves a mark (X50).
+            (GET, &["Requests"]),
+            (PUT, &["Requests"]),
         ],
     ),
     ("command", COMMAND),
@@ -43,9 +46,9 @@ const BOOKS: &[(&str, Uses)] = &[
     ("audience", &[(QUERY, &["Members/audience"])]),
     ("members_due", &[(QUERY, &["Members/due"])]),
     ("members_in", &[(SCAN, &["Members"])]),
-    ("known_to_runs", &[(GET, &["Participations"])]),
-    ("tell_runs", &[(PUT, &["Participations"])]),
-    ("marks", &[(GET, &["Participations"])]),
+    ("known_to_runs", &[(GET, &["Requests"])]),
+    ("tell_runs", &[(PUT, &["Requests"])]),
+    ("marks", &[(GET, &["Requests"])]),
     ("voucher", &[(GET, &["Vouchers"])]),
     ("vouchers_of_member", &[(QUERY, &["Vouchers/by-member"])]),
     ("vouchers_due", &[(QUERY, &["Vouchers/due"])]),

@@ -30,7 +30,7 @@ impl World<'_> {
             What::RunDay { member: number } => {
                 let read = self.member(programme, &member(number), event);
                 let Some(row) = read.row else { return Ok(None) };
-                let day = run_day(programme, row, event.now).map(|day| day.decision);
+                let day = run_day(programme, row, &[], event.now).map(|day| day.decision);
                 Ok(write(day, Write { member_revision: read.revision, ..nothing() }))
             }
             What::Confirm { key } | What::Undo { key } => self.decide_redemption(programme, key, event),
