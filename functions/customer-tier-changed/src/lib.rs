@@ -182,8 +182,8 @@ impl CustomerTierChanged {
     }
 
     /// Gives the vouchers of a tier that was reached: each once in a cycle, however often an order that is undone has the
-    /// tier reached again, or whoever has joined the member had reached it. Who has fallen back by now gets none; the event of the fall may have come before this one, so
-    /// that is looked at again once they are given.
+    /// tier reached again, or whoever has joined the member had reached it. Who has fallen back by now gets none; the event
+    /// of the fall may have come before this one, so that is looked at again once they are given.
     async fn give(
         &self,
         programme: &Programme,

@@ -152,10 +152,12 @@ impl Books {
         let last = answer.last_evaluated_key.into_iter().collect();
         let last = keys(last, Table::Members.partition_key()).pop().map(MemberId::new);
         let found = |item: Item| -> Result<Found, StoreError> {
-            let id = keys(vec![item.clone()], Table::Members.partition_key()).pop().unwrap_or_default();
-            let stored = readable(Table::Members, &id, decode_member(item.clone()))?;
+            let id =
+                item.get(Table::Members.partition_key()).and_then(|id| id.as_s().ok()).cloned().unwrap_or_default();
+            let place = PLACE.map(|name| item.get(name).cloned());
+            let stored = readable(Table::Members, &id, decode_member(item))?;
             let right = encode_member(&stored.row, stored.revision, programme);
-            let in_place = PLACE.iter().all(|name| item.get(*name) == right.get(*name));
+            let in_place = place == PLACE.map(|name| right.get(name).cloned());
             Ok(Found { member: stored.row, in_place })
         };
         let found = answer.items.unwrap_or_default().into_iter().map(found).collect::<Result<_, _>>()?;

@@ -23,15 +23,13 @@ const BOOKS: &[(&str, Uses)] = &[
         "apply_orders",
         &[
             (BATCH, &["Members", "OrdersTable"]),
-            (GET, &["Participations", "Vouchers"]),
+            // An order that begins to wait for a paused campaign leaves a mark in the last (X50).
+            (GET, &["Participations", "Vouchers", "Requests"]),
             // Vouchers that a till used for an order come back with it.
             (QUERY, &["Vouchers/by-order"]),
             // Reversals after an expiry replay the member's history (X23).
             (QUERY, &["PointsHistory"]),
-            (PUT, &["Members", "OrdersTable", "Participations", "Vouchers", "PointsHistory"]),
-            // An order that begins to wait for a paused campaign leaves a mark (X50).
-            (GET, &["Requests"]),
-            (PUT, &["Requests"]),
+            (PUT, &["Members", "OrdersTable", "Participations", "Vouchers", "PointsHistory", "Requests"]),
         ],
     ),
     ("command", COMMAND),
