@@ -12,7 +12,9 @@ use loyalty_domain::programme::{Programme, Tier};
 use loyalty_domain::sending::{Consent, MessageKind, Skip};
 use loyalty_domain::time::{Instant, week_start};
 use loyalty_domain::voucher::VoucherState;
-use loyalty_messaging::{Filling, Language, RenderError, Template, Value, Variables, Worded, language_of, wording};
+use loyalty_messaging::{
+    Filling, Language, RenderError, Template, Value, Variables, Worded, language_of, picture, wording,
+};
 use loyalty_store::{Books, Contact, Outgoing, StoreError};
 
 /// A text to a follower costs nothing, and is allowed, within two days of what they last did in the account.
@@ -27,6 +29,8 @@ pub struct Told {
     pub language: Language,
     pub variables: Variables,
     pub text: String,
+    /// The address of the picture beside it.
+    pub picture: Option<String>,
 }
 
 /// The words of a message.
@@ -43,7 +47,8 @@ pub fn told(
     let kind = version.messaging.sending.kind(template.name(), template.kind());
     let campaign = message.campaign.as_ref().map(RuleId::as_str);
     let text = wording(version, Worded { template, campaign, language, variables: &variables })?;
-    Ok(Told { template, kind, language, variables, text })
+    let picture = picture(version, template, campaign).map(str::to_owned);
+    Ok(Told { template, kind, language, variables, text, picture })
 }
 
 /// The parameters of a provider's template.

@@ -320,6 +320,7 @@ impl SendMessages {
                     kind: told.kind.word(),
                     language: told.language,
                     text: &told.text,
+                    picture: told.picture.as_deref(),
                     variables: &told.variables,
                 };
                 match shop.send(for_shop, now).await {
@@ -350,7 +351,9 @@ impl SendMessages {
         let mut token = token;
         for last in [false, true] {
             let called = match way {
-                Way::Text { user_id } => sender.zalo.text_to_user(&token, user_id, &told.text).await,
+                Way::Text { user_id } => {
+                    sender.zalo.text_to_user(&token, user_id, &told.text, told.picture.as_deref()).await
+                }
                 Way::ToUser { user_id, template_id, data } => {
                     sender.zalo.template_to_user(&token, user_id, template_id, data).await
                 }

@@ -30,6 +30,7 @@ pub struct ForShop<'a> {
     pub kind: &'static str,
     pub language: Language,
     pub text: &'a str,
+    pub picture: Option<&'a str>,
     pub variables: &'a Variables,
 }
 
@@ -66,6 +67,9 @@ struct Data<'a> {
     kind: &'static str,
     language: &'static str,
     text: &'a str,
+    /// The address of the picture beside it (C9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
     variables: &'a Variables,
 }
 
@@ -87,6 +91,7 @@ impl Shop {
             kind: message.kind,
             language: message.language.code(),
             text: message.text,
+            picture: message.picture,
             variables: message.variables,
         };
         let body = Body { r#type: "message.send", timestamp: now, data };

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use loyalty_contract::programme::Version;
 use loyalty_messaging::{
     Extent, Filling, Language, SAMPLE_NAME, TEXT_CHARS_MAX, Template, Worded, campaigns_wording, faults, language_of,
-    parameters, sample, tag, wording,
+    parameters, picture, sample, tag, wording,
 };
 
 use crate::cli::serve::workspace;
@@ -103,6 +103,7 @@ pub fn preview(
         ),
     ];
     lines.extend(text.lines().map(|line| format!("    {line}")));
+    lines.extend(picture(version, template, campaign).map(|picture| format!("with the picture {picture}")));
     // Templates were approved in the language that customers are written to in.
     if language == language_of(version) {
         let filling = Filling { template, language, variables: &variables, text: &text, name: Some(SAMPLE_NAME) };
@@ -200,5 +201,8 @@ max_chars = { customer_name = 10 }
         let kept = shown(more, Template::TierKept, Language::Vietnamese, true);
         assert!(kept.contains("\n    Giữ hạng Silver đến 30/11/2027.\n"), "{kept}");
         assert!(shown(more, Template::TierKept, Language::English, true).contains("until"));
+        let more = "[messages.pictures]\ntier_kept = \"https://cdn.example.vn/bac.jpg\"\n";
+        let kept = shown(more, Template::TierKept, Language::Vietnamese, true);
+        assert!(kept.contains("\nwith the picture https://cdn.example.vn/bac.jpg\n"), "{kept}");
     }
 }

@@ -31,7 +31,7 @@ pub use language::Language;
 pub use outbox::{Outbox, PUTS_AT_ONCE_MAX, PutError};
 pub use sample::{Extent, SAMPLE_NAME, sample};
 pub use template::{Presence, Template, Value, ValueKind, Variable, Variables};
-pub use wording::{Worded, campaigns_wording, language_of, wording};
+pub use wording::{Worded, campaigns_wording, language_of, picture, wording};
 pub use zalo::{Filling, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, faults, parameters, tag};
 
 /// The text of a message, filled with its variables; one sentence a line.

@@ -2,7 +2,8 @@
 
 use loyalty_contract::programme::{ProgrammeFile, Version};
 use loyalty_messaging::{
-    Catalogue, Extent, Filling, Language, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, Template, faults, parameters, sample,
+    Catalogue, Extent, Filling, Language, PARAGRAPH_CHARS_MAX, TEXT_CHARS_MAX, Template, faults, parameters, picture,
+    sample,
 };
 
 const PRESETS: [&str; 6] = [
@@ -74,6 +75,34 @@ fn a_shops_own_words_are_checked_like_the_products() {
     assert_eq!(campaign("campaign_bonus_credited", "Order {order}: {balance}"), Vec::<String>::new());
     assert_eq!(campaign("campaign_invitation", "{order}"), ["campaigns[0].texts.campaign_invitation.en"]);
     assert_eq!(campaign("tier_kept", "Kept"), ["campaigns[0].texts.tier_kept"]);
+}
+
+#[test]
+fn c9_a_picture_has_an_address_and_belongs_to_a_message() {
+    let own = |message: &str, address: &str| paths(&format!("[messages.pictures]\n{message} = \"{address}\""));
+    assert_eq!(own("tier_kept", "https://cdn.example.vn/bac.jpg?v=2"), Vec::<String>::new());
+    for address in
+        ["", "http://cdn.example.vn/bac.jpg", "https://", "https:///bac.jpg", "https://cdn.vn/a b.jpg", "bac.jpg"]
+    {
+        assert_eq!(own("tier_kept", address), ["messages.pictures.tier_kept"], "{address}");
+    }
+    assert_eq!(own("tier_won", "https://cdn.example.vn/bac.jpg"), ["messages.pictures.tier_won"]);
+
+    let campaign = |message: &str| {
+        let pictures = format!("id = \"fast-promotion\"\npictures.{message} = \"https://cdn.vn/silver.jpg\"");
+        version(
+            &PRESETS[0].replace("id = \"fast-promotion\"", &pictures),
+            "[messages.pictures]\ntier_kept = \"https://cdn.vn/kept.jpg\"",
+        )
+    };
+    let (own, other) = (campaign("campaign_invitation"), campaign("tier_kept"));
+    assert_eq!(faults(&own), []);
+    let paths: Vec<_> = faults(&other).into_iter().map(|fault| fault.path).collect();
+    assert_eq!(paths, ["campaigns[0].pictures.tier_kept"]);
+    let shown = |template, campaign| picture(&own, template, campaign);
+    assert_eq!(shown(Template::CampaignInvitation, Some("fast-promotion")), Some("https://cdn.vn/silver.jpg"));
+    assert_eq!(shown(Template::CampaignInvitation, None), None);
+    assert_eq!(shown(Template::TierKept, Some("fast-promotion")), Some("https://cdn.vn/kept.jpg"));
 }
 
 #[test]

@@ -192,14 +192,26 @@ impl Zalo {
         Ok(taken(&data, "message_id", &["quota", "remain"]))
     }
 
-    /// A text to a user who did something in the account within two days; it costs nothing. At most
-    /// [`TEXT_CHARS_MAX`] characters.
+    /// A text to a user who did something in the account within two days, with a picture if there is one; it costs nothing.
+    /// At most [`TEXT_CHARS_MAX`] characters.
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn text_to_user(&self, token: &str, user_id: &str, text: &str) -> Result<Taken, Refused> {
+    pub async fn text_to_user(
+        &self,
+        token: &str,
+        user_id: &str,
+        text: &str,
+        picture: Option<&str>,
+    ) -> Result<Taken, Refused> {
         let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
-        let body = serde_json::json!({"recipient": {"user_id": user_id}, "message": {"text": text}});
+        let mut message = serde_json::json!({"text": text});
+        if let Some(url) = picture {
+            let payload =
+                serde_json::json!({"template_type": "media", "elements": [{"media_type": "image", "url": url}]});
+            message["attachment"] = serde_json::json!({"type": "template", "payload": payload});
+        }
+        let body = serde_json::json!({"recipient": {"user_id": user_id}, "message": message});
         let data = self.post(&self.account.openapi_url, "/v3.0/oa/message/cs", token, &body).await?;
         Ok(taken(&data, "message_id", &["quota", "remain"]))
     }

@@ -54,12 +54,18 @@ async fn a_template_and_a_text_go_to_a_follower() {
     let (zalo, seen) = zalo(r#"{"error":0,"data":{"message_id":"b5","quota":{"remain":4821}}}"#).await;
     let taken = zalo.template_to_user("token", "2512", "78", &data()).await.unwrap();
     assert_eq!(taken, Taken { message_id: Some("b5".into()), quota_remaining: Some(4821) });
-    zalo.text_to_user("token", "2512", &"ạ".repeat(3_000)).await.unwrap();
+    zalo.text_to_user("token", "2512", &"ạ".repeat(3_000), None).await.unwrap();
+    zalo.text_to_user("token", "2512", "Hạng Bạc", Some("https://cdn.vn/silver.jpg")).await.unwrap();
     let seen = seen.lock().unwrap();
     assert_eq!(seen[0].0, "POST /v3.0/oa/message/template");
     assert_eq!(seen[1].0, "POST /v3.0/oa/message/cs");
     let body: Value = serde_json::from_str(&seen[1].2).unwrap();
     assert_eq!(body["message"]["text"].as_str().unwrap().chars().count(), TEXT_CHARS_MAX);
+    assert_eq!(body["message"].get("attachment"), None);
+    let body: Value = serde_json::from_str(&seen[2].2).unwrap();
+    let picture = serde_json::json!({"type": "template", "payload": {
+        "template_type": "media", "elements": [{"media_type": "image", "url": "https://cdn.vn/silver.jpg"}]}});
+    assert_eq!((&body["message"]["text"], &body["message"]["attachment"]), (&"Hạng Bạc".into(), &picture));
 }
 
 #[tokio::test]
@@ -85,15 +91,15 @@ async fn a_pair_of_tokens_is_read_as_it_is_written() {
 #[tokio::test]
 async fn errors_come_with_their_class() {
     let (limited, _) = zalo(r#"{"error":-32,"message":"rate"}"#).await;
-    let refused = limited.text_to_user("t", "1", "x").await.unwrap_err();
+    let refused = limited.text_to_user("t", "1", "x", None).await.unwrap_err();
     let quiet = Some(TimeDelta::seconds(7));
     assert_eq!(refused, Refused::Code { number: -32, class: Class::Passing, quiet });
     let (unknown, _) = zalo(r#"{"error":"-118","message":"Zalo account not existed","data":null}"#).await;
-    let refused = unknown.text_to_user("t", "1", "x").await.unwrap_err();
+    let refused = unknown.text_to_user("t", "1", "x", None).await.unwrap_err();
     assert_eq!(refused, Refused::Code { number: -118, class: Class::Recipient, quiet: None });
     for nonsense in ["<html>", "{}", r#"{"data":{}}"#] {
         let (zalo, _) = zalo(nonsense).await;
-        assert_eq!(zalo.text_to_user("t", "1", "x").await.unwrap_err(), Refused::Lost, "{nonsense}");
+        assert_eq!(zalo.text_to_user("t", "1", "x", None).await.unwrap_err(), Refused::Lost, "{nonsense}");
     }
     let (dead, _) = zalo(r#"{"error":-14014,"error_name":"Invalid refresh token."}"#).await;
     assert!(matches!(dead.refresh("R1").await, Err(Refused::Code { number: -14014, .. })));

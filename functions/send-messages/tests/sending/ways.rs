@@ -50,6 +50,28 @@ async fn a_follower_gets_a_message_of_the_account_and_a_text_within_two_days() {
 }
 
 #[tokio::test]
+async fn c9_a_picture_goes_with_a_text_and_to_the_shops_own_system() {
+    let more = "[messages.pictures]\ntier_kept = \"https://cdn.example.vn/bac.jpg\"\n";
+    let shop = Shop::with(&programme(more)).await;
+    let follower = shop.member(PHONE).await;
+    shop.follower(&follower).await;
+    shop.books().interacted(&shop.zalo_key(), shop.now()).await.unwrap();
+    shop.sends(&follower, Template::TierKept, "1").await;
+    let (path, body) = shop.taken().remove(0);
+    let element = &body["message"]["attachment"]["payload"]["elements"][0];
+    assert_eq!((path.as_str(), &element["url"]), ("/v3.0/oa/message/cs", &json!("https://cdn.example.vn/bac.jpg")));
+
+    let to_the_shop = "[messages.channels]\ncare = [\"webhook\"]\n";
+    let shop = Shop::with(&programme(&format!("{to_the_shop}{more}"))).await;
+    let member = shop.member(PHONE).await;
+    shop.sends(&member, Template::TierKept, "1").await;
+    shop.sends(&member, Template::TierReached, "2").await;
+    let pictures: Vec<_> = shop.provider.world().webhooks.iter().map(|(_, body)| body.clone()).collect();
+    let pictures = pictures.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["data"]["picture"].clone());
+    assert_eq!(pictures.collect::<Vec<_>>(), [json!("https://cdn.example.vn/bac.jpg"), Value::Null]);
+}
+
+#[tokio::test]
 async fn the_account_is_asked_where_no_event_said() {
     for (follows, path) in [(true, "/v3.0/oa/message/template"), (false, "/message/template")] {
         let shop = Shop::new().await;

@@ -268,6 +268,7 @@ fn read(kind: Kind, asked: &Value) -> Record {
         Kind::Text => {
             record.user_id = text(&asked["recipient"]["user_id"]);
             record.text = text(&asked["message"]["text"]);
+            record.picture = text(&asked["message"]["attachment"]["payload"]["elements"][0]["url"]);
         }
         Kind::Token => {}
     }

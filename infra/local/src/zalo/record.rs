@@ -49,6 +49,8 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
     /// Zalo's code: 0 is accepted.
     pub error: i64,
@@ -70,6 +72,7 @@ impl Record {
             template_id: None,
             template_data: Value::Null,
             text: None,
+            picture: None,
             tracking_id: None,
             error: 0,
             msg_id: None,

@@ -18,6 +18,9 @@ const PARAMETERS_MAX: usize = 50;
 /// A shop's own words, by the message and the language: lines as in the message files.
 pub type Texts = BTreeMap<String, BTreeMap<Language, Vec<String>>>;
 
+/// A shop's own pictures, by the message: the address of each.
+pub type Pictures = BTreeMap<String, String>;
+
 /// How messages are sent in one version of the programme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Messaging {
@@ -29,6 +32,10 @@ pub struct Messaging {
     pub texts: Texts,
     /// The same for the messages of one campaign, by its id.
     pub campaign_texts: BTreeMap<String, Texts>,
+    /// What is shown with a message (C9).
+    pub pictures: Pictures,
+    /// The same for the messages of one campaign, by its id.
+    pub campaign_pictures: BTreeMap<String, Pictures>,
 }
 
 /// The language that customers are written to in.
@@ -73,6 +80,7 @@ struct Messages {
     channels: BTreeMap<String, Vec<String>>,
     kinds: BTreeMap<String, String>,
     texts: Texts,
+    pictures: Pictures,
 }
 
 impl Default for Messages {
@@ -86,6 +94,7 @@ impl Default for Messages {
             channels: BTreeMap::new(),
             kinds: BTreeMap::new(),
             texts: Texts::new(),
+            pictures: Pictures::new(),
         }
     }
 }
@@ -140,6 +149,8 @@ pub fn messaging(messages: Table, zalo: Table, problems: &mut Vec<Problem>) -> M
         zalo: templates(zalo, problems),
         texts: section.texts,
         campaign_texts: BTreeMap::new(),
+        pictures: section.pictures,
+        campaign_pictures: BTreeMap::new(),
     }
 }
 

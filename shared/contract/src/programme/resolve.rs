@@ -112,8 +112,15 @@ pub fn version(mut table: Table, effective_from: DateTime<Utc>) -> Result<Versio
     }
     let by_tier = content.earning.mechanism == Mechanism::ByTier;
     let Content { head, campaigns, .. } = content;
-    let worded = campaigns.into_iter().filter(|campaign| !campaign.texts.is_empty());
-    messaging.campaign_texts = worded.filter_map(|campaign| Some((campaign.id?, campaign.texts))).collect();
+    for campaign in campaigns {
+        let Some(id) = campaign.id else { continue };
+        if !campaign.pictures.is_empty() {
+            messaging.campaign_pictures.insert(id.clone(), campaign.pictures);
+        }
+        if !campaign.texts.is_empty() {
+            messaging.campaign_texts.insert(id, campaign.texts);
+        }
+    }
     let name = head.name.unwrap_or_default();
     let settle_seconds = head.settle_seconds;
     // Without a problem every part is there.

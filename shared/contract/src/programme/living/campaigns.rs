@@ -6,7 +6,7 @@ use loyalty_domain::points::Legs;
 use serde::{Deserialize, Serialize};
 
 use super::super::file::{to_domain, words};
-use super::super::messages::Texts;
+use super::super::messages::{Pictures, Texts};
 use super::{Context, LIST_MAX};
 
 const PARTICIPATIONS_MAX: u32 = 10;
@@ -64,6 +64,8 @@ pub struct Campaign {
     /// Its messages in words of their own (C9, C12). They decide nothing about points, so no version depends on them.
     #[serde(skip_serializing)]
     pub texts: Texts,
+    #[serde(skip_serializing)]
+    pub pictures: Pictures,
 }
 
 impl Default for Campaign {
@@ -90,6 +92,7 @@ impl Default for Campaign {
             reopen_on_demotion: false,
             paused: false,
             texts: Texts::new(),
+            pictures: Pictures::new(),
         }
     }
 }
