@@ -121,6 +121,9 @@ pub fn member(member: &Member, revision: u64) -> Row {
     if let Some(day) = member.expiring_told_to {
         put(&mut row, "expiring_told_to", text(day.to_string()));
     }
+    if let Some(day) = member.risk_told_for {
+        put(&mut row, "risk_told_for", text(day.to_string()));
+    }
     put(&mut row, "in_grace", Value::Bool(member.in_grace));
     put(&mut row, "wallet_minor", number(member.wallet_minor));
     let campaigns = member.active_campaigns.iter().map(|campaign| text(campaign.as_str()));

@@ -96,7 +96,7 @@ impl Shop {
     }
 
     pub fn run_day(&mut self, now: Instant) -> Vec<About> {
-        let day = run_day(&self.programme, self.book.member().clone(), &[], now).unwrap();
+        let day = run_day(&self.programme, self.book.member().clone(), now).unwrap();
         self.book.apply(&day.decision);
         self.prove();
         day.notices.into_iter().map(|notice| notice.about).collect()
@@ -205,7 +205,7 @@ fn x7_a_month_that_is_too_short_moves_no_later_anniversary() {
 fn t7_who_has_enough_when_a_threshold_is_lowered_is_raised_once() {
     let mut shop = holding(&cnv_miniapp(), "member", 900);
     let again =
-        |shop: &Shop| raise(&shop.programme, shop.book.member().clone(), &[], at("2026-12-01T00:05:00+07:00")).unwrap();
+        |shop: &Shop| raise(&shop.programme, shop.book.member().clone(), at("2026-12-01T00:05:00+07:00")).unwrap();
     assert_eq!(again(&shop).entries, [], "nothing is asked otherwise");
     let less = |tier: &Tier| Tier { threshold: tier.threshold * 8 / 10, ..tier.clone() };
     let tiers = Tiers::new(shop.programme.tiers.as_slice().iter().map(less).collect()).unwrap();
@@ -217,7 +217,7 @@ fn t7_who_has_enough_when_a_threshold_is_lowered_is_raised_once() {
     assert_eq!(again(&shop).entries, []);
     let outside = Programme { tier_authority: TierAuthority::Outside, ..shop.programme.clone() };
     let told = Member { tier: TierId::new("member"), ..shop.book.member().clone() };
-    assert_eq!(raise(&outside, told, &[], at("2026-12-01T00:05:00+07:00")).unwrap().entries, []);
+    assert_eq!(raise(&outside, told, at("2026-12-01T00:05:00+07:00")).unwrap().entries, []);
 }
 
 #[test]
@@ -238,6 +238,46 @@ fn x20_a_reversal_takes_no_tier_that_other_points_have_earned_whatever_is_asked_
         shop.deliver(order);
         assert_eq!(shop.tier(), tier, "without {}", order.order_id);
     }
+}
+
+/// Who is safe when the day of notice comes, and is not any more by an order that is undone, is told the next morning.
+#[test]
+fn d3_who_falls_at_risk_after_the_day_of_notice_is_told_once() {
+    let mut shop = holding(&cnv_miniapp(), "silver", 1_000);
+    let told = |abouts: Vec<About>| abouts.iter().filter(|about| matches!(about, About::TierAtRisk { .. })).count();
+    assert_eq!(told(shop.run_day(at("2027-10-24T00:05:00+07:00"))), 0, "nothing is missing");
+    assert_ne!(due_on(&shop.programme, shop.book.member()), Some(day("2027-10-25")), "nor does anybody look every day");
+    let mut undone = order("A", 0, OrderStatus::Cancelled, PaymentStatus::Paid, at("2027-11-10T09:00:00+07:00"));
+    undone.facts.due_minor = 1_000 * 10_000;
+    shop.deliver(&undone);
+    assert_eq!((shop.tier(), shop.balance().1), ("silver", 0));
+    assert!(due_on(&shop.programme, shop.book.member()) <= Some(day("2027-11-11")), "the next run finds them");
+    assert_eq!(told(shop.run_day(at("2027-11-11T00:05:00+07:00"))), 1);
+    assert_eq!(due_on(&shop.programme, shop.book.member()), Some(day("2027-11-23")), "the review");
+    assert_eq!(told(shop.run_day(at("2027-11-12T00:05:00+07:00"))), 0, "once");
+}
+
+/// A lower threshold counts from when it came into force: the review after it finds who had enough in the tier, whether or
+/// not a run came between the two.
+#[test]
+fn t7_a_lowered_threshold_counts_from_its_day_however_late_it_is_met() {
+    let what = |runs: &[&str]| {
+        let mut shop = holding(&cnv_miniapp(), "member", 900);
+        let less = |tier: &Tier| Tier { threshold: tier.threshold * 8 / 10, keep: tier.keep * 8 / 10, ..tier.clone() };
+        let tiers = Tiers::new(shop.programme.tiers.as_slice().iter().map(less).collect()).unwrap();
+        let lower = Programme { version: "lower".into(), tiers, ..shop.programme.clone() };
+        shop.programme = lower.after(shop.programme.clone(), at("2027-11-01T00:00:00+07:00"));
+        runs.iter().for_each(|run| _ = shop.run_day(at(&format!("{run}T00:05:00+07:00"))));
+        assert_eq!(shop.book.member().tier_since, at("2027-11-01T00:00:00+07:00"));
+        let entries = &shop.book.histories.values().next().unwrap()[..];
+        let told = |entry: &Entry| (entry.kind, entry.reason, entry.legs, entry.tier_after.clone(), entry.occurred_at);
+        entries.iter().map(told).collect::<Vec<_>>()
+    };
+    let late = what(&["2027-12-01"]);
+    assert_eq!(late, what(&["2027-11-01", "2027-11-23", "2027-12-01"]));
+    let tiers = late.iter().rev().filter(|told| told.0 != EntryKind::Expiration);
+    let kinds: Vec<_> = tiers.take(2).map(|told| (told.0, told.3.as_str())).collect();
+    assert_eq!(kinds, [(EntryKind::Reset, "silver"), (EntryKind::Tier, "silver")], "kept with 900 points");
 }
 
 #[test]
@@ -318,7 +358,7 @@ fn b1_a_late_run_gives_the_month_of_the_tier_that_was_held_when_it_began() {
         shop
     };
     let given = |shop: &mut Shop, now: &str| -> Vec<String> {
-        let day = run_day(&shop.programme, shop.book.member().clone(), &[], at(now)).unwrap();
+        let day = run_day(&shop.programme, shop.book.member().clone(), at(now)).unwrap();
         shop.book.apply(&day.decision);
         day.decision.grants.iter().map(|grant| format!("{} {}", grant.valid_from, grant.offer.name)).collect()
     };
@@ -351,7 +391,7 @@ fn b1_a_review_of_the_first_decides_the_month_that_begins_then() {
     let mut shop = Shop::with_old_order(preset("cnv-retail", calendar), 7_000_000);
     shop.run_day(at("2027-12-30T00:05:00+07:00"));
     assert_eq!(shop.tier(), "gold", "kept at the end of 2026");
-    let day = run_day(&shop.programme, shop.book.member().clone(), &[], at("2028-01-03T00:05:00+07:00")).unwrap();
+    let day = run_day(&shop.programme, shop.book.member().clone(), at("2028-01-03T00:05:00+07:00")).unwrap();
     assert_eq!(day.decision.member.as_ref().unwrap().tier.as_str(), "silver");
     let names: Vec<&str> = day.decision.grants.iter().map(|grant| grant.offer.name.as_str()).collect();
     assert_eq!(names, ["Mã giảm 20.000đ mỗi tháng"]);
@@ -503,7 +543,6 @@ fn a_behaviour_is_rewarded_as_often_as_allowed() {
             member: shop.book.member().clone(),
             known: None,
             history: &shop.book.histories.values().next().unwrap().clone(),
-            participations: Vec::new(),
         };
         let behaved =
             Behaved { asked: asked(key), behaviour: RuleId::from("review"), other_side: false, occurred_at: now };
@@ -527,7 +566,7 @@ fn an_adjustment_says_who_and_why_and_never_moves_nothing() {
     let adjusted = |legs| {
         let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject: None };
         let adjustment = Adjustment { asked: asked("r_1"), legs, note };
-        adjust(&shop.programme, shop.book.member().clone(), None, Vec::new(), adjustment, monday())
+        adjust(&shop.programme, shop.book.member().clone(), None, adjustment, monday())
     };
     let (_, decision) = adjusted(Legs::new(190, 190)).unwrap();
     assert_eq!(decision.member.unwrap().tier.as_str(), "silver");
@@ -560,7 +599,7 @@ fn a_birthday_comes_once_a_year_and_on_the_28th_without_a_29th() {
     member.profile.birthday = Some(day("2000-02-29"));
     shop.book = Book { members: [(member.member_id.clone(), member)].into(), ..shop.book };
     assert_eq!(due_on(&shop.programme, shop.book.member()), Some(day("2027-02-28")));
-    let run = run_day(&shop.programme, shop.book.member().clone(), &[], at("2027-02-28T00:05:00+07:00")).unwrap();
+    let run = run_day(&shop.programme, shop.book.member().clone(), at("2027-02-28T00:05:00+07:00")).unwrap();
     let birthdays = run.notices.iter().filter(|notice| notice.about == About::Birthday).count();
     assert_eq!((birthdays, run.decision.grants.len()), (1, 1));
     assert!(run.decision.grants[0].grant_id.contains("birthday/2027"), "an edited birthday is the same grant");

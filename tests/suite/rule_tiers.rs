@@ -1,6 +1,7 @@
 //! Tiers by rules, coming back to a tier, and tiers that an outside system decides (T17, T18, X37, X47).
 
 use chrono::Duration;
+use loyalty_contract::events::{BusEvent, Direction};
 use loyalty_domain::adjust::{Adjustment, adjust};
 use loyalty_domain::behaviour::{Behaved, BehaviourRows, behave};
 use loyalty_domain::daily::run_day;
@@ -47,12 +48,7 @@ impl Shop {
 
     fn behave(&mut self, behaviour: &str, key: &str, now: Instant) {
         let asked = Asked { request_id: key.into(), fingerprint: key.to_owned() };
-        let rows = BehaviourRows {
-            member: self.book.member().clone(),
-            known: None,
-            history: self.entries(),
-            participations: Vec::new(),
-        };
+        let rows = BehaviourRows { member: self.book.member().clone(), known: None, history: self.entries() };
         let behaved = Behaved { asked, behaviour: RuleId::from(behaviour), other_side: false, occurred_at: now };
         let (request, decision) = behave(&self.programme, rows, behaved, now).unwrap();
         self.book.apply(&decision);
@@ -62,7 +58,7 @@ impl Shop {
     }
 
     fn day(&mut self, now: Instant) {
-        let day = run_day(&self.programme, self.book.member().clone(), &[], now).unwrap();
+        let day = run_day(&self.programme, self.book.member().clone(), now).unwrap();
         self.book.apply(&day.decision);
         self.prove();
     }
@@ -73,7 +69,7 @@ impl Shop {
 
     fn tell_at(&mut self, tier: &str, changed_at: Instant, now: Instant) -> Result<Outcome, Rejection> {
         let told = Told { tier: tier.to_owned(), changed_at };
-        let decision = follow(&self.programme, self.book.member().clone(), Vec::new(), &told, now)?;
+        let decision = follow(&self.programme, self.book.member().clone(), &told, now)?;
         self.book.apply(&decision);
         self.prove();
         Ok(decision.outcome)
@@ -234,13 +230,45 @@ fn t18_a_membership_grows_by_itself() {
     };
     assert_eq!(earned(false), earned(true));
     assert_eq!(earned(true).1.last().unwrap().1.redeemable.0, 100);
+}
 
-    // And where nobody came for a year, the review stands in front of it.
-    let mut shop = Shop::panda();
-    shop.programme = preset("panda-rules", tiers);
-    shop.deliver("A", 100_000, hour(0));
-    shop.deliver("B", 100_000, at("2028-01-10T10:00:00+07:00"));
-    assert_eq!(shop.book.audit().findings, []);
+/// T18: a membership is long enough on its day, in order with the reviews, however late anybody comes; and each tier is
+/// told for itself, with the gift that it brings.
+#[test]
+fn t18_a_membership_counts_from_its_day_however_late_it_is_met() {
+    let tiers = "[[tiers]]\nid = \"member\"\nname = \"Member\"\n\
+                 [[tiers]]\nid = \"silver\"\nname = \"Silver\"\nenter = { member_days = 30 }\nkeep = { orders = 2 }\n\
+                 reenter = { member_days = 500 }\n\
+                 [[tiers]]\nid = \"gold\"\nname = \"Gold\"\nenter = { any = [{ member_days = 60 }, { member_days = 90, orders = 3 }] }\n\
+                 keep = { orders = 2 }\nreenter = { any = [{ member_days = 700, orders = 1 }, { member_days = 800 }] }\n";
+    let days = ["2026-12-23", "2027-01-22", "2027-11-23", "2028-04-06", "2028-11-22", "2029-01-31", "2029-02-01"];
+    let what = |runs: &[&str]| {
+        let mut shop = Shop::panda();
+        shop.programme = preset("panda-rules", tiers);
+        shop.deliver("A", 100_000, hour(0));
+        let first = shop.entries().len();
+        runs.iter().for_each(|run| shop.day(at(&format!("{run}T00:05:00+07:00"))));
+        let told = |entry: &Entry| (entry.kind, entry.tier_after.clone(), entry.occurred_at);
+        let posted: Vec<_> = shop.entries()[first..].iter().map(told).collect();
+        let entries: Vec<&Entry> = shop.entries().iter().collect();
+        let events = BusEvent::of_entries(&entries, |_| &shop.programme.tiers);
+        let ups = events.filter(|(_, event)| match event {
+            BusEvent::TierChanged(changed) => changed.direction == Direction::Upgrade,
+            _ => false,
+        });
+        (posted, ups.count(), shop.book.member().tier_since, shop.book.member().review_on)
+    };
+    let on_time = what(&days);
+    let moved: Vec<_> = on_time.0.iter().filter(|told| told.0 != EntryKind::Expiration).collect();
+    let tiers: Vec<_> = moved.iter().map(|told| told.1.as_str()).collect();
+    let begun = |day: &str| at(&format!("{day}T00:00:00+07:00"));
+    assert_eq!(tiers, ["silver", "gold", "silver", "member", "silver", "gold"]);
+    let since: Vec<_> = moved.iter().map(|told| told.2).collect();
+    let right = ["2026-12-23", "2027-01-22", "2027-11-23", "2028-11-22", "2028-11-22", "2029-01-31"];
+    assert_eq!(since, right.map(begun));
+    assert_eq!(on_time.1, 4, "each tier is told");
+    assert_eq!(on_time, what(&["2029-02-01"]), "all of it two years late");
+    assert_eq!(on_time, what(&["2027-05-05", "2028-12-01", "2029-02-01"]));
 }
 
 #[test]
@@ -279,8 +307,7 @@ fn points_may_be_one_of_the_rules() {
     let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject: None };
     let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
     let adjustment = Adjustment { asked, legs: Legs::new(0, 40), note };
-    let (request, decision) =
-        adjust(&shop.programme, shop.book.member().clone(), None, Vec::new(), adjustment, hour(1)).unwrap();
+    let (request, decision) = adjust(&shop.programme, shop.book.member().clone(), None, adjustment, hour(1)).unwrap();
     shop.book.apply(&decision);
     shop.prove();
     assert_eq!((shop.tier(), request.seq), ("silver", 2));
@@ -316,7 +343,7 @@ fn taking_points_to_spend_costs_no_tier_that_was_carried_in() {
     let asked = Asked { request_id: "r_1".into(), fingerprint: String::new() };
     let adjustment = Adjustment { asked, legs: Legs::new(-15, 0), note };
     let now = at("2027-11-24T10:00:00+07:00");
-    let (_, decision) = adjust(&shop.programme, shop.book.member().clone(), None, Vec::new(), adjustment, now).unwrap();
+    let (_, decision) = adjust(&shop.programme, shop.book.member().clone(), None, adjustment, now).unwrap();
     shop.book.apply(&decision);
     shop.prove();
     assert_eq!(shop.tier(), "silver");

@@ -214,15 +214,15 @@ fn in_every_way(book: &mut Book, programme: &Programme, day: impl Fn(i64) -> Ins
         let subject = (key == "a_2").then(|| "9f1c-sub".to_owned());
         let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject };
         let adjustment = Adjustment { asked: asked(key), legs, note };
-        let (_, decision) = adjust(programme, member(book), None, Vec::new(), adjustment, day(20)).unwrap();
+        let (_, decision) = adjust(programme, member(book), None, adjustment, day(20)).unwrap();
         book.apply(&decision);
     }
     let history = book.histories[&id].clone();
-    let rows = BehaviourRows { member: member(book), known: None, history: &history, participations: Vec::new() };
+    let rows = BehaviourRows { member: member(book), known: None, history: &history };
     let shared = Behaved { asked: asked("b_1"), behaviour: "share".into(), other_side: false, occurred_at: day(30) };
     book.apply(&behave(programme, rows, shared, day(30)).unwrap().1);
     // The cycle of 365 days ends with Gold kept; nothing more is earned, and the next one ends with Silver.
-    book.apply(&run_day(programme, member(book), &[], day(800)).unwrap().decision);
+    book.apply(&run_day(programme, member(book), day(800)).unwrap().decision);
     let again = day(805);
     let mut order = delivered("standard:every-2", 6_000_000, again);
     order.member_id = Some(id.clone());

@@ -236,7 +236,7 @@ fn undoes(reason: Why) -> bool {
 /// Whether a tier that was reached in the running cycle is no longer held.
 fn has_fallen(programme: &Programme, member: &Member, tier: &TierId, changed: &TierChanged) -> bool {
     let below = programme.tiers.rank(&member.tier) < programme.tiers.rank(tier);
-    below && member.cycle_start <= programme.day(changed.recorded_at)
+    below && member.cycle_start <= programme.day(changed.since.unwrap_or(changed.recorded_at))
 }
 
 /// X34: only upgrades, unless the programme says otherwise. That a review lowered the tier is told with its entry (T14).

@@ -116,8 +116,7 @@ async fn an_adjustment_says_why_and_not_who() {
     let concerns = Concerns::request(shop.member_id(), adjustment.asked.request_id.clone());
     let decide = |rows: Loaded| {
         let member = rows.member.expect("a member");
-        let (known, parts) = (rows.request.as_ref(), rows.participations);
-        Ok(((), adjust(programme, member, known, parts, adjustment.clone(), shop.now)?.1))
+        Ok(((), adjust(programme, member, rows.request.as_ref(), adjustment.clone(), shop.now)?.1))
     };
     shop.api.books.command(programme, &concerns, decide).await.unwrap();
     let (_, history) = shop.get("/members/{id}/history", &[("limit", "1")]).await;

@@ -42,7 +42,7 @@ impl MemberCommands {
         let decide = |loaded: Loaded| {
             let Some(member) = loaded.member else { return Ok((None, Decision::nothing(Outcome::Duplicate))) };
             let known = loaded.request.as_ref();
-            let (request, decision) = adjust(programme, member, known, loaded.participations, adjustment.clone(), now)?;
+            let (request, decision) = adjust(programme, member, known, adjustment.clone(), now)?;
             let new = decision.outcome == Outcome::Posted;
             let posted = posted_by(&request, &decision, loaded.entry.as_ref()).cloned();
             Ok((posted.map(|entry| (request, entry, new)), decision))

@@ -155,9 +155,9 @@ impl MemberCommands {
         let request_id = behaved.asked.request_id.clone();
         let concerns = Concerns { history: true, ..Concerns::request(person.member_id.clone(), request_id) };
         let decide = |loaded: Loaded| {
-            let Loaded { member, request: known, entry, history, participations, .. } = loaded;
+            let Loaded { member, request: known, entry, history, .. } = loaded;
             let member = person.member(programme, member, now)?;
-            let rows = BehaviourRows { member, known: known.as_ref(), history: &history, participations };
+            let rows = BehaviourRows { member, known: known.as_ref(), history: &history };
             let (request, decision) = behave(programme, rows, behaved.clone(), now)?;
             let new = decision.outcome == Outcome::Posted;
             let rewarded = posted_by(&request, &decision, entry.as_ref())

@@ -288,7 +288,7 @@ impl Scheduled {
         let (found, last) = self.books.members_in(&page.shard, after.as_ref(), self.page_max, programme).await?;
         let (at, count) = (page.at, found.len());
         let rises = |member: &Member| {
-            let raised = raise(programme, member.clone(), &[], at);
+            let raised = raise(programme, member.clone(), at);
             member.merged.is_none() && raised.is_ok_and(|raised| raised.outcome == Outcome::Posted)
         };
         let risen: Vec<bool> = found.iter().map(|found| rises(&found.member)).collect();
@@ -315,7 +315,7 @@ impl Scheduled {
         let programme = &self.programmes.at(at).programme;
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
-            let raised = raise(programme, member.clone(), &rows.participations, at)?;
+            let raised = raise(programme, member.clone(), at)?;
             let rises = raised.outcome == Outcome::Posted;
             let rewritten = Decision { member: Some(member), ..Decision::nothing(Outcome::Duplicate) };
             Ok((true, if rises { raised } else { rewritten }))
@@ -409,12 +409,9 @@ impl Scheduled {
     /// that it was: whoever is killed between the two tells it again, under the same ids.
     async fn day(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(at).programme;
-        // Where time alone may promote, the participations that it ends are read as well (T18, C4).
-        let read_anew = Concerns { seen: None, ..concerns.clone() };
-        let concerns = if programme.tiers.by_rules() { &read_anew } else { concerns };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
-            let day = run_day(programme, member, &rows.participations, at)?;
+            let day = run_day(programme, member, at)?;
             let changes = day.decision.outcome == Outcome::Posted;
             Ok(((self.told(programme, &day, at), changes), day.decision))
         };

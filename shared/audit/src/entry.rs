@@ -140,12 +140,17 @@ impl<'a> Entry<'a> {
     /// It was posted because a day had come, not because somebody asked: it counts from that day on, however late it was
     /// posted.
     pub fn fell_due(&self) -> bool {
-        matches!(self.kind, Kind::Reset | Kind::Expiration) || self.lapsed()
+        matches!(self.kind, Kind::Reset | Kind::Expiration) || self.lapsed() || self.raised_by_time()
     }
 
     /// A redemption that was not confirmed in time.
     pub fn lapsed(&self) -> bool {
         self.kind == Kind::Restoration && self.reason == LAPSED
+    }
+
+    /// A tier that nobody did anything for when it was reached (T7, T18).
+    fn raised_by_time(&self) -> bool {
+        self.kind == Kind::Tier && BY_TIME.contains(&self.rule)
     }
 
     /// It takes back what an order had brought: points, or a tier by rules.
@@ -209,6 +214,9 @@ impl<'a> Entry<'a> {
         }
         if self.kind == Kind::Tier && !moves_tier {
             wrong.push("changes no tier".to_owned());
+        }
+        if self.raised_by_time() && (self.reason != "tier_reached" || self.order_id.is_some()) {
+            wrong.push("has a cause beside the time at which it fell due".to_owned());
         }
     }
 
@@ -282,6 +290,8 @@ fn note(value: &Value) -> Read<(&str, Noted)> {
     Ok((text(note, "campaign")?, Noted { granted, used, state: State::read(text(note, "state")?)? }))
 }
 
+/// The membership was long enough, or a version of the programme asks less.
+const BY_TIME: [&str; 2] = ["tier-membership", "tier-programme"];
 const LAPSED: &str = "hold_lapsed";
 const CYCLE_ENDED: &str = "cycle_ended";
 const TIER_UNDONE: &str = "tier_undone";

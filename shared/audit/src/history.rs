@@ -303,9 +303,7 @@ impl History {
             wrong.push(format!("tier_before is {:?}, but the entry in front left {:?}", entry.tier_before, self.tier));
         }
         if entry.tier_before != entry.tier_after {
-            // What a review decides holds since it fell due.
-            let reviewed = entry.kind == Kind::Reset;
-            self.tier_since = Some(if reviewed { entry.occurred_at } else { entry.recorded_at });
+            self.tier_since = Some(entry.counts_from());
             if entry.takes_back() {
                 self.tier_taken = Some((entry.recorded_at, entry.order_id.unwrap_or_default().into()));
             }

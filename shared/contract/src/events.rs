@@ -224,7 +224,11 @@ pub struct TierChanged {
     pub qualifying: i64,
     /// The programme whose tiers are meant, with the hash of its content.
     pub programme_version: String,
-    /// Since when the member holds the tier.
+    /// Since when the member holds the tier: before `recorded_at` where it fell due and nobody came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub since: Option<Instant>,
+    /// When it was posted.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub recorded_at: Instant,
 }
@@ -250,6 +254,7 @@ impl TierChanged {
             order_id: entry.order_id.as_ref().map(ToString::to_string),
             qualifying: entry.balance_after.qualifying.0,
             programme_version: entry.programme_version.to_string(),
+            since: Some(entry.counts_from()),
             recorded_at: entry.recorded_at,
         })
     }
@@ -259,7 +264,8 @@ impl TierChanged {
 fn climbs_with(one: &Entry, other: &Entry, tiers: &Tiers) -> bool {
     let rises = |entry: &Entry| tiers.rank(&entry.tier_before) < tiers.rank(&entry.tier_after);
     let climb = [one, other].iter().all(|entry| rises(entry) && entry.kind != EntryKind::Reset);
-    climb && one.member_id == other.member_id && one.recorded_at == other.recorded_at
+    let same = |of: fn(&Entry) -> Instant| of(one) == of(other);
+    climb && one.member_id == other.member_id && same(|entry| entry.recorded_at) && same(Entry::counts_from)
 }
 
 /// A member's participation in a campaign came to its end: promoted, or used up (C3).

@@ -1,7 +1,6 @@
 //! Adjustments: an operator gives or takes points, and says why.
 
 use crate::advance::advance;
-use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::RuleId;
 use crate::ledger::{EntryKind, Ledger, Note, Posting, Reason, TierCause, takeable};
@@ -29,7 +28,6 @@ pub fn adjust(
     programme: &Programme,
     mut member: Member,
     known: Option<&Request>,
-    participations: Vec<Participation>,
     adjustment: Adjustment,
     now: Instant,
 ) -> Result<(Request, Decision), Rejection> {
@@ -65,8 +63,7 @@ pub fn adjust(
     // Points to spend are no part of a tier: taking them costs none (P1).
     let undone = legs.qualifying.0 < 0;
     Ledger::new(programme, &mut member, &mut entries).follow_rules(undone, &TierCause::at(now))?;
-    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
-    let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
+    let decision = Decision { request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
 

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use crate::criteria::CycleSums;
 use crate::daily::belonging_days;
 use crate::ids::{RuleId, TierId};
-use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason, TierCause};
+use crate::ledger::{Entry, EntryKind, FellDue, Ledger, Posting, Reason};
 use crate::member::{Hold, Member};
 use crate::points::Overflow;
 use crate::programme::{Anchor, Downgrade, Programme, TierAuthority};
@@ -16,16 +16,17 @@ use crate::redeem::{Returned, give_back};
 use crate::standing::missing_to_keep;
 use crate::time::{Instant, day_start, just_before, plus_days};
 
-/// Cycles that one decision catches up with. Beyond it the rest waits for the next decision about the member; with the
-/// shortest cycle there is, it is more than a century.
-const CYCLES_MAX: usize = 128;
+/// Steps that one decision catches up with: cycles, and days on which a membership was long enough for a tier. Beyond them
+/// the rest waits for the next decision about the member; with the shortest cycle there is, they are more than a century.
+const STEPS_MAX: usize = 128;
 
 /// Days of expiry that one decision posts an entry for; what expired before them goes with the first of these. More than a
 /// month of them is due only where points expire by the day and nothing ran for as long.
 const EXPIRIES_MAX: usize = 31;
 
 /// Posts what fell due until `now`: holds that were not confirmed, points whose last valid day has passed (E1–E3, X39),
-/// reviews of the tier (T8–T15, X6–X9), tiers for having belonged for long enough (T18). What fell due before this version of the programme is decided by the one before.
+/// reviews of the tier (T8–T15, X6–X9), tiers for having belonged for long enough (T18), and those for which a version of
+/// the programme asks less than the one before (T7). What fell due before this version is decided by the one before.
 ///
 /// Time never goes back: an earlier `now` than the member's latest is taken as that one.
 ///
@@ -37,19 +38,16 @@ pub fn advance(
     now: Instant,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Overflow> {
-    let since = member.as_of;
-    member.as_of = since.max(now);
-    catch_up(programme, member, since, member.as_of, entries)?;
-    // Who has belonged for long enough meanwhile holds the tier from now on, whether or not a run has come (T18).
-    let (since, today) = (programme.day(since), programme.day(member.as_of));
-    if belonging_days(programme, member).any(|day| since < day && day <= today) {
-        let cause = TierCause::at(member.as_of);
-        Ledger::new(programme, member, entries).follow_rules(false, &cause)?;
-    }
+    let (since, until, first) = (member.as_of, member.as_of.max(now), entries.len());
+    catch_up(programme, member, since, until, entries)?;
+    // Each was decided as of when it fell due, and is posted now.
+    member.as_of = until;
+    entries.iter_mut().skip(first).for_each(|entry| entry.recorded_at = until);
     Ok(())
 }
 
-/// What fell due between two instants, each by the version of the programme that was in force then.
+/// What fell due between two instants, each by the version of the programme that was in force then. The member is moved
+/// along to when it did.
 fn catch_up(
     programme: &Programme,
     member: &mut Member,
@@ -57,23 +55,37 @@ fn catch_up(
     until: Instant,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Overflow> {
+    let mut done = since;
     if let Some(earlier) =
         programme.earlier.as_deref().filter(|earlier| since < earlier.until && earlier.until <= until)
     {
         catch_up(&earlier.programme, member, since, just_before(earlier.until), entries)?;
+        done = earlier.until;
+        member.as_of = done;
+        Ledger::new(programme, member, entries).raise_when_due(FellDue::Programme, done)?;
     }
-    let today = programme.day(until);
-    for _ in 0..CYCLES_MAX {
-        let due = member.review_on;
-        if due > today {
+    for _ in 0..STEPS_MAX {
+        let review = day_start(programme.zone, member.review_on);
+        let belongs = belonging_days(programme, member).map(|day| day_start(programme.zone, day));
+        let belongs = belongs.filter(|at| done < *at && *at < review).min();
+        let due = belongs.unwrap_or(review);
+        if due > until {
             break;
         }
-        release(programme, member, day_start(programme.zone, due), entries)?;
-        expire(programme, member, due, entries)?;
-        review(programme, member, due, entries)?;
+        release(programme, member, due, entries)?;
+        expire(programme, member, programme.day(due), entries)?;
+        done = done.max(due);
+        member.as_of = done;
+        if belongs.is_none() {
+            review_tier(programme, member, member.review_on, entries)?;
+        }
+        if programme.tiers.by_rules() {
+            Ledger::new(programme, member, entries).raise_when_due(FellDue::Membership, done)?;
+        }
     }
+    member.as_of = until;
     release(programme, member, until, entries)?;
-    expire(programme, member, today, entries)
+    expire(programme, member, programme.day(until), entries)
 }
 
 /// Puts back the points of holds that were not confirmed by `until`. What has expired meanwhile is back for as long as
@@ -125,7 +137,7 @@ fn expire(
 
 /// Reviews the tier on the day its cycle is over: evaluate, extend or lower it, zero the qualifying points, begin the
 /// next cycle (X8). A cycle in which nothing happened ends without an entry.
-fn review(
+fn review_tier(
     programme: &Programme,
     member: &mut Member,
     due: NaiveDate,

@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 
 use crate::advance::advance;
-use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, RequestId, RuleId};
 use crate::ledger::{Entry, EntryKind, Ledger, Posting, Reason, TierCause};
@@ -59,8 +58,6 @@ pub struct BehaviourRows<'a> {
     pub known: Option<&'a Request>,
     /// The member's whole history by rising `seq`.
     pub history: &'a [Entry],
-    /// The member's participations in the campaigns they are active in.
-    pub participations: Vec<Participation>,
 }
 
 /// Rewards a behaviour, as often as the programme allows.
@@ -73,7 +70,7 @@ pub fn behave(
     behaved: Behaved,
     now: Instant,
 ) -> Result<(Request, Decision), Rejection> {
-    let BehaviourRows { mut member, known, history, participations } = rows;
+    let BehaviourRows { mut member, known, history } = rows;
     let Behaved { asked, behaviour, other_side, occurred_at } = behaved;
     if let Some(request) = asked.answered(known)? {
         return Ok((request, Decision::nothing(Outcome::Duplicate)));
@@ -102,8 +99,7 @@ pub fn behave(
         member.cycle.count(&rule.id);
     }
     Ledger::new(programme, &mut member, &mut entries).follow_rules(false, &TierCause::at(occurred_at))?;
-    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
-    let decision = Decision { participations, request: Some(request.clone()), ..Decision::posted(member, entries) };
+    let decision = Decision { request: Some(request.clone()), ..Decision::posted(member, entries) };
     Ok((request, decision))
 }
 

@@ -8,7 +8,7 @@
 use crate::advance::advance;
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, OrderId, RuleId, TierId};
-use crate::ledger::Entry;
+use crate::ledger::{Entry, EntryKind};
 use crate::member::Member;
 use crate::order::{Credit, Order};
 use crate::points::{Legs, Overflow};
@@ -289,7 +289,7 @@ pub(crate) fn settle(
         if participation.state != ParticipationState::Active {
             continue;
         }
-        if left_upwards(programme, member, &participation.campaign) {
+        if left_upwards(programme, member, entries, &participation.campaign) {
             participation.state = ParticipationState::Completed;
         } else if participation.remaining() == 0 {
             participation.state = ParticipationState::Exhausted;
@@ -301,7 +301,10 @@ pub(crate) fn settle(
     now.retain(|participation| !before.contains(participation));
     for participation in &now {
         let bonus = entries.iter().rposition(|entry| entry.rule == participation.campaign);
-        let moved = entries.iter().rposition(|entry| entry.tier_before != entry.tier_after);
+        let completed = participation.state == ParticipationState::Completed;
+        let raises = |entry: &Entry| programme.tiers.rank(&entry.tier_before) < programme.tiers.rank(&entry.tier_after);
+        let moves = |entry: &Entry| entry.tier_before != entry.tier_after && (!completed || raises(entry));
+        let moved = entries.iter().rposition(moves);
         let was = before.iter().find(|known| known.campaign == participation.campaign).map(|known| known.state);
         let goes_on = was == Some(ParticipationState::Completed) && participation.state == ParticipationState::Active;
         let told_by = if goes_on { bonus.max(moved) } else { bonus.or(moved) };
@@ -312,12 +315,17 @@ pub(crate) fn settle(
     now
 }
 
-/// Whether the member holds a tier above all that the campaign addresses (C3, C4).
-fn left_upwards(programme: &Programme, member: &Member, campaign: &RuleId) -> bool {
+/// Whether the member holds a tier above all that the campaign addresses (C3, C4), or has held one since it fell due,
+/// before anybody came, and lost it without going on with the campaign (X19).
+fn left_upwards(programme: &Programme, member: &Member, entries: &[Entry], campaign: &RuleId) -> bool {
     let Some(campaign) = programme.campaign(campaign) else { return false };
     let rank = |tier: &TierId| programme.tiers.rank(tier);
     let top = campaign.audience.tiers.iter().filter_map(rank).max();
-    rank(&member.tier).zip(top).is_some_and(|(held, top)| held > top)
+    let above = |tier: &TierId| rank(tier).zip(top).is_some_and(|(held, top)| held > top);
+    let lowers = |entry: &Entry| rank(&entry.tier_after) < rank(&entry.tier_before) && entry.kind != EntryKind::Reset;
+    let raised = |entry: &Entry| entry.raised_by_time() && above(&entry.tier_after);
+    let reopened = campaign.reopens_on_demotion && entries.iter().any(lowers);
+    above(&member.tier) || (entries.iter().any(raised) && !reopened)
 }
 
 /// What a run of a campaign does about one member.

@@ -131,12 +131,12 @@ impl Criterion {
         }
     }
 
-    /// The length of membership it names, if any: the one condition that time alone can meet.
-    pub fn member_days(&self) -> Option<u32> {
+    /// The lengths of membership it names, in days: the one condition that time alone can meet.
+    pub fn member_days(&self) -> Vec<u32> {
         match self {
-            Self::MemberDays { days } => Some(*days),
-            Self::All(several) | Self::Any(several) => several.iter().filter_map(Self::member_days).max(),
-            Self::Spent { .. } | Self::Orders { .. } | Self::Points { .. } | Self::Behaviour { .. } => None,
+            Self::MemberDays { days } => vec![*days],
+            Self::All(several) | Self::Any(several) => several.iter().flat_map(Self::member_days).collect(),
+            Self::Spent { .. } | Self::Orders { .. } | Self::Points { .. } | Self::Behaviour { .. } => Vec::new(),
         }
     }
 }

@@ -7,10 +7,9 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::advance::advance;
-use crate::campaign::{Participation, settle};
 use crate::criteria::{Criterion, Missing};
 use crate::decision::{Decision, Outcome, Rejection};
-use crate::ledger::{Ledger, TierCause};
+use crate::ledger::{EntryKind, Ledger, TierCause};
 use crate::lots::Expiry;
 use crate::member::Member;
 use crate::programme::{Programme, Tier, TierAuthority};
@@ -48,23 +47,13 @@ pub struct Day {
     pub notices: Vec<Notice>,
 }
 
-/// Brings a member to a day and tells what is due (D3). `participations` are those that are active: a promotion ends them
-/// (C4). Running it again the same day changes nothing.
+/// Brings a member to a day and tells what is due (D3). Running it again the same day changes nothing.
 ///
 /// # Errors
 /// A [`Rejection`] changes nothing.
-pub fn run_day(
-    programme: &Programme,
-    mut member: Member,
-    participations: &[Participation],
-    now: Instant,
-) -> Result<Day, Rejection> {
+pub fn run_day(programme: &Programme, mut member: Member, now: Instant) -> Result<Day, Rejection> {
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    // A membership grows longer by itself (T18).
-    let cause = TierCause::at(member.as_of);
-    Ledger::new(programme, &mut member, &mut entries).follow_rules(false, &cause)?;
-    let participations = settle(programme, &mut member, &mut entries, participations, participations.to_vec());
     let today = programme.day(member.as_of);
     if member.noticed_to >= today && entries.is_empty() {
         return Ok(Day { decision: Decision::nothing(Outcome::Duplicate), notices: Vec::new() });
@@ -73,37 +62,30 @@ pub fn run_day(
     let mut notices = Vec::new();
     let mut grants = Vec::new();
     expiring(programme, &mut member, today, &mut notices);
-    at_risk(programme, &member, since, today, &mut notices);
+    at_risk(programme, &mut member, today, &mut notices);
     given(programme, &member, since, today, &mut notices, &mut grants);
     member.noticed_to = member.noticed_to.max(today);
     if month_start(programme.day(member.tier_since)) <= member.noticed_to {
         member.month_tier = None;
     }
-    Ok(Day { decision: Decision { grants, participations, ..Decision::posted(member, entries) }, notices })
+    Ok(Day { decision: Decision { grants, ..Decision::posted(member, entries) }, notices })
 }
 
 /// Raises a member who has enough for a tier since a later version of the programme asks less for it (T7). For whom nothing
-/// changes nothing is written. `participations` as for [`run_day`].
+/// changes nothing is written.
 ///
 /// # Errors
 /// A [`Rejection`] changes nothing.
-pub fn raise(
-    programme: &Programme,
-    mut member: Member,
-    participations: &[Participation],
-    now: Instant,
-) -> Result<Decision, Rejection> {
+pub fn raise(programme: &Programme, mut member: Member, now: Instant) -> Result<Decision, Rejection> {
     let mut entries = Vec::new();
     advance(programme, &mut member, now, &mut entries)?;
-    let fell_due = entries.len();
     let cause = TierCause::at(member.as_of);
     Ledger::new(programme, &mut member, &mut entries).raise(&cause)?;
-    // What only fell due is the daily run's.
-    if entries.len() == fell_due {
+    // Where nothing but that fell due, it is the daily run's.
+    if entries.iter().all(|entry| entry.kind != EntryKind::Tier) {
         return Ok(Decision::nothing(Outcome::Duplicate));
     }
-    let participations = settle(programme, &mut member, &mut entries, participations, participations.to_vec());
-    Ok(Decision { participations, ..Decision::posted(member, entries) })
+    Ok(Decision::posted(member, entries))
 }
 
 /// The first day after `noticed_to` on which something is due for the member, by itself or to be told; `None` when
@@ -119,8 +101,10 @@ pub fn due_on(programme: &Programme, member: &Member) -> Option<NaiveDate> {
     let notices = untold.filter_map(|last| Some(minus_days(last, notice_days?).max(plus_days(told, 1))));
     let in_doubt = !base || member.balance.qualifying.0 != 0;
     let review = in_doubt.then_some(member.review_on);
-    let risk = programme.notices.keep_tier_days.filter(|_| !base && !member.in_grace);
-    let risk = risk.map(|days| minus_days(member.review_on, days));
+    // Who is safe when the day of notice has come may be at risk later, by an order that is undone.
+    let risk = risk_day(programme, member).map(|on| (on, plus_days(told, 1)));
+    let risk = risk.filter(|(on, next)| on >= next || !missing_to_keep(programme, member).is_nothing());
+    let risk = risk.map(|(on, next)| on.max(next));
     let holds = member.holds.iter().map(|hold| plus_days(programme.day(hold.until), 1));
     let tier = programme.tiers.get(&member.tier);
     let birthday = tier.filter(|tier| !tier.birthday.is_empty()).and(member.profile.birthday);
@@ -140,7 +124,7 @@ pub(crate) fn belonging_days(programme: &Programme, member: &Member) -> impl Ite
     let begun = programme.day(member.activated_at);
     let above = programme.tiers.rank(&member.tier).map_or(0, |rank| rank.saturating_add(1));
     let rules = programme.tiers.as_slice().iter().skip(above).filter_map(|tier| tier.rules.as_ref());
-    let days = rules.flat_map(|rules| [&rules.enter, &rules.reenter]).filter_map(Criterion::member_days);
+    let days = rules.flat_map(|rules| [&rules.enter, &rules.reenter]).flat_map(Criterion::member_days);
     days.map(move |days| plus_days(begun, days))
 }
 
@@ -159,16 +143,22 @@ fn expiring(programme: &Programme, member: &mut Member, today: NaiveDate, notice
     }
 }
 
-/// A tier that would be missed if nothing more was earned (D3).
-fn at_risk(programme: &Programme, member: &Member, since: NaiveDate, today: NaiveDate, notices: &mut Vec<Notice>) {
-    let Some(days) = programme.notices.keep_tier_days.filter(|_| !member.in_grace) else { return };
-    let on = minus_days(member.review_on, days);
-    let above_base = programme.tiers.rank(&member.tier).is_some_and(|rank| rank > 0);
-    let missing = missing_to_keep(programme, member);
+/// From which day on a member is told that their tier would be missed if nothing more was earned; `None` where it cannot
+/// be, or where they were told for this review (D3).
+fn risk_day(programme: &Programme, member: &Member) -> Option<NaiveDate> {
+    let days = programme.notices.keep_tier_days?;
     let ours = programme.tier_authority == TierAuthority::Engine;
-    if ours && above_base && !missing.is_nothing() && (since..=today).contains(&on) {
-        notices.push(Notice { on, about: About::TierAtRisk { missing, review_on: member.review_on } });
-    }
+    let above_base = programme.tiers.rank(&member.tier).is_some_and(|rank| rank > 0);
+    let untold = member.risk_told_for != Some(member.review_on);
+    (ours && above_base && untold && !member.in_grace).then(|| minus_days(member.review_on, days))
+}
+
+/// A tier that would be missed if nothing more was earned, told once for each review (D3).
+fn at_risk(programme: &Programme, member: &mut Member, today: NaiveDate, notices: &mut Vec<Notice>) {
+    let missing = missing_to_keep(programme, member);
+    let Some(on) = risk_day(programme, member).filter(|on| *on <= today && !missing.is_nothing()) else { return };
+    member.risk_told_for = Some(member.review_on);
+    notices.push(Notice { on, about: About::TierAtRisk { missing, review_on: member.review_on } });
 }
 
 /// The vouchers of birthdays and months. A voucher's grant names the year or the month, so an edited birthday gives

@@ -1,6 +1,6 @@
 //! What a verb answers: everything that is to be written, or a refusal. Plain data, complete (I2).
 
-use crate::campaign::Participation;
+use crate::campaign::{Participation, settle};
 use crate::ids::{MemberId, OrderId, RequestId, RuleId, VoucherId};
 use crate::ledger::Entry;
 use crate::member::Member;
@@ -9,6 +9,7 @@ use crate::opening::OpeningProblem;
 use crate::order::Order;
 use crate::past::PastProblem;
 use crate::points::Overflow;
+use crate::programme::Programme;
 use crate::request::Request;
 use crate::voucher::{Grant, Voucher};
 
@@ -65,6 +66,25 @@ impl Decision {
             vouchers: Vec::new(),
             grants: Vec::new(),
         }
+    }
+
+    /// This decision, and what it ends of a member's campaigns: a promotion completes the participations in those whose
+    /// audience is left by it (C3, C4), whatever brought it. `active` are the participations that go on, as far as the
+    /// decision does not say itself what becomes of them.
+    #[must_use]
+    pub fn ending(mut self, programme: &Programme, active: &[Participation]) -> Self {
+        let Some(member) = self.member.as_mut().filter(|_| !self.entries.is_empty()) else { return self };
+        let own = |one: &&Participation| self.participations.iter().any(|known| known.campaign == one.campaign);
+        let before: Vec<Participation> = active.iter().filter(|one| !own(one)).cloned().collect();
+        let ended = settle(programme, member, &mut self.entries, &before, before.clone());
+        self.participations.extend(ended);
+        self
+    }
+
+    /// Whether an entry raises the tier.
+    pub fn raises_the_tier(&self, programme: &Programme) -> bool {
+        let rank = |tier| programme.tiers.rank(tier);
+        self.entries.iter().any(|entry| rank(&entry.tier_before) < rank(&entry.tier_after))
     }
 
     /// A member's next state and the entries that led to it.

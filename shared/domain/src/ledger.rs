@@ -141,6 +141,41 @@ pub struct Entry {
     pub recorded_at: Instant,
 }
 
+/// Why a tier was reached that nobody did anything for just then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FellDue {
+    /// The membership was long enough (T18).
+    Membership,
+    /// A version of the programme came into force that asks less (T7).
+    Programme,
+}
+
+impl FellDue {
+    /// The rule that stands on the entry.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Membership => "tier-membership",
+            Self::Programme => "tier-programme",
+        }
+    }
+}
+
+impl Entry {
+    /// From when on it counts: what fell due since then, however late it was posted, anything else since it was posted.
+    pub fn counts_from(&self) -> Instant {
+        let fell_due = matches!(self.kind, EntryKind::Reset | EntryKind::Expiration)
+            || self.reason == Reason::HoldLapsed
+            || self.raised_by_time();
+        if fell_due { self.occurred_at } else { self.recorded_at }
+    }
+
+    /// A tier that nobody did anything for when it was reached (T7, T18).
+    pub fn raised_by_time(&self) -> bool {
+        let by_time = |why: FellDue| self.rule.as_str() == why.rule();
+        self.kind == EntryKind::Tier && (by_time(FellDue::Membership) || by_time(FellDue::Programme))
+    }
+}
+
 /// Who adjusted points, and why: an operator's own words, and whose token proved that they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -426,7 +461,19 @@ impl<'a> Ledger<'a> {
         self.follow(false, cause)
     }
 
+    /// Posts the tier that there was enough for at an instant, if it is a higher one; the member stands at that instant.
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond 64 bits; the member is then to be thrown away.
+    pub(crate) fn raise_when_due(&mut self, why: FellDue, at: Instant) -> Result<(), Overflow> {
+        self.follow_by(RuleId::new(why.rule()), false, &TierCause::at(at))
+    }
+
     fn follow(&mut self, undone: bool, cause: &TierCause<'_>) -> Result<(), Overflow> {
+        self.follow_by(RuleId::new("tier-rules"), undone, cause)
+    }
+
+    fn follow_by(&mut self, rule: RuleId, undone: bool, cause: &TierCause<'_>) -> Result<(), Overflow> {
         if self.programme.tier_authority == TierAuthority::Outside {
             return Ok(());
         }
@@ -437,7 +484,7 @@ impl<'a> Ledger<'a> {
         let Some(tier) = self.programme.tiers.as_slice().get(next) else { return Ok(()) };
         let reason = if next > held { Reason::TierReached } else { Reason::TierUndone };
         let asked = self.programme.asked(next, tier, self.member);
-        self.change_tier(RuleId::new("tier-rules"), reason, tier.id.clone(), cause)?;
+        self.change_tier(rule, reason, tier.id.clone(), cause)?;
         self.member.tier_asked = (next > held && !self.programme.tiers.by_rules()).then_some(asked);
         Ok(())
     }

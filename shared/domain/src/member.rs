@@ -98,6 +98,8 @@ pub struct Member {
     pub noticed_to: NaiveDate,
     /// The latest last valid day of points that they were told of (E5).
     pub expiring_told_to: Option<NaiveDate>,
+    /// The review for which they were told that their tier is at risk (D3).
+    pub risk_told_for: Option<NaiveDate>,
     /// Campaigns in which the member has an active participation.
     pub active_campaigns: Vec<RuleId>,
     /// When the newest order seen was placed (C1).
@@ -151,6 +153,7 @@ impl Member {
             // The day they begin is told like any other: it may be their birthday (B1).
             noticed_to: minus_days(programme.day(now), 1),
             expiring_told_to: None,
+            risk_told_for: None,
             active_campaigns: Vec::new(),
             last_ordered_at: None,
             first_ordered_at: None,

@@ -1,7 +1,6 @@
 //! The tier that the shop's own system decides (X47).
 
 use crate::advance::advance;
-use crate::campaign::{Participation, settle};
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::RuleId;
 use crate::ledger::{Ledger, Reason, TierCause};
@@ -24,13 +23,7 @@ pub struct Told {
 /// # Errors
 /// [`Rejection::TiersAreOurs`] where the engine decides (the default), [`Rejection::UnknownTier`] for a name that no tier
 /// has; nothing changes then.
-pub fn follow(
-    programme: &Programme,
-    mut member: Member,
-    participations: Vec<Participation>,
-    told: &Told,
-    now: Instant,
-) -> Result<Decision, Rejection> {
+pub fn follow(programme: &Programme, mut member: Member, told: &Told, now: Instant) -> Result<Decision, Rejection> {
     if programme.tier_authority == TierAuthority::Engine {
         return Err(Rejection::TiersAreOurs);
     }
@@ -48,6 +41,5 @@ pub fn follow(
         let mut ledger = Ledger::new(programme, &mut member, &mut entries);
         ledger.change_tier(rule, Reason::TierTold, tier.id.clone(), &TierCause::at(changed_at))?;
     }
-    let participations = settle(programme, &mut member, &mut entries, &participations, participations.clone());
-    Ok(Decision { participations, ..Decision::posted(member, entries) })
+    Ok(Decision::posted(member, entries))
 }

@@ -132,7 +132,8 @@ pub fn reconcile_order(
     let participations = match participations {
         Some(known) => known,
         None => {
-            let joins = !joinable.is_empty() || !waits_for.is_empty() || snapshot.again;
+            let raised = entries.iter().any(Entry::raised_by_time);
+            let joins = !joinable.is_empty() || !waits_for.is_empty() || snapshot.again || raised;
             let concerned = concerned(programme, &order, &member, &tier_before, joins)?;
             if !concerned.is_empty() {
                 return Ok(Verdict::NeedsParticipations(member.member_id, concerned));

@@ -134,6 +134,7 @@ impl Books {
         let mut seen = concerns.seen.clone();
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
+            let looked = seen.is_some();
             let Seen { mut loaded, mut revisions } = match seen.take() {
                 Some(seen) => seen,
                 None => self.load_for(concerns).await?,
@@ -150,7 +151,14 @@ impl Books {
                 revisions.budget = self.budget(campaign).await?;
                 loaded.reserved_points = revisions.budget.reserved_points;
             }
+            let active = loaded.participations.clone();
+            let takes_part = loaded.member.as_ref().is_some_and(|member| !member.active_campaigns.is_empty());
             let (answer, decision) = decide(loaded).map_err(StoreError::Rejected)?;
+            // A look leaves out the participations that a promotion ends: they are read first.
+            if looked && takes_part && decision.raises_the_tier(programme) {
+                continue;
+            }
+            let decision = decision.ending(programme, &active);
             let mut writes = self.writes_of(programme, &decision, &revisions);
             writes.extend(revisions.budget.write(&decision));
             self.give(&decision).await?;

@@ -34,7 +34,7 @@ impl Books {
         let decide = |loaded: Loaded| {
             let member = begins(loaded.member)?;
             let held = member.tier.clone();
-            let decision = follow(programme, member, loaded.participations, told, now)?;
+            let decision = follow(programme, member, told, now)?;
             let tier = decision.member.as_ref().map_or(held, |member| member.tier.clone());
             Ok((Followed { new: decision.outcome == Outcome::Posted, tier }, decision))
         };

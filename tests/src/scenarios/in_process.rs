@@ -86,7 +86,7 @@ impl InProcess {
             }
         }
         if !weekly {
-            let day = run_day(&programme, self.members[member_id].clone(), &[], due).expect("nothing is refused here");
+            let day = run_day(&programme, self.members[member_id].clone(), due).expect("nothing is refused here");
             let told = day.decision.member.clone();
             let vouchers: Vec<Voucher> = day.decision.grants.iter().map(|grant| issued(grant.clone(), due)).collect();
             for about in &day.notices {
@@ -289,7 +289,7 @@ impl Player for InProcess {
                 let known = self.members.get(&member_id).cloned();
                 let member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
                 let told = Told { tier, changed_at };
-                self.write(follow(&programme, member, Vec::new(), &told, now).expect("nothing is refused here"));
+                self.write(follow(&programme, member, &told, now).expect("nothing is refused here"));
                 true
             }
             Some(ShopEvent::Registered { customer, said_at }) => {

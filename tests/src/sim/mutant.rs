@@ -226,6 +226,12 @@ mutants! {
     CountsBehavioursTwice,
     /// An order that is undone goes on counting for a tier by rules (R5).
     CountsUndoneOrders,
+    /// A tier that time alone brings is held from whenever somebody looks (T7, T18).
+    DatesTiersByTheLook,
+    /// A tier that time alone brings goes by without an entry (T7, T18).
+    MissesTiersOfTime,
+    /// A tier that time alone brings ends no campaign (C4).
+    GoesOnAfterATierOfTime,
 }
 
 mod living;

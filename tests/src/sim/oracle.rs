@@ -338,7 +338,10 @@ fn judge_history(history: &[Entry]) -> Judgement {
 
 /// What a day brought counts from that day, what somebody did from when it was recorded.
 fn counts_from(entry: &Entry) -> Instant {
-    let fell_due = matches!(entry.kind, EntryKind::Reset | EntryKind::Expiration) || entry.reason == Reason::HoldLapsed;
+    let by_time = ["tier-membership", "tier-programme"].contains(&entry.rule.as_str());
+    let fell_due = matches!(entry.kind, EntryKind::Reset | EntryKind::Expiration)
+        || entry.reason == Reason::HoldLapsed
+        || (entry.kind == EntryKind::Tier && by_time);
     if fell_due { entry.occurred_at } else { entry.recorded_at }
 }
 

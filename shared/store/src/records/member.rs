@@ -65,6 +65,8 @@ struct MemberRecord {
     noticed_to: Text<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expiring_told_to: Option<Text<NaiveDate>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    risk_told_for: Option<Text<NaiveDate>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     active_campaigns: Vec<Text<RuleId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +152,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         in_grace,
         noticed_to,
         expiring_told_to,
+        risk_told_for,
         active_campaigns,
         last_ordered_at,
         first_ordered_at,
@@ -191,6 +194,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         in_grace: *in_grace,
         noticed_to: Text(*noticed_to),
         expiring_told_to: expiring_told_to.map(Text),
+        risk_told_for: risk_told_for.map(Text),
         active_campaigns: active_campaigns.iter().cloned().map(Text).collect(),
         last_ordered_at: last_ordered_at.map(Text),
         first_ordered_at: first_ordered_at.map(Text),
@@ -245,6 +249,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         in_grace: record.in_grace,
         noticed_to: record.noticed_to.0,
         expiring_told_to: record.expiring_told_to.map(|text| text.0),
+        risk_told_for: record.risk_told_for.map(|text| text.0),
         active_campaigns: record.active_campaigns.into_iter().map(|text| text.0).collect(),
         last_ordered_at: record.last_ordered_at.map(|text| text.0),
         first_ordered_at: record.first_ordered_at.map(|text| text.0),

@@ -64,7 +64,7 @@ async fn adjusted(shop: &Shop, member_id: &str, legs: Legs, now: Instant) -> Res
     let decide = |rows: Loaded| {
         let member = rows.member.expect("a member");
         let known = rows.request.as_ref();
-        let (_, decision) = adjust(&shop.programme, member, known, rows.participations, adjustment.clone(), now)?;
+        let (_, decision) = adjust(&shop.programme, member, known, adjustment.clone(), now)?;
         Ok(((), decision))
     };
     shop.books.command(&shop.programme, &concerns, decide).await

@@ -2,7 +2,7 @@
 
 use loyalty_domain::criteria::Criterion;
 use loyalty_domain::item_rules::{Effect, PinnedRules, Several, When};
-use loyalty_domain::ledger::EntryKind;
+use loyalty_domain::ledger::{Entry, EntryKind};
 use loyalty_domain::member::Member;
 use loyalty_domain::order::Order;
 use loyalty_domain::programme::{Programme, Tier, Tiers};
@@ -39,6 +39,11 @@ impl Mutant {
                 tier.reenter = tier.threshold;
                 tier.rules.iter_mut().for_each(|rules| rules.reenter.clone_from(&rules.enter));
             }),
+            Self::MissesTiersOfTime => change_tiers(changed, |tier| {
+                if let Some(rules) = &mut tier.rules {
+                    [&mut rules.enter, &mut rules.reenter].into_iter().for_each(forget_membership);
+                }
+            }),
             Self::TakesAnyForAll => change_tiers(changed, |tier| {
                 if let Some(rules) = &mut tier.rules {
                     [&mut rules.enter, &mut rules.keep, &mut rules.reenter].into_iter().for_each(any_for_all);
@@ -61,6 +66,17 @@ impl Mutant {
     pub(super) fn rules_decision(self, store: &Store, write: &mut Write) {
         let behaves = write.decision.entries.iter().any(|entry| entry.kind == EntryKind::Behaviour);
         let undone = write.decision.order.as_ref().is_some_and(|order| order.facts.undone());
+        let by_time = |entry: &Entry| entry.kind == EntryKind::Tier && entry.occurred_at < entry.recorded_at;
+        match self {
+            Self::DatesTiersByTheLook => {
+                let tiers = write.decision.entries.iter_mut().filter(|entry| by_time(entry));
+                tiers.for_each(|entry| entry.occurred_at = entry.recorded_at);
+            }
+            Self::GoesOnAfterATierOfTime if write.decision.entries.iter().any(by_time) => {
+                write.decision.participations.clear();
+            }
+            _ => {}
+        }
         let Some(member) = &mut write.decision.member else { return };
         let Some(known) = store.member(&member.member_id, 0).row else { return };
         let new_cycle = member.cycle_start != known.cycle_start;
@@ -83,6 +99,15 @@ fn change_tiers(programme: &mut Programme, change: impl Fn(&mut Tier)) {
     let mut tiers = programme.tiers.as_slice().to_vec();
     tiers.iter_mut().for_each(change);
     programme.tiers = Tiers::new(tiers).unwrap_or_else(|_| programme.tiers.clone());
+}
+
+/// Nobody belongs for so long.
+fn forget_membership(criterion: &mut Criterion) {
+    match criterion {
+        Criterion::MemberDays { days } => *days = u32::from(u16::MAX),
+        Criterion::All(several) | Criterion::Any(several) => several.iter_mut().for_each(forget_membership),
+        _ => {}
+    }
 }
 
 fn any_for_all(criterion: &mut Criterion) {

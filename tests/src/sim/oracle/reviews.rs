@@ -24,6 +24,11 @@ struct Walk<'a> {
     review_on: NaiveDate,
     in_grace: bool,
     tier: &'a str,
+    /// Until when everything that fell due has been seen, and the day that conditions are judged on.
+    walked: Instant,
+    today: NaiveDate,
+    /// A review was at this instant, and the membership may be long enough to come back at once.
+    reviewed: Option<Instant>,
     /// The days on which the membership and the tier began.
     begun: [NaiveDate; 2],
     floor: &'a str,
@@ -52,6 +57,16 @@ struct Credit {
     posted_in_it: i64,
 }
 
+/// What time brings by itself, in the order in which it comes where it comes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// Another version of the programme is in force, which may ask less.
+    Version,
+    Review,
+    /// The membership is long enough for a tier.
+    Membership,
+}
+
 /// What a review must post.
 struct Due<'a> {
     legs: Legs,
@@ -67,6 +82,9 @@ pub(super) fn judge(scenario: &Scenario, store: &Store, history: &[Entry], membe
         cycle_start: begun,
         review_on: end(first.cycle, begun),
         in_grace: false,
+        walked: member.activated_at,
+        today: begun,
+        reviewed: None,
         tier: base,
         begun: [begun; 2],
         floor: base,
@@ -109,8 +127,10 @@ impl<'a> Walk<'a> {
 
     /// One decision about the member: its entries, and where tiers are by rules the tier it leaves them in (T17, R5).
     fn decision(&mut self, posted: &'a [Entry], row: &Member, order: Option<&Order>) -> Judgement {
-        let held_by_reviews = |entry: &&Entry| entry.kind == EntryKind::Reset;
-        let first_other = posted.iter().rposition(|entry| held_by_reviews(&entry)).map_or(0, |at| at + 1);
+        let by_time = |entry: &Entry| {
+            entry.kind == EntryKind::Reset || (entry.kind == EntryKind::Tier && step_of(entry).is_some())
+        };
+        let first_other = posted.iter().rposition(by_time).map_or(0, |at| at + 1);
         let (due, decided) = posted.split_at(first_other);
         due.iter().try_for_each(|entry| self.checked(entry))?;
         let mut held = self.tier;
@@ -129,6 +149,7 @@ impl<'a> Walk<'a> {
         if !by_rules(&self.scenario.programmes[0].1) {
             return Ok(());
         }
+        self.today = local_day(row.as_of);
         let took = decided.iter().any(|entry| entry.legs.qualifying.0 < 0) || self.spent() < before;
         // Without an entry nothing says which version decided: then some version must come to the same.
         let stated = decided.last().map(|entry| &entry.programme_version);
@@ -151,15 +172,48 @@ impl<'a> Walk<'a> {
         programme.tiers.as_slice()[right].id.as_str()
     }
 
-    /// Cycles that ended without an entry.
+    /// What fell due without an entry.
     fn catch_up(&mut self, as_of: Instant) -> Judgement {
-        while midnight(self.review_on) <= as_of {
-            let on = self.review_on;
-            claim(self.review(self.scenario.programme_at(midnight(on))).is_none(), || {
-                format!("the review of {on} is missing")
-            })?;
+        loop {
+            let (at, step) = self.next_due();
+            if at > as_of {
+                break;
+            }
+            claim(self.take_step(at, step).is_none(), || format!("the {step:?} of {at} is missing"))?;
         }
+        self.walked = self.walked.max(as_of);
         Ok(())
+    }
+
+    /// What time brings next.
+    fn next_due(&self) -> (Instant, Step) {
+        if let Some(at) = self.reviewed {
+            return (at, Step::Membership);
+        }
+        let review = (midnight(self.review_on), Step::Review);
+        let versions = self.scenario.programmes.iter().skip(1).map(|(from, _)| (*from, Step::Version));
+        let tiers = self.scenario.programmes.iter().flat_map(|(_, programme)| programme.tiers.as_slice());
+        let rules = tiers.filter_map(|tier| tier.rules.as_ref());
+        let days = rules.flat_map(|rules| [lengths(&rules.enter), lengths(&rules.reenter)]).flatten();
+        let long_enough = days.map(|days| (midnight(self.begun[0] + Days::new(u64::from(days))), Step::Membership));
+        let to_come = versions.chain(long_enough).filter(|(at, _)| self.walked < *at);
+        to_come.chain([review]).min().unwrap_or(review)
+    }
+
+    /// Takes a step: what an entry must then say, if one must.
+    fn take_step(&mut self, at: Instant, step: Step) -> Option<Due<'a>> {
+        self.today = local_day(at);
+        self.reviewed = None;
+        // By the version that was in force when it fell due, however late (F24).
+        let programme = self.scenario.programme_at(at);
+        if step == Step::Review {
+            self.reviewed = by_rules(programme).then_some(at);
+            return self.review(programme);
+        }
+        self.walked = self.walked.max(at);
+        let reached = self.reached(programme);
+        let raised = reached > rank(programme, self.tier);
+        raised.then(|| Due { legs: Legs::ZERO, tier: programme.tiers.as_slice()[reached].id.as_str() })
     }
 
     /// What the order adds to the cycle in which it counts (X44): that in which it was first, or last from nothing,
@@ -210,7 +264,7 @@ impl<'a> Walk<'a> {
             Criterion::Orders { count } => self.spent().1 >= *count,
             Criterion::Points { points } => self.balance.qualifying.0 >= *points,
             Criterion::Behaviour { times, .. } => self.behaviours >= i64::from(*times),
-            Criterion::MemberDays { .. } => false,
+            Criterion::MemberDays { days } => (self.today - self.begun[0]).num_days() >= i64::from(*days),
             Criterion::All(all) => all.iter().all(|one| self.meets(one)),
             Criterion::Any(any) => any.iter().any(|one| self.meets(one)),
         }
@@ -239,19 +293,22 @@ impl<'a> Walk<'a> {
         // What falls due with a review comes before it.
         let with_it = entry.kind == EntryKind::Expiration || entry.reason == Reason::HoldLapsed;
         loop {
-            let midnight = midnight(self.review_on);
-            if midnight > at || (with_it && midnight == at) {
+            let (when, step) = self.next_due();
+            if when > at || (with_it && step != Step::Version && when == at) {
                 break;
             }
-            // By the version that was in force when it fell due, however late (F24).
-            let in_force = self.scenario.programme_at(midnight);
-            let Some(due) = self.review(in_force) else { continue };
-            claim(entry.kind == EntryKind::Reset, || format!("the review of {midnight} is missing"))?;
+            let in_force = self.scenario.programme_at(when);
+            let Some(due) = self.take_step(when, step) else { continue };
+            claim(step_of(entry) == Some(step), || format!("the {step:?} of {when} is missing"))?;
             let (by, right) = (&entry.programme_version, &in_force.version);
-            claim(by == right, || format!("the review of {midnight} is by {by} and not by {right}"))?;
-            claim(entry.occurred_at == midnight, || format!("is the review of another day than {midnight}"))?;
+            claim(by == right, || format!("the {step:?} of {when} is by {by} and not by {right}"))?;
+            claim(entry.occurred_at == when, || format!("is the {step:?} of another time than {when}"))?;
             let found = (entry.legs, entry.tier_after.as_str());
-            claim(found == (due.legs, due.tier), || format!("reviews to {found:?}, not {:?}", (due.legs, due.tier)))?;
+            claim(found == (due.legs, due.tier), || format!("comes to {found:?}, not {:?}", (due.legs, due.tier)))?;
+            if step != Step::Review {
+                self.hold(programme, due.tier, when);
+                return Ok(());
+            }
             if rank(programme, self.tier) > rank(programme, due.tier)
                 && self.lost.is_none_or(|lost| rank(programme, self.tier) > rank(programme, lost))
             {
@@ -266,24 +323,34 @@ impl<'a> Walk<'a> {
             self.balance = entry.balance_after;
             return Ok(());
         }
-        claim(entry.kind != EntryKind::Reset, || "reviews a tier that was not due".to_owned())?;
+        claim(step_of(entry).is_none(), || "was not due".to_owned())?;
+        if !with_it {
+            self.walked = self.walked.max(at);
+        }
+        self.today = local_day(at);
         self.credit(entry)?;
         self.balance = entry.balance_after;
         self.behaviours += i64::from(entry.kind == EntryKind::Behaviour);
         let tier = self.right_tier(programme, entry);
         claim(tier == entry.tier_after.as_str(), || format!("leaves tier {}, not {tier}", entry.tier_after))?;
-        if rank(programme, tier) > rank(programme, self.tier) {
+        self.hold(programme, tier, at);
+        Ok(())
+    }
+
+    /// Holds a tier from an instant on.
+    fn hold(&mut self, programme: &Programme, tier: &'a str, since: Instant) {
+        let rises = rank(programme, tier) > rank(programme, self.tier);
+        if rises {
             self.in_grace = false;
             if programme.review.anchor == Anchor::TierStart {
-                self.review_on = end(programme.cycle, local_day(entry.recorded_at));
+                self.review_on = end(programme.cycle, local_day(since));
             }
         }
         if self.tier != tier {
-            self.begun[1] = local_day(entry.recorded_at);
-            self.asked = self.asks(programme, tier).filter(|_| rank(programme, tier) > rank(programme, self.tier));
+            self.begun[1] = local_day(since);
+            self.asked = self.asks(programme, tier).filter(|_| rises);
         }
         self.tier = tier;
-        Ok(())
     }
 
     /// Ends a cycle, or puts its end off for the days of grace. `None` where no entry says so.
@@ -377,6 +444,25 @@ impl<'a> Walk<'a> {
         let found = (member.cycle_start, member.review_on, member.in_grace, member.tier_floor.as_str());
         let right = (self.cycle_start, self.review_on, self.in_grace, self.floor);
         claim(found == right, || format!("cycle, review, grace and floor are {found:?}, not {right:?}"))
+    }
+}
+
+/// What of that which time brings an entry tells.
+fn step_of(entry: &Entry) -> Option<Step> {
+    match (entry.kind, entry.rule.as_str()) {
+        (EntryKind::Reset, _) => Some(Step::Review),
+        (EntryKind::Tier, "tier-programme") => Some(Step::Version),
+        (EntryKind::Tier, "tier-membership") => Some(Step::Membership),
+        _ => None,
+    }
+}
+
+/// The lengths of membership that are asked for, days.
+fn lengths(criterion: &Criterion) -> Vec<u32> {
+    match criterion {
+        Criterion::MemberDays { days } => vec![*days],
+        Criterion::All(several) | Criterion::Any(several) => several.iter().flat_map(lengths).collect(),
+        _ => Vec::new(),
     }
 }
 

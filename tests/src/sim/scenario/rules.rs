@@ -103,10 +103,11 @@ impl Draw {
     }
 
     fn condition(&mut self, rung: i64) -> Criterion {
-        match self.0.random_range(0..7) {
+        match self.0.random_range(0..8) {
             0..3 => Criterion::Spent { minor: rung * self.pick(&[100_000, 450_000, 1_000_000]) },
             3 | 4 => Criterion::Orders { count: rung },
             5 => Criterion::Points { points: rung * self.pick(&[20, 150]) },
+            6 => Criterion::MemberDays { days: u32::try_from(rung).unwrap_or(1) * self.pick(&[30, 120, 365]) },
             _ => Criterion::Behaviour { rule: "share".into(), times: u32::try_from(rung).unwrap_or(1) },
         }
     }

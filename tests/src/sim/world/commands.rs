@@ -30,8 +30,10 @@ impl World<'_> {
             What::RunDay { member: number } => {
                 let read = self.member(programme, &member(number), event);
                 let Some(row) = read.row else { return Ok(None) };
-                let day = run_day(programme, row, &[], event.now).map(|day| day.decision);
-                Ok(write(day, Write { member_revision: read.revision, ..nothing() }))
+                let active = self.active(&row, event.lag[2])?;
+                let day = run_day(programme, row, event.now).map(|day| day.decision.ending(programme, &active.rows));
+                let participation_revisions = active.revisions;
+                Ok(write(day, Write { member_revision: read.revision, participation_revisions, ..nothing() }))
             }
             What::Confirm { key } | What::Undo { key } => self.decide_redemption(programme, key, event),
             What::Redeem { key, member, .. }
@@ -74,6 +76,7 @@ impl World<'_> {
         }
         let read = self.member(programme, &request.member_id, event);
         let Some(row) = read.row else { return Err(ReadAgain) };
+        let active = self.active(&row, event.lag[2])?;
         let decided = if matches!(event.what, What::Confirm { .. }) {
             confirm(programme, row, request, event.now)
         } else {
@@ -84,9 +87,15 @@ impl World<'_> {
         let decided = decided.map(|(_, mut decision)| {
             // A seeded bug may have hidden it from the decision; it stays on the row.
             decision.request.iter_mut().for_each(|request| request.hold_until = kept.hold_until);
-            decision
+            decision.ending(programme, &active.rows)
         });
-        Ok(write(decided, Write { member_revision: read.revision, request_revision: known.revision, ..nothing() }))
+        let read = Write {
+            member_revision: read.revision,
+            request_revision: known.revision,
+            participation_revisions: active.revisions,
+            ..nothing()
+        };
+        Ok(write(decided, read))
     }
 
     fn ask(&self, programme: &Programme, key: u32, number: u8, event: &Event) -> Result<Option<Write>, ReadAgain> {
@@ -110,13 +119,13 @@ impl World<'_> {
             What::Adjust { redeemable, qualifying, .. } => {
                 let note = Note { operator: "lan".to_owned(), text: "bù điểm".to_owned(), subject: None };
                 let adjustment = Adjustment { asked, legs: Legs::new(redeemable, qualifying), note };
-                adjust(programme, row, known, active.rows, adjustment, event.now)
+                adjust(programme, row, known, adjustment, event.now)
             }
             What::TopUp { amount_minor, .. } => top_up(programme, row, known, asked, amount_minor, event.now),
             _ if !whole => return Err(ReadAgain),
             _ => {
                 let behaviour = RuleId::from("share");
-                let rows = BehaviourRows { member: row, known, history, participations: active.rows };
+                let rows = BehaviourRows { member: row, known, history };
                 let behaved = Behaved { asked, behaviour, other_side: false, occurred_at: event.now };
                 behave(programme, rows, behaved, event.now)
             }
@@ -127,7 +136,7 @@ impl World<'_> {
             participation_revisions: active.revisions,
             ..nothing()
         };
-        Ok(write(decided.map(|(_, decision)| decision), read))
+        Ok(write(decided.map(|(_, decision)| decision.ending(programme, &active.rows)), read))
     }
 }
 

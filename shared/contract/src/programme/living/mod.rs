@@ -24,8 +24,20 @@ const POINTS_MAX: i64 = 1_000_000_000;
 const DAYS_MAX: u32 = 3660;
 const LIST_MAX: usize = 50;
 /// Ids with a meaning of their own on entries.
-const TAKEN: [&str; 10] =
-    ["base", "welcome", "expiry", "tier-review", "tier-rules", "tier-told", "hold", "points", "adjustment", "topup"];
+const TAKEN: [&str; 12] = [
+    "base",
+    "welcome",
+    "expiry",
+    "tier-review",
+    "tier-rules",
+    "tier-membership",
+    "tier-programme",
+    "tier-told",
+    "hold",
+    "points",
+    "adjustment",
+    "topup",
+];
 
 words!(
     /// X6.
