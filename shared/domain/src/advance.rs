@@ -61,6 +61,9 @@ fn catch_up(
     {
         catch_up(&earlier.programme, member, since, just_before(earlier.until), entries)?;
         done = earlier.until;
+        // What ends with the day before belongs to that version still, and stands before what this one changes.
+        release(&earlier.programme, member, done, entries)?;
+        expire(&earlier.programme, member, programme.day(done), entries)?;
         member.as_of = done;
         Ledger::new(programme, member, entries).raise_when_due(FellDue::Programme, done)?;
     }

@@ -506,7 +506,8 @@ impl<'a> Ledger<'a> {
         let rises = rank(&tier) > rank(&self.member.tier);
         self.post_with(posting, Legs::ZERO, Legs::ZERO, Vec::new(), TierMove::To(tier))?;
         if rises {
-            promoted(self.programme, self.member);
+            let since = self.member.tier_since;
+            promoted(self.programme, self.member, since);
         }
         Ok(())
     }
@@ -535,16 +536,7 @@ impl<'a> Ledger<'a> {
         let member = &mut *self.member;
         member.balance = member.balance.plus(legs)?;
         member.last_seq = member.last_seq.checked_add(1).ok_or(Overflow)?;
-        let tier_before = member.tier.clone();
-        match tier {
-            TierMove::ByPoints => settle_tier(self.programme, member, legs.qualifying.0 < 0),
-            // What a review decides holds since it fell due, however late it is posted.
-            TierMove::To(tier) if posting.kind == EntryKind::Reset => {
-                hold_tier(self.programme, member, &tier, posting.occurred_at);
-            }
-            TierMove::To(tier) => hold_tier(self.programme, member, &tier, member.as_of),
-        }
-        self.entries.push(Entry {
+        let mut entry = Entry {
             member_id: member.member_id.clone(),
             seq: member.last_seq,
             kind: posting.kind,
@@ -552,7 +544,7 @@ impl<'a> Ledger<'a> {
             balance_after: member.balance,
             lots,
             written_off,
-            tier_before,
+            tier_before: member.tier.clone(),
             tier_after: member.tier.clone(),
             order_id: posting.order_id,
             rule: posting.rule,
@@ -568,7 +560,15 @@ impl<'a> Ledger<'a> {
             programme_version: self.programme.version.clone(),
             occurred_at: posting.occurred_at,
             recorded_at: member.as_of,
-        });
+        };
+        // What fell due holds since then, however late it is posted.
+        let since = entry.counts_from();
+        match tier {
+            TierMove::ByPoints => settle_tier(self.programme, member, legs.qualifying.0 < 0, since),
+            TierMove::To(tier) => hold_tier(self.programme, member, &tier, since),
+        }
+        entry.tier_after.clone_from(&member.tier);
+        self.entries.push(entry);
         Ok(())
     }
 }

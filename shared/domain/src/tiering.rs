@@ -6,27 +6,28 @@ use crate::member::Member;
 use crate::programme::{Anchor, Programme, ReversalDemotes, TierAuthority};
 use crate::time::{Instant, day_start, month_start};
 
-/// Upgrades as soon as a threshold is reached (P13, T7); a reversal may undo what the points it took had earned (R5, X20).
-pub(crate) fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool) {
+/// Upgrades as soon as a threshold is reached (P13, T7), `since` the points that reach it count; a reversal may undo what the
+/// points it took had earned (R5, X20).
+pub(crate) fn settle_tier(programme: &Programme, member: &mut Member, reversed: bool, since: Instant) {
     if programme.tiers.by_rules() || programme.tier_authority == TierAuthority::Outside {
         return;
     }
     let Some((held, next)) = next_rank(programme, member, reversed) else { return };
     if let Some(tier) = programme.tiers.as_slice().get(next) {
         let asked = programme.asked(next, tier, member);
-        hold_tier(programme, member, &tier.id, member.as_of);
+        hold_tier(programme, member, &tier.id, since);
         if next > held {
             member.tier_asked = Some(asked);
-            promoted(programme, member);
+            promoted(programme, member, since);
         }
     }
 }
 
 /// A promotion ends the days of grace, and may give the new tier a whole cycle (X6, X9).
-pub(crate) fn promoted(programme: &Programme, member: &mut Member) {
+pub(crate) fn promoted(programme: &Programme, member: &mut Member, since: Instant) {
     member.in_grace = false;
     if programme.review.anchor == Anchor::TierStart {
-        member.review_on = programme.cycle.end(programme.day(member.as_of));
+        member.review_on = programme.cycle.end(programme.day(since));
     }
 }
 

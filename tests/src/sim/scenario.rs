@@ -200,7 +200,8 @@ impl Draw {
         let first = self.programme();
         let mut versions = vec![(start(), first)];
         for _ in 0..self.pick(&[0, 0, 0, 1, 2]) {
-            let from = start() + Duration::days(self.0.random_range(1..500));
+            // At seven in the morning, or with the day.
+            let from = start() + Duration::days(self.0.random_range(1..500)) + Duration::hours(self.pick(&[0, 17]));
             let mut next = self.programme();
             // What a reversal may do is the shop's lasting policy here; everything else may change under way (F24).
             next.reversal.no_recredit_after_cancel = versions[0].1.reversal.no_recredit_after_cancel;

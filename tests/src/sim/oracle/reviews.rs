@@ -290,11 +290,11 @@ impl<'a> Walk<'a> {
     fn entry(&mut self, entry: &'a Entry) -> Judgement {
         let programme = self.scenario.programme(&entry.programme_version).ok_or("is of an unknown programme")?;
         let at = counts_from(entry);
-        // What falls due with a review comes before it.
+        // What expires or lapses at the same time comes before all else.
         let with_it = entry.kind == EntryKind::Expiration || entry.reason == Reason::HoldLapsed;
         loop {
             let (when, step) = self.next_due();
-            if when > at || (with_it && step != Step::Version && when == at) {
+            if when > at || (with_it && when == at) {
                 break;
             }
             let in_force = self.scenario.programme_at(when);
