@@ -191,7 +191,9 @@ impl CustomerTierChanged {
         tier: &TierId,
         changed: &TierChanged,
     ) -> Result<Vec<Voucher>, TierError> {
-        let mut grants = grants(programme, &member.member_id, tier, changed);
+        let since = changed.since.unwrap_or(changed.recorded_at);
+        let (then, today) = (&self.programmes.at(since).programme, programme.day(changed.recorded_at));
+        let mut grants = Grant::of_tier(then, (&member.member_id, changed.seq), tier, since, today);
         if grants.is_empty() || has_fallen(programme, member, tier, changed) {
             return Ok(Vec::new());
         }
@@ -246,13 +248,4 @@ fn tells(programme: &Programme, changed: &TierChanged) -> bool {
         NotifyTier::Both => changed.reason != Why::TierMissed,
         NotifyTier::Upgrade => changed.direction == Direction::Upgrade,
     }
-}
-
-/// The vouchers of a tier that was reached; falling to a tier brings none.
-fn grants(programme: &Programme, member_id: &MemberId, tier: &TierId, changed: &TierChanged) -> Vec<Grant> {
-    let offers = programme.tiers.get(tier).filter(|_| changed.direction == Direction::Upgrade);
-    let why = format!("tier/{}", changed.seq);
-    let today = programme.day(changed.recorded_at);
-    let grant = |offer| Grant::new(member_id, &why, offer, today).for_tier(tier, programme.notices.voucher_days);
-    offers.map(|tier| tier.on_reaching.iter().map(grant).collect()).unwrap_or_default()
 }

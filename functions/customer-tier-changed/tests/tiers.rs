@@ -112,6 +112,23 @@ async fn an_upgrade_gives_the_vouchers_of_the_tier_and_one_message() {
     assert!(vouchers.iter().all(|row| told.contains(row["code"].as_str().unwrap())), "{told}");
 }
 
+/// A tier that fell due before anybody came brings what it would have brought on its day, as far as that is still good.
+#[tokio::test]
+async fn what_a_tier_brings_begins_on_the_day_on_which_it_was_reached() {
+    let shop = Shop::new("upgrade").await;
+    let mut event = shop.event("member", "silver", "upgrade");
+    event["detail"]["since"] = json!("2026-10-28T17:00:00Z");
+    shop.answer(event.clone()).await.unwrap();
+    let (vouchers, _) = shop.rows();
+    let days: Vec<_> = vouchers.iter().map(|row| (&row["offer"], &row["valid_from"], &row["valid_until"])).collect();
+    assert_eq!(days, [(&json!("ten"), &json!("2026-10-29"), &json!("2026-11-27"))], "the bag was over by then");
+    event["detail"]["since"] = json!("2025-10-28T17:00:00Z");
+    let late = Shop::new("upgrade").await;
+    event["detail"]["member_id"] = json!(late.member_id);
+    late.answer(event).await.unwrap();
+    assert_eq!(late.counts(), (0, 1), "told all the same");
+}
+
 #[tokio::test]
 async fn the_same_event_gives_nothing_again() {
     let shop = Shop::new("upgrade").await;

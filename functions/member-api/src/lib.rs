@@ -18,6 +18,8 @@ use loyalty_contract::identity::MemberKey;
 use loyalty_contract::problem::Problem;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
+use loyalty_domain::campaign::Participation;
+use loyalty_domain::decision::Decision;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
@@ -95,12 +97,17 @@ impl MemberApi {
         let mut member = stored.map_err(|error| unavailable(member_id, &error))?.ok_or_else(no_member)?.row;
         let programme = &self.programmes.at(now).programme;
         // Whoever has joined another stands still.
+        let mut fell_due = Vec::new();
         if member.merged.is_none() {
-            advance(programme, &mut member, now, &mut Vec::new()).map_err(|error| unavailable(member_id, &error))?;
+            advance(programme, &mut member, now, &mut fell_due).map_err(|error| unavailable(member_id, &error))?;
         }
         let campaigns: Vec<_> = programme.campaigns.iter().map(|campaign| campaign.id.clone()).collect();
         let participations = self.books.participations(&campaigns, &member.member_id).await;
         let participations = participations.map_err(|error| unavailable(member_id, &error))?;
+        let looked = Decision::posted(member.clone(), fell_due).ending(programme, &participations);
+        let ended =
+            |one: &Participation| looked.participations.iter().find(|ended| ended.campaign == one.campaign).cloned();
+        let participations: Vec<_> = participations.into_iter().map(|one| ended(&one).unwrap_or(one)).collect();
         Ok(Card::of(programme, &member, &participations))
     }
 

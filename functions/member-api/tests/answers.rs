@@ -6,6 +6,7 @@ use loyalty_contract::identity::MemberKey;
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::{CanonicalOrder, QueueMessage};
 use loyalty_domain::adjust::{Adjustment, adjust};
+use loyalty_domain::campaign::enrol;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::Note;
 use loyalty_domain::points::Legs;
@@ -103,6 +104,29 @@ impl Shop {
         assert_eq!((answered, problem["type"].as_str().unwrap()), (status, kind), "{problem}");
         assert!(!problem.to_string().contains("0901234567x"), "what was sent is not repeated: {problem}");
     }
+}
+
+/// C4: a tier that time alone has brought is on the card before anything is posted, and so is that it ends the campaign.
+#[tokio::test]
+async fn a_look_shows_what_has_fallen_due() {
+    let lower = "[[changes]]\neffective_from = \"2026-12-01\"\n[[changes.tiers]]\nid = \"member\"\nname = \"Member\"\n\
+                 [[changes.tiers]]\nid = \"silver\"\nname = \"Silver\"\nthreshold = 50\n";
+    let mut shop = Shop::new();
+    let preset = include_str!("../../../infra/programmes/cnv-retail.toml");
+    shop.api.programmes = ProgrammeFile::parse(&format!("{preset}\n{lower}")).unwrap();
+    shop.order("1", 50, "delivered", NOW).await;
+    let (programme, campaign) = (&shop.api.programmes.at(shop.now).programme, "fast-promotion");
+    let concerns = Concerns { campaign: Some(campaign.into()), ..Concerns::member(shop.member_id()) };
+    let decide = |rows: Loaded| {
+        let campaign = programme.campaign(&campaign.into()).unwrap();
+        Ok(((), enrol(programme, campaign, rows.member.unwrap(), None, 0, shop.now)?.decision))
+    };
+    shop.api.books.command(programme, &concerns, decide).await.unwrap();
+    let card = shop.ask("GET", &format!("/members/{}", shop.member_id()), &[], "en").await.1;
+    assert_eq!((&card["tier"]["id"], &card["participations"][0]["state"]), (&json!("member"), &json!("active")));
+    shop.now = "2026-12-01T00:00:00Z".parse().unwrap();
+    let card = shop.ask("GET", &format!("/members/{}", shop.member_id()), &[], "en").await.1;
+    assert_eq!((&card["tier"]["id"], &card["participations"][0]["state"]), (&json!("silver"), &json!("completed")));
 }
 
 #[tokio::test]

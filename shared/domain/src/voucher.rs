@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::ids::{MemberId, OrderId, RuleId, TierId, VoucherId};
-use crate::programme::Tiers;
+use crate::programme::{Programme, Tiers};
 use crate::time::{Instant, plus_days};
 
 /// A voucher as the programme describes it.
@@ -64,6 +64,24 @@ impl Grant {
         }
     }
 
+    /// The vouchers of a tier that was reached by the entry `seq`, from the day on which that counts (N2). `programme` is the
+    /// version that was in force then. What was over when the entry was posted, on `today`, is not given any more.
+    pub fn of_tier(
+        programme: &Programme,
+        (member_id, seq): (&MemberId, u64),
+        tier: &TierId,
+        since: Instant,
+        today: NaiveDate,
+    ) -> Vec<Self> {
+        let why = format!("tier/{seq}");
+        let given = |offer| {
+            let grant = Self::new(member_id, &why, offer, programme.day(since));
+            grant.for_tier(tier, programme.notices.voucher_days)
+        };
+        let offers = programme.tiers.get(tier).map_or(&[][..], |tier| &tier.on_reaching);
+        offers.iter().map(given).filter(|grant| grant.valid_until >= today).collect()
+    }
+
     /// The voucher of a tier that was reached: reminded of after so many days, as long as it is valid (N4, X35).
     #[must_use]
     pub fn for_tier(self, tier: &TierId, remind_after_days: Option<u32>) -> Self {
@@ -116,7 +134,8 @@ impl Voucher {
     pub fn stands_for(&self, grant: &Grant, since: NaiveDate) -> bool {
         let Grant { grant_id, offer, tier, valid_from, .. } = &self.grant;
         let same = tier.is_some() && (tier, &offer.id) == (&grant.tier, &grant.offer.id);
-        same && *grant_id != grant.grant_id && *valid_from >= since && self.state != VoucherState::Voided
+        let in_it = [*valid_from, grant.valid_from].iter().all(|day| *day >= since);
+        same && *grant_id != grant.grant_id && in_it && self.state != VoucherState::Voided
     }
 
     /// Whether it was given for a tier above the one that is held.

@@ -137,12 +137,10 @@ impl InProcess {
             NotifyTier::Upgrade => upgrade,
         };
         let (member_id, tier) = (MemberId::new(changed.member_id.as_str()), TierId::new(changed.tier_after.as_str()));
-        let offers = programme.tiers.get(&tier).filter(|_| upgrade).map(|tier| tier.on_reaching.clone());
+        let (reached, today) = (changed.since.unwrap_or(changed.recorded_at), programme.day(changed.recorded_at));
+        let grants = Grant::of_tier(programme, (&member_id, changed.seq), &tier, reached, today);
         let mut vouchers = Vec::new();
-        for offer in offers.unwrap_or_default() {
-            let today = programme.day(changed.recorded_at);
-            let grant = Grant::new(&member_id, &format!("tier/{}", changed.seq), &offer, today);
-            let grant = grant.for_tier(&tier, programme.notices.voucher_days);
+        for grant in grants.into_iter().filter(|_| upgrade) {
             let since = self.members[&member_id].cycle_start;
             if self
                 .vouchers
