@@ -87,7 +87,8 @@ fn pictures_faults(path: &str, pictures: &Pictures, known: &[Template]) -> Vec<F
             return Some(Fault { path, message: no_message_here(known) });
         }
         let plain = address.chars().all(|letter| letter.is_ascii_graphic()) && address.len() <= ADDRESS_CHARS_MAX;
-        let host = address.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+        let host = address.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+        let host = host.is_some_and(|host| !host.is_empty() && !host.contains('@'));
         let message = "the address of a picture, https://…, which Zalo can read without a password".to_owned();
         (!(plain && host)).then_some(Fault { path, message })
     };

@@ -81,9 +81,15 @@ fn a_shops_own_words_are_checked_like_the_products() {
 fn c9_a_picture_has_an_address_and_belongs_to_a_message() {
     let own = |message: &str, address: &str| paths(&format!("[messages.pictures]\n{message} = \"{address}\""));
     assert_eq!(own("tier_kept", "https://cdn.example.vn/bac.jpg?v=2"), Vec::<String>::new());
-    for address in
-        ["", "http://cdn.example.vn/bac.jpg", "https://", "https:///bac.jpg", "https://cdn.vn/a b.jpg", "bac.jpg"]
-    {
+    for address in [
+        "",
+        "http://cdn.example.vn/bac.jpg",
+        "https://",
+        "https:///bac.jpg",
+        "https://cdn.vn/a b.jpg",
+        "https://lan:secret@cdn.vn/bac.jpg",
+        "bac.jpg",
+    ] {
         assert_eq!(own("tier_kept", address), ["messages.pictures.tier_kept"], "{address}");
     }
     assert_eq!(own("tier_won", "https://cdn.example.vn/bac.jpg"), ["messages.pictures.tier_won"]);
