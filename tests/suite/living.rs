@@ -80,8 +80,8 @@ impl Shop {
         let campaign = self.programme.campaigns[0].clone();
         let member = self.book.member().clone();
         let known = self.book.participations.values().next().cloned();
-        let enrolment = enrol(&self.programme, &campaign, member, known, 0, now).unwrap();
-        self.book.apply(&enrolment.decision);
+        let enrolment = enrol(&self.programme, &campaign, member, known.clone(), 0, now).unwrap();
+        self.book.apply(&enrolment.decision.ending(&self.programme, known.as_slice()));
         self.prove();
         enrolment.invitation.is_some()
     }
@@ -238,6 +238,21 @@ fn x20_a_reversal_takes_no_tier_that_other_points_have_earned_whatever_is_asked_
         shop.deliver(order);
         assert_eq!(shop.tier(), tier, "without {}", order.order_id);
     }
+}
+
+/// C4: a run of the campaign that meets a tier which a version has brought meanwhile ends it, and writes to nobody.
+#[test]
+fn c4_the_weekly_run_ends_what_a_lower_threshold_has_ended() {
+    let mut shop = Shop::with_old_order(preset("cnv-retail", ""), 1_500_000);
+    assert!(shop.monday(monday()), "invited as a Member");
+    let less = |tier: &Tier| Tier { threshold: tier.threshold / 2, ..tier.clone() };
+    let tiers = Tiers::new(shop.programme.tiers.as_slice().iter().map(less).collect()).unwrap();
+    let lower = Programme { version: "lower".into(), tiers, ..shop.programme.clone() };
+    shop.programme = lower.after(shop.programme.clone(), later(24));
+    assert!(!shop.monday(later(7 * 24)));
+    assert_eq!((shop.tier(), shop.participation()), ("silver", (0, 2, ParticipationState::Completed)));
+    assert_eq!(shop.book.member().tier_since, later(24));
+    assert!(!shop.monday(later(14 * 24)));
 }
 
 /// Who is safe when the day of notice comes, and is not any more by an order that is undone, is told the next morning.

@@ -400,8 +400,13 @@ pub fn enrol(
         participation.messages = participation.messages.saturating_add(1);
     }
     if !new && !counted {
-        // What fell due on the way is posted by whoever moves points next.
-        return Ok(Enrolment { decision: Decision::nothing(Outcome::Duplicate), invitation });
+        // A tier that time has brought meanwhile ends the campaign. What else fell due is posted by whoever moves points
+        // next.
+        let decision = match entries.iter().any(Entry::raised_by_time) {
+            true => Decision::posted(member, entries),
+            false => Decision::nothing(Outcome::Duplicate),
+        };
+        return Ok(Enrolment { decision, invitation });
     }
     let moved = new || !entries.is_empty();
     let decision = Decision {

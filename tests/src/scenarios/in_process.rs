@@ -101,11 +101,12 @@ impl InProcess {
         for campaign in &programme.campaigns {
             let member = self.members[member_id].clone();
             let known = self.participations.get(&(campaign.id.clone(), member_id.clone())).cloned();
+            let active = known.clone();
             let enrolment = enrol(&programme, campaign, member, known, 0, due).expect("nothing is refused here");
             if let Some(invited) = enrolment.invitation {
                 self.tell(invitation(&self.members[member_id], &invited, &programme, due));
             }
-            self.write(enrolment.decision);
+            self.write(enrolment.decision.ending(&programme, active.as_slice()));
         }
     }
 

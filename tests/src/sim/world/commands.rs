@@ -61,7 +61,10 @@ impl World<'_> {
         if let Some(mutant) = self.mutant {
             mutant.participation(&mut known);
         }
-        let enrolment = enrol(programme, campaign, row, known.row, 0, event.now).map(|enrolment| enrolment.decision);
+        let active: Vec<_> =
+            known.row.iter().filter(|_| row.active_campaigns.contains(&campaign.id)).cloned().collect();
+        let enrolment = enrol(programme, campaign, row, known.row, 0, event.now);
+        let enrolment = enrolment.map(|enrolment| enrolment.decision.ending(programme, &active));
         let participation_revisions = vec![(campaign.id.clone(), known.revision)];
         Ok(write(enrolment, Write { member_revision: read.revision, participation_revisions, ..nothing() }))
     }
