@@ -191,7 +191,7 @@ impl CustomerTierChanged {
         tier: &TierId,
         changed: &TierChanged,
     ) -> Result<Vec<Voucher>, TierError> {
-        let since = changed.since.unwrap_or(changed.recorded_at);
+        let since = changed.held_since();
         let (then, today) = (&self.programmes.at(since).programme, programme.day(changed.recorded_at));
         let mut grants = Grant::of_tier(then, (&member.member_id, changed.seq), tier, since, today);
         if grants.is_empty() || has_fallen(programme, member, tier, changed) {
@@ -238,7 +238,7 @@ fn undoes(reason: Why) -> bool {
 /// Whether a tier that was reached in the running cycle is no longer held.
 fn has_fallen(programme: &Programme, member: &Member, tier: &TierId, changed: &TierChanged) -> bool {
     let below = programme.tiers.rank(&member.tier) < programme.tiers.rank(tier);
-    below && member.cycle_start <= programme.day(changed.since.unwrap_or(changed.recorded_at))
+    below && member.cycle_start <= programme.day(changed.held_since())
 }
 
 /// X34: only upgrades, unless the programme says otherwise. That a review lowered the tier is told with its entry (T14).

@@ -69,6 +69,12 @@ pub fn voucher(programme: &Programme, rejection: &VoucherRejection) -> Problem {
             let detail = format!("The order is worth {order} (order_amount); this voucher asks for {least} or more.");
             (422, "order-too-small", "Order too small", detail)
         }
+        VoucherRejection::OrderUnknown { least_minor } => {
+            let least = money(*least_minor);
+            let detail =
+                format!("This voucher asks for an order of {least} or more: say what it is worth (order_amount).");
+            (422, "order-amount-missing", "Order amount missing", detail)
+        }
     };
     Problem::new(status, slug, title, detail)
 }

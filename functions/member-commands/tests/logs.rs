@@ -63,12 +63,12 @@ async fn logs_name_nobody_and_hold_no_code_and_no_key() {
         let sent = json!({"SentTimestamp": shop.now().timestamp_millis().to_string()});
         shop.commands.invoke(json!({"Records": [{"messageId": "m", "body": body, "attributes": sent}]})).await.unwrap();
     }
-    shop.post(&format!("/vouchers/{code}/use"), "").send().await;
-    shop.post(&format!("/vouchers/{code}/use"), "").send().await;
+    shop.post(&format!("/vouchers/{code}/use"), json!({"order_amount": "500000"})).send().await;
+    shop.post(&format!("/vouchers/{code}/use"), json!({"order_amount": "500000"})).send().await;
     shop.post("/vouchers/CANARYCODE12/use", "").send().await;
     shop.engine.inject(|_| Fault::RequestLost);
     shop.redeem("canary-key-2", json!({"points": 1})).await;
-    shop.post(&format!("/vouchers/{code}/use"), "").send().await;
+    shop.post(&format!("/vouchers/{code}/use"), json!({"order_amount": "500000"})).send().await;
 
     let shop = Shop::with_tokens(10).await;
     let body = json!({"redeemable": 1, "reason": "chim-hoàng-yến", "operator": "Chị Yến"});

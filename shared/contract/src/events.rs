@@ -236,6 +236,11 @@ pub struct TierChanged {
 impl TierChanged {
     pub const DETAIL_TYPE: &str = "TierChanged";
 
+    /// Since when the member holds the tier.
+    pub fn held_since(&self) -> Instant {
+        self.since.unwrap_or(self.recorded_at)
+    }
+
     /// `None` when the entry left the tier as it was.
     pub fn of(entry: &Entry, tiers: &Tiers) -> Option<Self> {
         (entry.tier_before != entry.tier_after).then(|| Self {

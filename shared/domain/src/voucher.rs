@@ -126,6 +126,10 @@ pub enum VoucherRejection {
     Voided,
     #[error("the order is worth {order_minor} minor units; the voucher asks for {least_minor} or more")]
     OrderTooSmall { order_minor: i64, least_minor: i64 },
+    #[error(
+        "the voucher asks for an order of {least_minor} minor units or more, and nobody says what this one is worth"
+    )]
+    OrderUnknown { least_minor: i64 },
 }
 
 impl Voucher {
@@ -151,7 +155,8 @@ impl Voucher {
         }
     }
 
-    /// Uses it, once, be it for the same order. `order_minor` is what the order is worth, minor units, where that is known.
+    /// Uses it, once, be it for the same order. `order_minor` is what the order is worth, minor units; it may be unknown
+    /// where the voucher asks for no smallest order.
     ///
     /// # Errors
     /// A [`VoucherRejection`] changes nothing.
@@ -172,8 +177,12 @@ impl Voucher {
             VoucherState::Issued => {}
         }
         let least_minor = self.grant.offer.order_min_minor;
-        if let Some(order_minor) = order_minor.filter(|minor| *minor < least_minor) {
-            return Err(VoucherRejection::OrderTooSmall { order_minor, least_minor });
+        match order_minor {
+            None if least_minor > 0 => return Err(VoucherRejection::OrderUnknown { least_minor }),
+            Some(order_minor) if order_minor < least_minor => {
+                return Err(VoucherRejection::OrderTooSmall { order_minor, least_minor });
+            }
+            _ => {}
         }
         self.state = VoucherState::Used;
         self.used_at = Some(now);

@@ -138,7 +138,7 @@ impl InProcess {
             NotifyTier::Upgrade => upgrade,
         };
         let (member_id, tier) = (MemberId::new(changed.member_id.as_str()), TierId::new(changed.tier_after.as_str()));
-        let (reached, today) = (changed.since.unwrap_or(changed.recorded_at), programme.day(changed.recorded_at));
+        let (reached, today) = (changed.held_since(), programme.day(changed.recorded_at));
         let grants = Grant::of_tier(programme, (&member_id, changed.seq), &tier, reached, today);
         let mut vouchers = Vec::new();
         for grant in grants.into_iter().filter(|_| upgrade) {

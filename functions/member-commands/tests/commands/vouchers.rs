@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loyalty_store::engine::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::Shop;
 
@@ -18,6 +18,11 @@ async fn bought(key: &str) -> (Arc<Shop>, String, String) {
     (shop, code, answer["redemption_id"].as_str().unwrap().to_owned())
 }
 
+/// What an order above the voucher's smallest is worth.
+fn worth() -> Value {
+    json!({"order_amount": "500000"})
+}
+
 #[tokio::test]
 async fn a_voucher_is_used_once() {
     let (shop, code, _) = bought("k").await;
@@ -25,6 +30,11 @@ async fn a_voucher_is_used_once() {
     let small = shop.post(&path, json!({"order_amount": "199999"}));
     let detail = shop.refused(small, 422, "order-too-small").await;
     assert!(detail.contains("200000 VND"), "{detail}");
+    for unsaid in ["", "{}", r#"{"order_id":"DH-7"}"#] {
+        let detail = shop.refused(shop.post(&path, unsaid), 422, "order-amount-missing").await;
+        assert!(detail.contains("200000 VND") && detail.contains("order_amount"), "{detail}");
+    }
+    assert_eq!(shop.engine.rows("vouchers")[0]["state"], "issued");
     shop.refused(shop.post(&path, json!({"amount": 1})), 400, "unreadable").await;
 
     let typed = format!("/vouchers/{}-{}/use", &code[..6].to_lowercase(), &code[6..]);
@@ -52,14 +62,22 @@ async fn a_voucher_is_used_once() {
 async fn a_voucher_comes_back_with_the_order_it_was_used_for() {
     let (shop, code, _) = bought("k").await;
     let path = format!("/vouchers/{code}/use");
-    assert_eq!(shop.post(&path, json!({"order_id": "DH-7"})).send().await.0, 200, "before the order is reported");
+    assert_eq!(
+        shop.post(&path, json!({"order_id": "DH-7", "order_amount": "500000"})).send().await.0,
+        200,
+        "before the order is reported"
+    );
     shop.order("DH-7", 10, "2026-11-23T01:15:00Z").await;
     shop.refused(shop.post(&path, ""), 409, "voucher-used").await;
     shop.order_is("cancelled", "DH-7", 10, "2026-11-23T01:15:05Z").await;
     shop.refused(shop.post(&path, json!({"order_id": "DH-7"})), 409, "order-undone").await;
     let row = &shop.engine.rows("vouchers")[0];
     assert_eq!((&row["state"], &row["used_for"]), (&json!("issued"), &json!(null)));
-    assert_eq!(shop.post(&path, json!({"order_id": "DH-8"})).send().await.0, 200, "for another order");
+    assert_eq!(
+        shop.post(&path, json!({"order_id": "DH-8", "order_amount": "500000"})).send().await.0,
+        200,
+        "for another order"
+    );
 }
 
 #[tokio::test]
@@ -71,7 +89,7 @@ async fn a_voucher_is_good_from_its_first_day_to_its_last() {
     shop.at("2026-12-22T17:00:00Z");
     shop.refused(shop.post(&path, ""), 409, "voucher-expired").await;
     shop.at("2026-12-22T16:59:59Z");
-    assert_eq!(shop.post(&path, "").send().await.0, 200);
+    assert_eq!(shop.post(&path, worth()).send().await.0, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +100,7 @@ async fn of_twenty_tills_at_once_one_uses_it() {
             let (shop, path) = (shop.clone(), format!("/vouchers/{code}/use"));
             tokio::spawn(async move {
                 for _ in 0..50 {
-                    let (status, _) = shop.post(&path, "").send().await;
+                    let (status, _) = shop.post(&path, worth()).send().await;
                     if status != 503 {
                         return status;
                     }
@@ -108,7 +126,7 @@ async fn a_lost_answer_is_not_taken_for_another_tills_use() {
         let first = call.operation == "PutItem" && !std::mem::replace(&mut lost, true);
         if first { Fault::ResponseLost } else { Fault::None }
     });
-    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), "").send().await.0, 200);
+    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), worth()).send().await.0, 200);
     shop.refused(shop.post(&format!("/vouchers/{code}/use"), ""), 409, "voucher-used").await;
 }
 
@@ -122,7 +140,7 @@ async fn a_held_voucher_is_given_when_it_is_confirmed() {
     let (_, confirmed) = shop.post(&path, "").send().await;
     let code = confirmed["voucher"]["code"].as_str().unwrap().to_owned();
     assert_eq!(shop.post(&path, "").send().await, (200, confirmed), "the same voucher again");
-    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), "").send().await.0, 200);
+    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), worth()).send().await.0, 200);
 }
 
 #[tokio::test]
@@ -135,7 +153,7 @@ async fn nobody_keeps_the_voucher_and_the_points() {
     assert_eq!(shop.delete(&undo).send().await.0, 200);
 
     let (shop, code, id) = bought("k").await;
-    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), "").send().await.0, 200);
+    assert_eq!(shop.post(&format!("/vouchers/{code}/use"), worth()).send().await.0, 200);
     shop.refused(shop.delete(&format!("/members/{{id}}/redemptions/{id}")), 409, "voucher-used").await;
 }
 
@@ -150,7 +168,7 @@ async fn using_and_undoing_at_once_do_not_both_happen() {
             std::time::Duration::from_millis(step >> 60)
         });
         let (use_path, undo_path) = (format!("/vouchers/{code}/use"), format!("/members/{{id}}/redemptions/{id}"));
-        let (used, undone) = tokio::join!(shop.post(&use_path, "").send(), shop.delete(&undo_path).send());
+        let (used, undone) = tokio::join!(shop.post(&use_path, worth()).send(), shop.delete(&undo_path).send());
         let points = shop.member()["redeemable_points"].as_i64().unwrap();
         assert!(matches!((used.0, undone.0, points), (200, 409, 262) | (409, 200, 362)), "{seed}: {used:?} {undone:?}");
     }
