@@ -291,7 +291,8 @@ fn vouchers() -> Vec<Row> {
     let used = used.used(Some("standard:1".into()), Some(9_000_000), today, issued_at + Duration::hours(1)).unwrap();
     // A till may be ahead of the shop's webhook.
     let ahead = given("v_3", "month/2026-02", &offer("monthly", Worth::Amount { minor: 50_000 }));
-    let ahead = ahead.used(Some("standard:unseen".into()), None, today, issued_at + Duration::hours(1)).unwrap();
+    let ahead =
+        ahead.used(Some("standard:unseen".into()), Some(9_000_000), today, issued_at + Duration::hours(1)).unwrap();
     [waiting, used, ahead].iter().map(|voucher| voucher_row(voucher, 1)).collect()
 }
 
