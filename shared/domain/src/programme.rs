@@ -335,6 +335,14 @@ pub struct Tier {
 }
 
 impl Tier {
+    /// Whether an outside system may call it so: by its id, its name or an alias, in any case (X37).
+    pub fn is_called(&self, word: &str) -> bool {
+        let word = word.trim().to_lowercase();
+        let mut words =
+            [self.id.as_str(), self.name.as_str()].into_iter().chain(self.aliases.iter().map(String::as_str));
+        words.any(|own| own.to_lowercase() == word)
+    }
+
     /// A tier that is kept with the points that reach it and brings nothing but its multiplier.
     pub fn new(id: TierId, name: &str, threshold: i64, multiplier: Ratio) -> Self {
         Self {
@@ -402,13 +410,7 @@ impl Tiers {
 
     /// The tier that an outside system calls by this name: its id, its name or an alias, in any case (X37).
     pub fn called(&self, name: &str) -> Option<&Tier> {
-        let name = name.trim().to_lowercase();
-        let named = |tier: &&Tier| {
-            tier.id.as_str() == name
-                || tier.name.to_lowercase() == name
-                || tier.aliases.iter().any(|alias| alias.to_lowercase() == name)
-        };
-        self.0.iter().find(named)
+        self.0.iter().find(|tier| tier.is_called(name))
     }
 
     /// Whether they are reached by rules and not by points alone (T17).

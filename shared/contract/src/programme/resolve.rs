@@ -318,9 +318,15 @@ fn tiers(content: &Content, currency: Currency, found: &mut Problems) -> Option<
             &path("id"),
             "missing or not of lower-case letters, digits and hyphens, like \"silver\"",
         );
-        found.require(tiers.iter().all(|tier| tier.id.as_str() != id), &path("id"), "there is a tier of this id above");
+        let taken = |word: &str| tiers.iter().any(|tier| tier.is_called(word));
+        found.require(!taken(&id), &path("id"), "there is a tier of this id, name or alias above (X37)");
         let name = section.name.clone().unwrap_or_default();
         found.require(!name.trim().is_empty(), &path("name"), "missing: the name customers see");
+        found.require(
+            name.trim().is_empty() || !taken(&name),
+            &path("name"),
+            "another tier's word: shops name a tier by id, name or alias (X37)",
+        );
         let threshold = section.threshold.unwrap_or(if at == 0 || by_rules { 0 } else { -1 });
         found.require(
             (0..=THRESHOLD_MAX).contains(&threshold),
@@ -364,8 +370,11 @@ fn tiers(content: &Content, currency: Currency, found: &mut Problems) -> Option<
             enter,
         });
         for alias in &section.aliases {
-            let taken = tiers.iter().any(|tier| tier.id.as_str() == alias || tier.aliases.contains(alias));
-            found.require(!alias.trim().is_empty() && !taken, &path("aliases"), "empty, or another tier's (X37)");
+            found.require(
+                !alias.trim().is_empty() && !taken(alias),
+                &path("aliases"),
+                "empty, or another tier's (X37)",
+            );
         }
         let mut context = Context { currency, tiers: &[], found };
         tiers.push(domain::Tier {

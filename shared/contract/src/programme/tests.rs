@@ -138,6 +138,19 @@ fn unknown_keys_are_refused_everywhere() {
     }
 }
 
+/// X37: a shop's word for a tier means one tier.
+#[test]
+fn no_two_tiers_are_called_alike() {
+    let shop = preset("cnv-retail");
+    let with = |line: &str, instead: &str| {
+        assert!(shop.contains(line), "{line}");
+        paths(&shop.replace(line, instead))
+    };
+    assert_eq!(with("name = \"Gold\"", "name = \"SILVER\""), ["tiers[2].name"]);
+    assert_eq!(with("name = \"Gold\"", "name = \"Gold\"\naliases = [\"silver\"]"), ["tiers[2].aliases"]);
+    assert_eq!(with("name = \"Silver\"", "name = \"Silver\"\naliases = [\"Gold\"]"), ["tiers[2].id", "tiers[2].name"]);
+}
+
 #[test]
 fn a_file_that_is_not_toml_says_where() {
     let problems = problems("id = \"shop\"\nname =");
