@@ -32,8 +32,10 @@ impl Books {
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let order = self.order(&snapshot.order_id, Consistency::Strong).await?;
-            if order.is_some() {
-                return Ok(false);
+            if let Some(order) = order {
+                let rows = PastRows { order: Some(order.row), ..PastRows::default() };
+                let decision = bring_order(programme, rows, snapshot.clone(), now).map_err(StoreError::Rejected)?;
+                return Ok(decision.outcome != Outcome::Duplicate);
             }
             let mut snapshot = snapshot.clone();
             let (mut opened_at, mut member) = (None, None);

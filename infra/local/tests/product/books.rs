@@ -123,6 +123,13 @@ async fn members_come_along_silently_and_go_anywhere_else_as_they_are() {
     let rejects = std::fs::read_to_string(directory.path().join("members.rejects.csv")).expect("the rejects");
     assert!(rejects.contains("4,\"phone is no phone number, or not certainly one\",12,Nobody"), "{rejects}");
     assert!(rejects.contains("5,line 3 has the same member with other figures,0907654321"), "{rejects}");
+    let refused = "phone,redeemable_points,points_expire_on,opted_out\n0931000005,5,2020-01-01,promotional\n";
+    assert_eq!(imported(&first, &write("late.csv", refused), false).await, (0, 0, 1));
+    let tables = books(&first).tables;
+    let mut wishes = 0;
+    let contacts = scan(&client(&tables).await, &tables, loyalty_audit::Table::Contacts, |_| wishes += 1).await;
+    contacts.expect("a table");
+    assert_eq!(wishes, 0, "a row that is refused says nothing of a member's wishes either");
     let drained = first.running().drain(Duration::from_secs(60)).await.expect("drained");
     assert_eq!(drained, Drained::Empty);
     prove(&first, 2).await;

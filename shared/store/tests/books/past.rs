@@ -143,6 +143,27 @@ async fn what_is_none_from_before_is_refused_and_trying_writes_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_brought_along_is_known_again_and_other_figures_are_refused() {
+    let shop = Shop::new(programme());
+    opened(&shop, AN, 1).await;
+    let first = past(AN, "1", -19 * DAY, OrderStatus::Delivered);
+    assert!(brought(&shop, first.clone()).await.unwrap());
+    assert!(!brought(&shop, first.clone()).await.unwrap());
+    let (mut dearer, mut cancelled) = (first.clone(), first);
+    dearer.facts.due_minor += 400_000;
+    cancelled.facts.status = OrderStatus::Cancelled;
+    let before = shop.engine.rows("orders");
+    for other in [dearer, cancelled] {
+        for mode in [Mode::Try, Mode::Write] {
+            let refused = shop.books.bring_order(&shop.programme, &other, mode, at(60)).await.unwrap_err();
+            let expected = StoreError::Rejected(Rejection::CannotBring(PastProblem::OtherFigures));
+            assert_eq!(format!("{refused:?}"), format!("{expected:?}"));
+        }
+    }
+    assert_eq!(shop.engine.rows("orders"), before);
+}
+
+#[tokio::test]
 async fn what_an_opening_holds_for_an_order_cannot_be_changed_unseen() {
     let shop = Shop::new(programme());
     opened(&shop, AN, 3).await;

@@ -1,7 +1,7 @@
 //! The CSV file of an import, line by line, and the file of what could not be taken.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Chain, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,9 @@ pub struct Lines {
     /// The header's cells as they are written.
     pub titles: Vec<String>,
     pub bytes: u64,
-    reader: csv::Reader<BufReader<File>>,
+    /// What ends its lines. Of CR and LF the reader leaves the LF to the next row.
+    end: &'static str,
+    reader: csv::Reader<BufReader<Chain<File, &'static [u8]>>>,
     ended: bool,
 }
 
@@ -45,12 +47,14 @@ impl Lines {
             .read_until(b'\n', &mut first)
             .context(about)?;
         file.rewind().context(about)?;
-        let mut reader =
-            ReaderBuilder::new().delimiter(delimiter(&first)).flexible(true).from_reader(BufReader::new(file));
+        let end = if first.ends_with(b"\r\n") { "\r\n" } else { "\n" };
+        // The last line may lack its end.
+        let whole = BufReader::new(file.chain(end.as_bytes()));
+        let mut reader = ReaderBuilder::new().delimiter(delimiter(&first)).flexible(true).from_reader(whole);
         let titles = reader.headers().context(|| format!("{shown} is not UTF-8: save it as \"CSV UTF-8\""))?;
         let titles: Vec<String> = titles.iter().map(str::to_owned).collect();
         let header = read(&titles).context(|| format!("cannot use {shown}"))?;
-        Ok(Self { header, titles, bytes, reader, ended: false })
+        Ok(Self { header, titles, bytes, end, reader, ended: false })
     }
 
     /// The next row; blank ones are passed over.
@@ -61,7 +65,9 @@ impl Lines {
         let mut record = ByteRecord::new();
         while self.reader.read_byte_record(&mut record).context(|| "cannot read on".to_owned())? {
             if record.iter().any(|cell| !cell.trim_ascii().is_empty()) {
-                let number = record.position().map_or(0, csv::Position::line);
+                // Counted from its end: where it begins, the reader has yet to pass the blank lines before it.
+                let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+                let number = self.reader.position().line() - within as u64 - u64::from(self.end == "\n");
                 return Ok(Some(Line { number, record }));
             }
         }
@@ -171,6 +177,19 @@ mod tests {
             assert_eq!(file.exists(), stays, "{text:?}");
         }
         Rejects::new(place.path().join("none"), &[]).finish().unwrap();
+    }
+
+    #[test]
+    fn a_row_has_the_number_of_its_line_however_lines_end() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("a.csv");
+        for (end, last) in [("\n", ""), ("\n", "\n"), ("\r\n", ""), ("\r\n", "\r\n")] {
+            let text = ["phone,name", "1,Lan", "", "2,\"Lan", "Anh\"", "3,Hoa", "4,Mai"].join(end);
+            std::fs::write(&file, text + last).unwrap();
+            let mut lines = Lines::open(&file, |titles| Header::of_members(titles.iter().map(String::as_str))).unwrap();
+            let numbers: Vec<u64> = std::iter::from_fn(|| lines.next().unwrap()).map(|line| line.number).collect();
+            assert_eq!(numbers, [2, 4, 6, 7], "{end:?} {last:?}");
+        }
     }
 
     #[test]

@@ -72,11 +72,15 @@ impl Sheet for Members {
 
     async fn write(target: &Target, row: Row) -> Result<bool, StoreError> {
         let Row { brought: Brought { member_id, opening, opted_out }, new_here } = row;
+        let programme = target.programme();
+        let opened =
+            target.books.open_member(programme, &member_id, &opening, new_here, target.mode, target.now).await?;
+        // Only what a row that is taken says. Of before all that anybody says here, however often the file comes: a wish
+        // that is known already stays.
         if !opted_out.is_empty() && target.mode == Mode::Write {
-            // Before all that anybody says here, however often the file comes: a wish that is known already stays.
             let refused = opted_out.into_iter().map(|kind| (kind, false)).collect();
             target.books.wish(&member_id, &refused, Instant::UNIX_EPOCH).await?;
         }
-        target.books.open_member(target.programme(), &member_id, &opening, new_here, target.mode, target.now).await
+        Ok(opened)
     }
 }
