@@ -588,3 +588,61 @@ Feature: What else was decided, and what a shop may choose instead
         | accrual | 10  | 10  |
         | bonus   | 150 | 150 |
       And 0909000032 was told "campaign_invitation" 2 times
+
+    Scenario: X50 · a campaign goes on with its orders first, whoever comes before the daily run
+      Given the programme "cnv-retail" where
+        """
+        [[changes]]
+        effective_from = "2026-12-01"
+        [[changes.campaigns]]
+        id = "fast-promotion"
+        name = "Thăng hạng nhanh"
+        paused = true
+
+        [[changes]]
+        effective_from = "2026-12-10"
+        [[changes.campaigns]]
+        id = "fast-promotion"
+        name = "Thăng hạng nhanh"
+        """
+      When order old of 0909000035 is delivered and paid: due 100000
+      And it is 2026-11-30 08:30
+      And it is 2026-12-02 09:00
+      And order A of 0909000035 is placed: due 300000
+      And it is 2026-12-10 00:02
+      And order B of 0909000035 is delivered and paid: due 2000000
+      Then the history of 0909000035 is
+        | accrual | 10  | 10  |
+        | bonus   | 150 | 150 |
+        | accrual | 200 | 200 |
+        | bonus   | 150 | 150 |
+      And 0909000035 has 510 redeemable and 510 qualifying points and is Silver
+      And 0909000035 has used 2 of 2 participations in fast-promotion, completed
+
+    Scenario: X50 · an order of a pause that is cancelled when the campaign has gone on gives its bonus back
+      Given the programme "cnv-retail" where
+        """
+        [[changes]]
+        effective_from = "2026-12-01"
+        [[changes.campaigns]]
+        id = "fast-promotion"
+        name = "Thăng hạng nhanh"
+        paused = true
+
+        [[changes]]
+        effective_from = "2026-12-10"
+        [[changes.campaigns]]
+        id = "fast-promotion"
+        name = "Thăng hạng nhanh"
+        """
+      When order old of 0909000036 is delivered and paid: due 100000
+      And it is 2026-11-30 08:30
+      And it is 2026-12-02 09:00
+      And order A of 0909000036 is placed: due 300000
+      And it is 2026-12-10 00:02
+      And order A is cancelled
+      Then the history of 0909000036 is
+        | accrual  | 10   | 10   |
+        | bonus    | 150  | 150  |
+        | reversal | -150 | -150 |
+      And 0909000036 has used 1 of 2 participations in fast-promotion, active

@@ -128,6 +128,8 @@ pub fn member(member: &Member, revision: u64) -> Row {
     put(&mut row, "wallet_minor", number(member.wallet_minor));
     let campaigns = member.active_campaigns.iter().map(|campaign| text(campaign.as_str()));
     put(&mut row, "active_campaigns", Value::L(campaigns.collect()));
+    let waits_for = member.waits_for.iter().map(|campaign| text(campaign.as_str()));
+    put(&mut row, "waits_for", Value::L(waits_for.collect()));
     put(&mut row, "holds", Value::L(member.holds.iter().map(hold).collect()));
     if let Some(at) = member.last_ordered_at {
         put(&mut row, "last_ordered_at", time(at));
@@ -179,6 +181,7 @@ pub fn participation(participation: &Participation, revision: u64) -> Row {
         ("state", word(participation.state)),
         ("enrolled_at", time(participation.enrolled_at)),
         ("orders", Value::L(participation.orders.iter().map(|order| text(order.as_str())).collect())),
+        ("waiting", Value::L(participation.waiting.iter().map(|order| text(order.as_str())).collect())),
         ("reserved_points", number(participation.reserved_points)),
         ("messages", number(participation.messages)),
     ]))

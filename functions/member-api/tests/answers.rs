@@ -121,7 +121,7 @@ async fn a_look_shows_what_has_fallen_due() {
         let campaign = programme.campaign(&campaign.into()).unwrap();
         Ok(((), enrol(programme, campaign, rows.member.unwrap(), None, 0, shop.now)?.decision))
     };
-    shop.api.books.command(programme, &concerns, decide).await.unwrap();
+    shop.api.books.command(programme, &concerns, shop.now, decide).await.unwrap();
     let card = shop.ask("GET", &format!("/members/{}", shop.member_id()), &[], "en").await.1;
     assert_eq!((&card["tier"]["id"], &card["participations"][0]["state"]), (&json!("member"), &json!("active")));
     shop.now = "2026-12-01T00:00:00Z".parse().unwrap();
@@ -142,7 +142,7 @@ async fn an_adjustment_says_why_and_not_who() {
         let member = rows.member.expect("a member");
         Ok(((), adjust(programme, member, rows.request.as_ref(), adjustment.clone(), shop.now)?.1))
     };
-    shop.api.books.command(programme, &concerns, decide).await.unwrap();
+    shop.api.books.command(programme, &concerns, shop.now, decide).await.unwrap();
     let (_, history) = shop.get("/members/{id}/history", &[("limit", "1")]).await;
     assert_eq!(history["entries"][0]["reason"], "Cửa hàng điều chỉnh điểm: bù quà", "{history}");
     assert!(!history.to_string().contains("Hoa"));

@@ -47,7 +47,7 @@ impl MemberCommands {
             let posted = posted_by(&request, &decision, loaded.entry.as_ref()).cloned();
             Ok((posted.map(|entry| (request, entry, new)), decision))
         };
-        let adjusted = self.books.command(programme, &concerns, decide).await;
+        let adjusted = self.books.command(programme, &concerns, now, decide).await;
         let adjusted = adjusted.map_err(|error| problem::not_done(programme, &error))?;
         let (request, entry, new) = adjusted.ok_or_else(|| no_member(&member_id))?;
         let answer = AdjustmentAnswer {

@@ -165,7 +165,7 @@ impl MemberCommands {
             let decision = if mode == Mode::Do { decision } else { Decision::nothing(Outcome::Duplicate) };
             Ok((rewarded.map(|rewarded| (rewarded, new)), decision))
         };
-        let rewarded = self.books.command(programme, &concerns, decide).await;
+        let rewarded = self.books.command(programme, &concerns, now, decide).await;
         let rewarded = rewarded.map_err(|error| problem::not_done(programme, &error))?;
         Ok(rewarded.expect("what is accepted has posted its entry"))
     }
@@ -182,7 +182,7 @@ impl MemberCommands {
             let grant = decision.grants.first().cloned();
             Ok(((request, wallet, grant, new), decision))
         };
-        let posted = self.books.command(programme, &concerns, decide).await;
+        let posted = self.books.command(programme, &concerns, now, decide).await;
         let (request, wallet, grant, new) = posted.map_err(|error| problem::not_done(programme, &error))?;
         let wallet = wallet.expect("what is accepted has moved the wallet");
         let voucher = match grant {
@@ -230,7 +230,7 @@ impl MemberCommands {
                 if changed { Decision::posted(member, entries) } else { Decision::nothing(Outcome::Duplicate) };
             Ok((new, decision))
         };
-        let new = self.books.command(programme, &Concerns::member(member_id.clone()), decide).await;
+        let new = self.books.command(programme, &Concerns::member(member_id.clone()), now, decide).await;
         let new = new.map_err(|error| problem::not_done(programme, &error))?;
         Ok((member_id.to_string(), new))
     }

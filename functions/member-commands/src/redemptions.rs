@@ -66,7 +66,7 @@ impl MemberCommands {
             };
             Ok((Some(stands), decision))
         };
-        let stands = self.books.command(programme, &concerns, decide).await;
+        let stands = self.books.command(programme, &concerns, now, decide).await;
         let stands = stands.map_err(|error| problem::not_done(programme, &error))?;
         let stands = stands.ok_or_else(|| no_member(&member_id))?;
         let new = stands.new;
@@ -88,7 +88,7 @@ impl MemberCommands {
             let stands = Stands::after(programme, request, &member, &decision, now)?;
             Ok((Some(stands), decision))
         };
-        let stands = self.books.command(programme, &concerns, decide).await;
+        let stands = self.books.command(programme, &concerns, now, decide).await;
         let stands = stands.map_err(|error| problem::not_done(programme, &error))?;
         let stands = stands.ok_or_else(problem::unknown_redemption)?;
         Ok(http::json(200, &self.told(stands, now).await?))
@@ -108,7 +108,7 @@ impl MemberCommands {
         let mut withdrawn = false;
         for _ in 0..UNDO_ATTEMPTS_MAX {
             let decide = |loaded: Loaded| self.undoing(programme, loaded, withdrawn, now);
-            let undoing = self.books.command(programme, &concerns, decide).await;
+            let undoing = self.books.command(programme, &concerns, now, decide).await;
             match undoing.map_err(|error| problem::not_done(programme, &error))? {
                 Undoing::Unknown => return Err(problem::unknown_redemption()),
                 Undoing::Done(stands) => return Ok(http::json(200, &self.told(*stands, now).await?)),

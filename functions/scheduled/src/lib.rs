@@ -17,12 +17,11 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use loyalty_contract::events::{BusEvent, PointsExpiring};
 use loyalty_contract::programme::ProgrammeFile;
 use loyalty_domain::advance::advance;
-use loyalty_domain::campaign::{Campaign, enrol};
+use loyalty_domain::campaign::{Campaign, enrol, gone_on};
 use loyalty_domain::daily::{Day, raise, run_day};
 use loyalty_domain::decision::{Decision, Outcome, Rejection};
 use loyalty_domain::ids::{MemberId, RuleId, VoucherId};
 use loyalty_domain::member::Member;
-use loyalty_domain::order::OrderSnapshot;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::{Voucher, VoucherState};
@@ -31,7 +30,7 @@ use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
 use loyalty_store::runs::Known;
-use loyalty_store::{Books, Coder, Concerns, Consistency, OrderEvent, Pending, StoreError, Stored};
+use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -250,30 +249,23 @@ impl Scheduled {
         campaign: &str,
         after: Option<&str>,
     ) -> Result<(usize, Option<Page>), RunError> {
-        let id = RuleId::new(campaign);
         let (members, more) =
             self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), self.page_max).await?;
         let last = members.last().filter(|_| more).map(ToString::to_string);
         let (at, count) = (page.at, members.len());
-        let concerns = self.books.look(members, Some(&id)).await?.into_iter();
+        let concerns = self.books.look(members, None).await?.into_iter();
         let take_up = move |scheduled: Self, concerns: Concerns| async move { scheduled.take_up(&concerns, at).await };
         self.each(AT_ONCE_MAX, concerns, take_up).await?;
         let work = |after| Work::Resumed { campaign: campaign.to_owned(), after: Some(after) };
         Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
     }
 
-    /// Decides the orders again that came while the campaign was paused, each as if it came now (X50). Whether there were
-    /// any.
+    /// Decides a member's orders that came while a campaign was paused that has gone on (X50). Whether there were any.
     async fn take_up(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
-        let waiting = concerns.waiting();
-        let mut again = Vec::new();
-        for order_id in waiting {
-            let stored = self.books.order(order_id, Consistency::Strong).await?;
-            again.extend(stored.map(|stored| OrderEvent { snapshot: OrderSnapshot::again(&stored.row), now: at }));
-        }
-        let results = self.books.apply_orders(|now| &self.programmes.at(now).programme, again).await;
-        results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(!waiting.is_empty())
+        let programme = &self.programmes.at(at).programme;
+        let gone_on = concerns.member_seen().map(|member| gone_on(programme, member, at)).unwrap_or_default();
+        self.books.take_up(programme, &concerns.member_id, &gone_on).await?;
+        Ok(!gone_on.is_empty())
     }
 
     /// Goes through everybody once after a change of the programme.
@@ -320,7 +312,7 @@ impl Scheduled {
             let rewritten = Decision { member: Some(member), ..Decision::nothing(Outcome::Duplicate) };
             Ok((true, if rises { raised } else { rewritten }))
         };
-        self.books.command(programme, concerns, decide).await
+        self.books.command(programme, concerns, at, decide).await
     }
 
     /// Members leave the list as they are done, so the next page asks the same again.
@@ -388,9 +380,6 @@ impl Scheduled {
         let programme = &self.programmes.at(at).programme;
         let campaign = concerns.campaign.as_ref().and_then(|campaign| programme.campaign(campaign));
         let Some(campaign) = campaign else { return Ok(false) };
-        // What it took up has changed the rows that were looked at.
-        let read_anew = Concerns { seen: None, ..concerns.clone() };
-        let concerns = if self.take_up(concerns, at).await? { &read_anew } else { concerns };
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let new = rows.participation.is_none();
@@ -399,7 +388,7 @@ impl Scheduled {
             let changes = enrolment.decision.outcome == Outcome::Posted;
             Ok(((invited, changes, new && changes), enrolment.decision))
         };
-        let (invited, changes, new): (Option<Message>, _, _) = self.books.command(programme, concerns, decide).await?;
+        let (invited, changes, new): (Option<Message>, _, _) = self.books.command(programme, concerns, at, decide).await?;
         metrics::count(Metric::CampaignEnrolled, i64::from(new));
         self.put(invited.as_slice()).await?;
         Ok(changes)
@@ -422,7 +411,7 @@ impl Scheduled {
                 scheduled.put(&messages).await
             })
         };
-        let (_, changes) = self.books.command_after(programme, concerns, decide, keep).await?;
+        let (_, changes) = self.books.command_after(programme, concerns, at, decide, keep).await?;
         Ok(changes)
     }
 

@@ -43,6 +43,7 @@ struct Member {
     wallet_minor: i128,
     holds: Vec<Hold>,
     active_campaigns: Vec<CompactString>,
+    waits_for: Vec<CompactString>,
     first_order: Option<CompactString>,
     welcome: Option<Waiting>,
     erased_at: Option<DateTime<Utc>>,
@@ -81,6 +82,11 @@ impl Members {
     /// The campaigns a member is active in.
     pub fn campaigns(&self, member_id: &str) -> Option<&[CompactString]> {
         self.by_id.get(member_id).map(|member| member.active_campaigns.as_slice())
+    }
+
+    /// The campaigns that a member's orders wait for.
+    pub fn waits_for(&self, member_id: &str) -> &[CompactString] {
+        self.by_id.get(member_id).map_or(&[], |member| &member.waits_for)
     }
 
     pub fn all_campaigns(&self) -> impl Iterator<Item = (&str, &[CompactString])> {
@@ -186,6 +192,7 @@ impl Member {
             wallet_minor: number_if_any(row, "wallet_minor")?.unwrap_or(0),
             holds: Hold::read_all(row)?,
             active_campaigns: names(row, "active_campaigns", "campaigns")?,
+            waits_for: names(row, "waits_for", "campaigns")?,
             first_order: text_if_any(row, "first_order")?.map(CompactString::from),
             welcome: map_if_any(row, "welcome")?.map(Waiting::read).transpose()?,
             erased_at: if row.contains_key("erased_at") { Some(instant(row, "erased_at")?) } else { None },
@@ -324,6 +331,9 @@ impl Member {
         campaigns.sort_unstable();
         if campaigns.windows(2).any(|two| two[0] == two[1]) {
             wrong.push("is active twice in a campaign".to_owned());
+        }
+        if !self.waits_for.iter().all(|campaign| self.active_campaigns.contains(campaign)) {
+            wrong.push("has orders that wait for a campaign without being active in it".to_owned());
         }
     }
 }

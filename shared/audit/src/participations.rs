@@ -94,6 +94,8 @@ struct Participation {
     state: State,
     enrolled_at: DateTime<Utc>,
     orders: BTreeSet<CompactString>,
+    /// Orders wait for it until its campaign goes on (X50).
+    waits: bool,
     reserved_points: i128,
 }
 
@@ -152,7 +154,7 @@ impl Participations {
             let one_of_several = merges.person(member_id).next().is_some();
             participation.prove_told(told, &credits, one_of_several, &mut wrong);
             match members.campaigns(member_id) {
-                Some(active) => participation.prove_member(campaign, active, &mut wrong),
+                Some(active) => participation.prove_member(campaign, active, members.waits_for(member_id), &mut wrong),
                 None => wrong.push(format!("its member {member_id} does not exist")),
             }
             if members.activated_at(member_id).is_some_and(|at| participation.enrolled_at < at) {
@@ -245,6 +247,7 @@ impl Participation {
             state: State::read(text(row, "state")?)?,
             enrolled_at: instant(row, "enrolled_at")?,
             orders,
+            waits: !list(row, "waiting")?.is_empty(),
             reserved_points: number_if_any(row, "reserved_points")?.unwrap_or(0),
         };
         let Self { granted, used, remaining, .. } = participation;
@@ -316,10 +319,20 @@ impl Participation {
         }
     }
 
-    fn prove_member(&self, campaign: &str, active: &[CompactString], wrong: &mut Vec<String>) {
-        let listed = active.iter().any(|listed| listed == campaign);
-        if listed != (self.state == State::Active) {
+    fn prove_member(
+        &self,
+        campaign: &str,
+        active: &[CompactString],
+        waits_for: &[CompactString],
+        wrong: &mut Vec<String>,
+    ) {
+        let listed = |campaigns: &[CompactString]| campaigns.iter().any(|listed| listed == campaign);
+        let is_active = self.state == State::Active;
+        if listed(active) != is_active {
             wrong.push(format!("is {:?}, but the member's row says otherwise", self.state));
+        }
+        if listed(waits_for) != (is_active && self.waits) {
+            wrong.push("orders wait for it, or none do, but the member's row says otherwise".to_owned());
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::order::{Credit, Order};
 use crate::points::{Legs, Overflow};
 use crate::programme::Programme;
 use crate::standing::orders_to_next;
-use crate::time::{Instant, days_between};
+use crate::time::{Instant, days_between, just_before};
 
 /// Orders of one member that wait for a paused campaign; a participation credits ten at the most.
 const WAITING_MAX: usize = 100;
@@ -200,7 +200,7 @@ impl Campaign {
 }
 
 /// Whether what was read of a participation is older than the rows of its member and of an order: it is not active though
-/// the member is, or does not hold the order though the order does. What is not written is not checked by any condition,
+/// the member is, has no orders waiting though the member has, or does not hold the order though the order does. What is not written is not checked by any condition,
 /// so it has to be read again before it decides anything.
 pub fn read_too_early(
     known: Option<&Participation>,
@@ -213,7 +213,9 @@ pub fn read_too_early(
     let own = order.filter(|order| order.from.is_none());
     let used_by = own.filter(|order| order.credit(campaign).is_some_and(|credit| !credit.released));
     let holds = |order: &Order| known.is_some_and(|known| known.orders.contains(&order.order_id));
-    (active && ended) || used_by.is_some_and(|order| !holds(order))
+    let waits = member.is_some_and(|member| member.waits_for.contains(campaign));
+    let waited = known.is_some_and(|known| !known.waiting.is_empty());
+    (active && ended) || (waits && !waited) || used_by.is_some_and(|order| !holds(order))
 }
 
 /// Whether some campaign of the programme may address the member.
@@ -275,6 +277,31 @@ pub(crate) fn wait(campaign: &Campaign, order: &Order, tier: &TierId, participat
     }
 }
 
+/// The campaigns for which orders of the member wait and that have gone on by `now`, each with the instant since when: as of
+/// then those orders are decided, before anything else is about the member, so that they bring the same whenever somebody
+/// comes (X50).
+pub fn gone_on(programme: &Programme, member: &Member, now: Instant) -> Vec<(RuleId, Instant)> {
+    let until = member.as_of.max(now);
+    let since = |id: &RuleId| Some((id.clone(), live_since(programme, id, member.as_of, until)?));
+    let mut gone_on: Vec<_> = member.waits_for.iter().filter_map(since).collect();
+    gone_on.sort_by_key(|(_, at)| *at);
+    gone_on
+}
+
+/// Since when a campaign is live that was paused at `since`: the oldest version of the programme says so that has it live
+/// by `until`. Where no version says when its pause ended, it is over now.
+fn live_since(programme: &Programme, id: &RuleId, since: Instant, until: Instant) -> Option<Instant> {
+    let earlier = programme.earlier.as_deref().filter(|earlier| since < earlier.until);
+    let before = earlier.and_then(|it| live_since(&it.programme, id, since, until.min(just_before(it.until))));
+    let here = || {
+        let campaign = programme.campaign(id)?;
+        let begun = earlier.map_or(until, |earlier| earlier.until);
+        let at = campaign.from.map_or(begun, |from| from.max(begun));
+        (at <= until && campaign.live(at)).then_some(at)
+    };
+    before.or_else(here)
+}
+
 /// Ends the participations that a decision's entries have brought to their end, and notes on the entries what became of
 /// them. `before` is what they were. Returns those that changed. One that goes on again is told by the entry that lost the
 /// tier or, if that came later, the one that took the bonus back (X19).
@@ -296,6 +323,15 @@ pub(crate) fn settle(
         }
         if participation.state != ParticipationState::Active {
             member.active_campaigns.retain(|campaign| *campaign != participation.campaign);
+        }
+    }
+    for Participation { campaign, state, waiting, .. } in &now {
+        let waits = *state == ParticipationState::Active && !waiting.is_empty();
+        let known = member.waits_for.contains(campaign);
+        if waits && !known {
+            member.waits_for.push(campaign.clone());
+        } else if known && !waits {
+            member.waits_for.retain(|known| known != campaign);
         }
     }
     now.retain(|participation| !before.contains(participation));

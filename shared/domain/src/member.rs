@@ -102,6 +102,8 @@ pub struct Member {
     pub risk_told_for: Option<NaiveDate>,
     /// Campaigns in which the member has an active participation.
     pub active_campaigns: Vec<RuleId>,
+    /// Those of them for which orders of the member wait, because they were paused (X50).
+    pub waits_for: Vec<RuleId>,
     /// When the newest order seen was placed (C1).
     pub last_ordered_at: Option<Instant>,
     /// When the oldest order seen was placed, where that was more than a day before the membership began (C1).
@@ -155,6 +157,7 @@ impl Member {
             expiring_told_to: None,
             risk_told_for: None,
             active_campaigns: Vec::new(),
+            waits_for: Vec::new(),
             last_ordered_at: None,
             first_ordered_at: None,
             holds: Vec::new(),

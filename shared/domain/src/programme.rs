@@ -473,6 +473,14 @@ impl Programme {
         Self { earlier: Some(Arc::new(Earlier { programme: earlier, until })), ..self }
     }
 
+    /// The version in force at an instant: this one, or one before it.
+    pub fn in_force(&self, at: Instant) -> &Self {
+        match self.earlier.as_deref().filter(|earlier| at < earlier.until) {
+            Some(earlier) => earlier.programme.in_force(at),
+            None => self,
+        }
+    }
+
     /// The day of the programme's zone on which an instant falls (X7).
     pub fn day(&self, at: Instant) -> NaiveDate {
         day_in(self.zone, at)

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
 
+use loyalty_domain::campaign::gone_on;
 use loyalty_domain::decision::{Decision, Outcome, Verdict};
 use loyalty_domain::ids::{MemberId, RuleId};
 use loyalty_domain::ledger::Entry;
@@ -63,6 +64,8 @@ impl Books {
             results: events.iter().map(|_| None).collect(),
             open: (0..events.len()).collect(),
             apart: HashSet::new(),
+            waits: BTreeMap::new(),
+            taken_up: HashMap::new(),
             events,
         };
         for attempt in 0..ATTEMPTS_MAX {
@@ -90,6 +93,10 @@ struct Batch<'a, F> {
     /// Events whose transaction failed for another reason than a race: each is written without the others, so that the
     /// one at fault fails alone.
     apart: HashSet<usize>,
+    /// Members whose orders wait for campaigns that have gone on, and when somebody came: they are decided first (X50).
+    waits: BTreeMap<MemberId, (Instant, Vec<(RuleId, Instant)>)>,
+    /// Those for whom that has been done, and what came of it.
+    taken_up: HashMap<MemberId, Result<(), StoreError>>,
 }
 
 impl<F, P> Batch<'_, F>
@@ -99,6 +106,10 @@ where
 {
     /// Reads, decides and writes all open events once. What lost a race is open again afterwards.
     async fn attempt(&mut self, consistency: Consistency) {
+        for (member_id, (now, gone_on)) in std::mem::take(&mut self.waits) {
+            let done = self.books.take_up(&(self.programme_at)(now), &member_id, &gone_on).await;
+            self.taken_up.insert(member_id, done);
+        }
         let open = std::mem::take(&mut self.open);
         let snapshots = open.iter().map(|event| &self.events[*event].snapshot);
         match self.books.load(snapshots, consistency).await {
@@ -146,7 +157,12 @@ where
         let apart = group.iter().any(|event| self.apart.contains(event));
         let mut staged = Staged::default();
         for (at, &event) in group.iter().enumerate() {
-            let decision = match self.decide(event, rows, &staged.entries, consistency).await {
+            let decision = match self.waits(event, rows) {
+                Ok(true) => Ok(None),
+                Ok(false) => self.decide(event, rows, &staged.entries, consistency).await,
+                Err(error) => Err(error),
+            };
+            let decision = match decision {
                 Ok(Some(decision)) => decision,
                 Ok(None) => {
                     self.open.push(event);
@@ -186,6 +202,27 @@ where
             }
         }
         self.flush(staged, rows).await;
+    }
+
+    /// Whether other orders of a member it concerns are decided first, because a campaign has gone on for which they waited.
+    fn waits(&mut self, event: usize, rows: &Rows) -> Result<bool, StoreError> {
+        let OrderEvent { snapshot, now } = &self.events[event];
+        let concerned = snapshot.member_id.iter().chain(rows.owner(&snapshot.order_id)).map(|id| rows.now(id));
+        let members = concerned.filter(|_| !snapshot.again).filter_map(|id| rows.member(id).ok()?.row.as_ref());
+        let mut waits = false;
+        for member in members {
+            match self.taken_up.get(&member.member_id) {
+                Some(done) => done.clone()?,
+                None => {
+                    let gone_on = gone_on(&(self.programme_at)(*now), member, *now);
+                    if !gone_on.is_empty() {
+                        self.waits.insert(member.member_id.clone(), (*now, gone_on));
+                        waits = true;
+                    }
+                }
+            }
+        }
+        Ok(waits)
     }
 
     /// Asks the domain until it has what it needs. `None` when only a consistent read can tell.

@@ -3,13 +3,14 @@
 
 use std::pin::Pin;
 
-use loyalty_domain::campaign::{Participation, ParticipationState};
+use loyalty_domain::campaign::{Participation, gone_on};
 use loyalty_domain::decision::{Decision, Rejection};
-use loyalty_domain::ids::{MemberId, OrderId, RequestId, RuleId};
+use loyalty_domain::ids::{MemberId, RequestId, RuleId};
 use loyalty_domain::ledger::Entry;
 use loyalty_domain::member::Member;
 use loyalty_domain::programme::Programme;
 use loyalty_domain::request::Request;
+use loyalty_domain::time::Instant;
 use loyalty_domain::voucher::Grant;
 
 use crate::apply::ATTEMPTS_MAX;
@@ -60,11 +61,9 @@ impl Concerns {
         Self { member_id, request_id: None, history: false, campaign: None, budget: false, seen: None }
     }
 
-    /// Orders that wait for the campaign, as far as was seen: of an active participation (X50).
-    pub fn waiting(&self) -> &[OrderId] {
-        let seen = self.seen.as_ref().and_then(|seen| seen.loaded.participation.as_ref());
-        let active = seen.filter(|seen| seen.state == ParticipationState::Active);
-        active.map_or(&[], |active| active.waiting.as_slice())
+    /// The member, as far as was seen.
+    pub fn member_seen(&self) -> Option<&Member> {
+        self.seen.as_ref()?.loaded.member.as_ref()
     }
 
     pub fn request(member_id: MemberId, request_id: RequestId) -> Self {
@@ -105,7 +104,9 @@ impl Revisions {
 }
 
 impl Books {
-    /// Carries out a command: `decide` is asked with the rows it concerns, until what it decided has been written.
+    /// Carries out a command at an instant, by the programme in force then: `decide` is asked with the rows it concerns,
+    /// until what it decided has been written. Orders of the member that wait for a campaign which has gone on are decided
+    /// first (X50).
     ///
     /// # Errors
     /// [`StoreError::Rejected`] with the domain's refusal; otherwise nothing is written, and the command can come again.
@@ -113,9 +114,10 @@ impl Books {
         &self,
         programme: &Programme,
         concerns: &Concerns,
+        now: Instant,
         decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
     ) -> Result<T, StoreError> {
-        self.command_after(programme, concerns, decide, |_: &T| Box::pin(async { Ok(()) })).await
+        self.command_after(programme, concerns, now, decide, |_: &T| Box::pin(async { Ok(()) })).await
     }
 
     /// Like [`Books::command`], but `first` is done, with the answer, before what was decided is written: for what must
@@ -128,10 +130,11 @@ impl Books {
         &self,
         programme: &Programme,
         concerns: &Concerns,
+        now: Instant,
         decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
         first: impl Fn(&T) -> Pending,
     ) -> Result<T, StoreError> {
-        let mut seen = concerns.seen.clone();
+        let (mut seen, mut taken_up) = (concerns.seen.clone(), false);
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let looked = seen.is_some();
@@ -143,6 +146,14 @@ impl Books {
             if let Some(merged) = loaded.member.take_if(|member| member.merged.is_some()).and_then(|it| it.merged) {
                 let concerns = Concerns { member_id: merged.into, ..concerns.clone() };
                 Seen { loaded, revisions } = self.load_for(&concerns).await?;
+            }
+            if let Some(member) = loaded.member.as_ref().filter(|_| !taken_up) {
+                let gone_on = gone_on(programme, member, now);
+                if !gone_on.is_empty() {
+                    self.take_up(programme, &member.member_id, &gone_on).await?;
+                    taken_up = true;
+                    continue;
+                }
             }
             if let Some(campaign) = &concerns.campaign
                 && concerns.budget

@@ -29,6 +29,7 @@ mod senders;
 mod staged;
 pub mod units;
 mod vouchers;
+mod waiting;
 pub mod words;
 
 use std::sync::{Arc, Mutex};

@@ -58,6 +58,6 @@ impl Books {
             let new = decision.outcome == Outcome::Posted;
             Ok((new, if mode == Mode::Write { decision } else { Decision::nothing(decision.outcome) }))
         };
-        self.command(programme, &concerns, decide).await
+        self.command(programme, &concerns, now, decide).await
     }
 }

@@ -38,6 +38,6 @@ impl Books {
             let tier = decision.member.as_ref().map_or(held, |member| member.tier.clone());
             Ok((Followed { new: decision.outcome == Outcome::Posted, tier }, decision))
         };
-        self.command(programme, &Concerns::member(member_id), decide).await
+        self.command(programme, &Concerns::member(member_id), now, decide).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, TimeZone, Utc, Weekday};
 use loyalty_contract::events::{BusEvent, Direction, ParticipationWord, TierChanged, Why};
 use loyalty_contract::identity::MemberKey;
 use loyalty_contract::phone::normalise;
@@ -10,7 +10,7 @@ use loyalty_contract::programme::ProgrammeFile;
 use loyalty_contract::queue::Source;
 use loyalty_contract::webhook::event::ShopEvent;
 use loyalty_contract::webhook::{self, settings::SourceSettings};
-use loyalty_domain::campaign::{Participation, ParticipationState, enrol};
+use loyalty_domain::campaign::{Participation, enrol, gone_on};
 use loyalty_domain::daily::run_day;
 use loyalty_domain::decision::{Decision, Verdict};
 use loyalty_domain::ids::{MemberId, OrderId, RuleId, TierId, VoucherId};
@@ -79,12 +79,7 @@ impl InProcess {
 
     fn run(&mut self, member_id: &MemberId, weekly: bool, due: DateTime<Utc>) {
         let programme = self.programme.at(due).programme.clone();
-        let before = self.programme.at(due - TimeDelta::hours(25)).programme.clone();
-        for campaign in programme.campaigns.iter().filter(|campaign| campaign.live(due)) {
-            if weekly || before.campaign(&campaign.id).is_some_and(|known| known.paused) {
-                self.go_on(&campaign.id, member_id, due);
-            }
-        }
+        self.go_on(member_id, due);
         if !weekly {
             let day = run_day(&programme, self.members[member_id].clone(), due).expect("nothing is refused here");
             let told = day.decision.member.clone();
@@ -110,14 +105,22 @@ impl InProcess {
         }
     }
 
-    /// Decides what waited for a campaign that goes on (X50).
-    fn go_on(&mut self, campaign: &RuleId, member_id: &MemberId, now: DateTime<Utc>) {
-        let known = self.participations.get(&(campaign.clone(), member_id.clone()));
-        let active = known.filter(|known| known.state == ParticipationState::Active);
-        for order_id in active.map(|active| active.waiting.clone()).unwrap_or_default() {
-            let again = OrderSnapshot::again(&self.orders[&order_id]);
-            self.decide(again, now);
+    /// Decides what waited for campaigns that have gone on, before anything else is about the member (X50).
+    fn go_on(&mut self, member_id: &MemberId, now: DateTime<Utc>) {
+        let Some(member) = self.members.get(member_id) else { return };
+        for (campaign, at) in gone_on(&self.programme.at(now).programme, member, now) {
+            for order_id in self.participations[&(campaign, member_id.clone())].waiting.clone() {
+                let again = OrderSnapshot::again(&self.orders[&order_id]);
+                self.decide(again, at);
+            }
         }
+    }
+
+    /// The member of a phone, and what waited for them decided.
+    fn taken_up(&mut self, phone: &str, now: DateTime<Utc>) -> Member {
+        let member_id = self.member(phone).expect("a member").member_id.clone();
+        self.go_on(&member_id, now);
+        self.members[&member_id].clone()
     }
 
     fn tell(&mut self, message: Message) {
@@ -187,6 +190,9 @@ impl InProcess {
     }
 
     fn decide(&mut self, snapshot: OrderSnapshot, now: DateTime<Utc>) {
+        let owner = self.orders.get(&snapshot.order_id).and_then(|order| order.owner.clone());
+        let concerned = snapshot.member_id.clone().into_iter().chain(owner.map(|owner| owner.member_id));
+        concerned.filter(|_| !snapshot.again).for_each(|member_id| self.go_on(&member_id, now));
         let order = self.orders.get(&snapshot.order_id).cloned();
         let member = member_of(order.as_ref(), &snapshot).and_then(|id| self.members.get(id)).cloned();
         let mut rows = OrderRows { order, member, ..OrderRows::default() };
@@ -285,6 +291,7 @@ impl Player for InProcess {
             Some(event) if event.possible(&programme).is_err() => false,
             Some(ShopEvent::TierChanged { customer, tier, changed_at }) => {
                 let member_id = customer.member_id(Source::Standard, &self.key).expect("somebody");
+                self.go_on(&member_id, now);
                 let known = self.members.get(&member_id).cloned();
                 let member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
                 let told = Told { tier, changed_at };
@@ -293,6 +300,7 @@ impl Player for InProcess {
             }
             Some(ShopEvent::Registered { customer, said_at }) => {
                 let member_id = customer.member_id(Source::Standard, &self.key).expect("somebody");
+                self.go_on(&member_id, now);
                 let known = self.members.get(&member_id).cloned();
                 let mut member = known.or_else(|| Member::registered(&programme, member_id, now)).expect("tiers");
                 let entries = welcome(&programme, &mut member, said_at, now).expect("nothing is refused here");
@@ -305,7 +313,7 @@ impl Player for InProcess {
 
     async fn spend(&mut self, phone: &str, points: i64, now: DateTime<Utc>) -> bool {
         self.pass(now);
-        let member = self.member(phone).expect("a member").clone();
+        let member = self.taken_up(phone, now);
         let asked = asked(&member, now);
         let redemption = Redemption { asked, reward: None, points: Some(points), order_minor: None, hold: false };
         let redeemed = redeem(&self.programme.at(now).programme, member, None, redemption, now);
@@ -314,7 +322,7 @@ impl Player for InProcess {
 
     async fn top_up(&mut self, phone: &str, amount: i64, now: DateTime<Utc>) {
         self.pass(now);
-        let member = self.member(phone).expect("a member").clone();
+        let member = self.taken_up(phone, now);
         let asked = asked(&member, now);
         let topped = top_up(&self.programme.at(now).programme, member, None, asked, amount, now);
         self.write(topped.expect("nothing is refused here").1);

@@ -225,5 +225,5 @@ async fn participate(shop: &Shop, member: &loyalty_domain::ids::MemberId, state:
         let nothing = Decision::nothing(Outcome::Posted);
         Ok(((), Decision { member: rows.member, participations: vec![participation], ..nothing }))
     };
-    shop.books().command(programme, &concerns, decide).await.unwrap();
+    shop.books().command(programme, &concerns, shop.now(), decide).await.unwrap();
 }

@@ -69,6 +69,8 @@ struct MemberRecord {
     risk_told_for: Option<Text<NaiveDate>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     active_campaigns: Vec<Text<RuleId>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    waits_for: Vec<Text<RuleId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_ordered_at: Option<Text<Instant>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,6 +156,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         expiring_told_to,
         risk_told_for,
         active_campaigns,
+        waits_for,
         last_ordered_at,
         first_ordered_at,
         holds,
@@ -196,6 +199,7 @@ pub(crate) fn encode(member: &Member, revision: u64, programme: &Programme) -> I
         expiring_told_to: expiring_told_to.map(Text),
         risk_told_for: risk_told_for.map(Text),
         active_campaigns: active_campaigns.iter().cloned().map(Text).collect(),
+        waits_for: waits_for.iter().cloned().map(Text).collect(),
         last_ordered_at: last_ordered_at.map(Text),
         first_ordered_at: first_ordered_at.map(Text),
         holds: holds.iter().map(HoldRecord::from).collect(),
@@ -251,6 +255,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Member>, Unreadable> {
         expiring_told_to: record.expiring_told_to.map(|text| text.0),
         risk_told_for: record.risk_told_for.map(|text| text.0),
         active_campaigns: record.active_campaigns.into_iter().map(|text| text.0).collect(),
+        waits_for: record.waits_for.into_iter().map(|text| text.0).collect(),
         last_ordered_at: record.last_ordered_at.map(|text| text.0),
         first_ordered_at: record.first_ordered_at.map(|text| text.0),
         holds: record.holds.into_iter().map(Hold::from).collect(),

@@ -159,6 +159,7 @@ fn member() -> Member {
         expiring_told_to: Some("2026-11-30".parse().unwrap()),
         risk_told_for: Some("2027-11-23".parse().unwrap()),
         active_campaigns: vec!["fast-promotion".into()],
+        waits_for: vec!["fast-promotion".into()],
         last_ordered_at: Some(at("2027-11-22T01:15:27.250Z")),
         first_ordered_at: None,
         holds: Vec::new(),

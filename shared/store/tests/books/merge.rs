@@ -67,7 +67,7 @@ async fn adjusted(shop: &Shop, member_id: &str, legs: Legs, now: Instant) -> Res
         let (_, decision) = adjust(&shop.programme, member, known, adjustment.clone(), now)?;
         Ok(((), decision))
     };
-    shop.books.command(&shop.programme, &concerns, decide).await
+    shop.books.command(&shop.programme, &concerns, now, decide).await
 }
 
 async fn redeemed(shop: &Shop, member_id: &str, points: i64, hold: bool, now: Instant) -> Result<(), StoreError> {
@@ -80,7 +80,7 @@ async fn redeemed(shop: &Shop, member_id: &str, points: i64, hold: bool, now: In
         let (_, decision) = redeem(&shop.programme, member, rows.request.as_ref(), redemption.clone(), now)?;
         Ok(((), decision))
     };
-    shop.books.command(&shop.programme, &concerns, decide).await
+    shop.books.command(&shop.programme, &concerns, now, decide).await
 }
 
 /// A member says they are one, by the shop's own word (X25).
@@ -91,7 +91,7 @@ async fn registered(shop: &Shop, member_id: &str, now: Instant) {
         let entries = welcome(&shop.programme, &mut member, now, now)?;
         Ok(((), Decision::posted(member, entries)))
     };
-    shop.books.command(&shop.programme, &Concerns::member(member_id.into()), decide).await.unwrap();
+    shop.books.command(&shop.programme, &Concerns::member(member_id.into()), now, decide).await.unwrap();
 }
 
 /// Somebody is in the books without having registered or ordered.
@@ -100,7 +100,7 @@ async fn wordless(shop: &Shop, member_id: &str, now: Instant) {
         let member = Member::registered(&shop.programme, member_id.into(), now).expect("tiers");
         Ok(((), Decision::posted(member, Vec::new())))
     };
-    shop.books.command(&shop.programme, &Concerns::member(member_id.into()), decide).await.unwrap();
+    shop.books.command(&shop.programme, &Concerns::member(member_id.into()), now, decide).await.unwrap();
 }
 
 /// X25, X43: one person has one first order, and it takes back what one of them was welcomed with.

@@ -45,7 +45,7 @@ pub async fn enrolled(shop: &Shop, member_id: &str, now: Instant) {
         let enrolment = enrol(&shop.programme, &campaign, member, rows.participation, 0, now)?;
         Ok(((), enrolment.decision))
     };
-    shop.books.command(&shop.programme, &concerns, decide).await.unwrap();
+    shop.books.command(&shop.programme, &concerns, now, decide).await.unwrap();
 }
 
 #[tokio::test]

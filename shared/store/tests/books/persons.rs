@@ -74,9 +74,9 @@ async fn what_was_said_of_who_joined_before_they_were_forgotten_stays_forgotten(
         }
     };
     let concerns = Concerns::member(BINH.into());
-    shop.books.command(&shop.programme, &concerns, told(50)).await.unwrap();
+    shop.books.command(&shop.programme, &concerns, at(300), told(50)).await.unwrap();
     assert_eq!(shop.member(AN).await.profile, Profile::default());
-    shop.books.command(&shop.programme, &concerns, told(250)).await.unwrap();
+    shop.books.command(&shop.programme, &concerns, at(300), told(250)).await.unwrap();
     assert_eq!(shop.member(AN).await.profile.name.as_deref(), Some("Bình"));
     check(&shop);
 }
