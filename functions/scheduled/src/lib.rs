@@ -29,7 +29,8 @@ use loyalty_messaging::{BUS_NAME, Bus, Message, Outbox, invitation, notice, vouc
 use loyalty_runtime::config::ConfigError;
 use loyalty_runtime::metrics::{self, Metric};
 use loyalty_runtime::{chain, secrets};
-use loyalty_store::runs::Known;
+use loyalty_store::index::DuePlace;
+use loyalty_store::runs::{Found, Known};
 use loyalty_store::{Books, Coder, Concerns, Consistency, Pending, StoreError, Stored};
 use serde::Deserialize;
 use serde_json::Value;
@@ -183,13 +184,23 @@ impl Scheduled {
         let programme = &self.programmes.at(page.at).programme;
         let today = programme.day(page.at);
         Ok(match page.work {
-            Work::Campaign { .. } | Work::Resumed { .. } => {
-                !self.books.audience(&page.shard, None, 1).await?.0.is_empty()
-            }
+            Work::Campaign { .. } => self.audience(page).await? || self.due(page).await?,
+            Work::Overdue { .. } | Work::Members => self.due(page).await?,
+            Work::Resumed { .. } => self.audience(page).await?,
             Work::Changed { .. } => !self.books.members_in(&page.shard, None, 1, programme).await?.0.is_empty(),
-            Work::Members => !self.books.members_due(&page.shard, today, 1).await?.is_empty(),
             Work::Vouchers => !self.books.vouchers_due(&page.shard, today, 1).await?.is_empty(),
         })
+    }
+
+    /// Whether some campaign may address anybody of a page's shard.
+    async fn audience(&self, page: &Page) -> Result<bool, StoreError> {
+        Ok(!self.books.audience(&page.shard, None, 1).await?.0.is_empty())
+    }
+
+    /// Whether anything is due for anybody of a page's shard.
+    async fn due(&self, page: &Page) -> Result<bool, StoreError> {
+        let today = self.programmes.at(page.at).programme.day(page.at);
+        Ok(!self.books.members_due(&page.shard, today, None, 1).await?.0.is_empty())
     }
 
     /// Works one page and queues the one after it.
@@ -200,6 +211,7 @@ impl Scheduled {
         let before = self.books.consumed();
         let (worked, next) = match &page.work {
             Work::Campaign { campaign, after } => self.campaign(&page, campaign, after.as_deref()).await?,
+            Work::Overdue { campaign, after } => self.overdue(&page, campaign, after.as_ref()).await?,
             Work::Resumed { campaign, after } => self.resumed(&page, campaign, after.as_deref()).await?,
             Work::Changed { campaigns, after } => self.changed(&page, campaigns, after.as_deref()).await?,
             Work::Members => self.members(&page).await?,
@@ -220,15 +232,47 @@ impl Scheduled {
         campaign: &str,
         after: Option<&str>,
     ) -> Result<(usize, Option<Page>), RunError> {
-        let id = RuleId::new(campaign);
-        let programme = &self.programmes.at(page.at).programme;
-        let Some(known) = programme.campaign(&id) else { return Err(RunError::NoCampaign(campaign.to_owned())) };
+        let known = self.known(page, campaign)?;
         let (members, more) =
             self.books.audience(&page.shard, after.map(MemberId::new).as_ref(), self.page_max).await?;
         let last = members.last().filter(|_| more).map(ToString::to_string);
         let count = members.len();
         self.enrol_all(known, members, page.at).await?;
-        let work = |after| Work::Campaign { campaign: campaign.to_owned(), after: Some(after) };
+        let campaign = campaign.to_owned();
+        let work = match last {
+            Some(after) => Some(Work::Campaign { campaign, after: Some(after) }),
+            None if self.due(page).await? => Some(Work::Overdue { campaign, after: None }),
+            None => None,
+        };
+        Ok((count, work.map(|work| Page { work, ..page.clone() })))
+    }
+
+    fn known(&self, page: &Page, campaign: &str) -> Result<&Campaign, RunError> {
+        let known = self.programmes.at(page.at).programme.campaign(&RuleId::new(campaign));
+        known.ok_or_else(|| RunError::NoCampaign(campaign.to_owned()))
+    }
+
+    /// Enrols whom the campaign addresses now though their rows do not say so, because the daily run is late. Whom the rows
+    /// say it addresses have been looked at.
+    async fn overdue(
+        &self,
+        page: &Page,
+        campaign: &str,
+        after: Option<&DuePlace>,
+    ) -> Result<(usize, Option<Page>), RunError> {
+        let known = self.known(page, campaign)?;
+        let programme = &self.programmes.at(page.at).programme;
+        let today = programme.day(page.at);
+        let (members, last) = self.books.members_due(&page.shard, today, after, self.page_max).await?;
+        let count = members.len();
+        let seen = self.books.look(members, None).await?;
+        let fallen = seen
+            .iter()
+            .filter_map(Concerns::member_seen)
+            .filter(|member| !known.may_address(member) && addresses_by_now(programme, known, member, page.at));
+        let fallen = fallen.map(|member| member.member_id.clone()).collect();
+        self.enrol_all(known, fallen, page.at).await?;
+        let work = |after| Work::Overdue { campaign: campaign.to_owned(), after: Some(after) };
         Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
     }
 
@@ -290,9 +334,10 @@ impl Scheduled {
         self.each(AT_ONCE_MAX, moves.into_iter(), follow).await?;
         let wanted = |campaign: &&Campaign| campaigns.iter().any(|id| id == campaign.id.as_str());
         for campaign in programme.campaigns.iter().filter(wanted) {
-            // Who has risen is looked at as they are now.
-            let addressed = found.iter().zip(&risen).filter(|(found, risen)| {
-                found.member.merged.is_none() && (**risen || campaign.may_address(&found.member))
+            // Who has risen or fallen is looked at as they are now.
+            let addressed = found.iter().zip(&risen).filter(|(Found { member, .. }, risen)| {
+                let may = campaign.may_address(member) || addresses_by_now(programme, campaign, member, at);
+                member.merged.is_none() && (**risen || may)
             });
             let members = addressed.map(|(found, _)| found.member.member_id.clone()).collect();
             self.enrol_all(campaign, members, at).await?;
@@ -318,7 +363,7 @@ impl Scheduled {
     /// Members leave the list as they are done, so the next page asks the same again.
     async fn members(&self, page: &Page) -> Result<(usize, Option<Page>), RunError> {
         let today = self.programmes.at(page.at).programme.day(page.at);
-        let members = self.books.members_due(&page.shard, today, self.page_max).await?;
+        let (members, _) = self.books.members_due(&page.shard, today, None, self.page_max).await?;
         let (at, count) = (page.at, members.len());
         let concerns = self.books.look(members, None).await?.into_iter();
         let day = move |scheduled: Self, concerns: Concerns| async move { scheduled.day(&concerns, at).await };
@@ -388,7 +433,8 @@ impl Scheduled {
             let changes = enrolment.decision.outcome == Outcome::Posted;
             Ok(((invited, changes, new && changes), enrolment.decision))
         };
-        let (invited, changes, new): (Option<Message>, _, _) = self.books.command(programme, concerns, at, decide).await?;
+        let (invited, changes, new): (Option<Message>, _, _) =
+            self.books.command(programme, concerns, at, decide).await?;
         metrics::count(Metric::CampaignEnrolled, i64::from(new));
         self.put(invited.as_slice()).await?;
         Ok(changes)
@@ -466,6 +512,12 @@ impl Scheduled {
         let put = self.outbox.put(messages).await;
         put.map_err(|(_, error)| StoreError::unavailable("keep a message", error))
     }
+}
+
+/// Whether a campaign may address the member as they stand at an instant, whatever of it has been written.
+fn addresses_by_now(programme: &Programme, campaign: &Campaign, member: &Member, at: Instant) -> bool {
+    let mut member = member.clone();
+    advance(programme, &mut member, at, &mut Vec::new()).is_ok() && campaign.may_address(&member)
 }
 
 /// Whether the member still holds the tier that the voucher was given for, or a higher one (X35).

@@ -1,7 +1,7 @@
 //! The pages a run is cut into: each a message of the queue, so that a run of any size resumes where it was killed.
 
 use chrono::{DateTime, Utc};
-use loyalty_store::index::{SHARDS, shard};
+use loyalty_store::index::{DuePlace, SHARDS, shard};
 use serde::{Deserialize, Serialize};
 
 /// The schedules of the template.
@@ -42,6 +42,13 @@ pub enum Work {
         campaign: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
+    },
+    /// Members for whom something is due, after a place: the campaign may address who loses a tier by it, though
+    /// no daily run has written that yet.
+    Overdue {
+        campaign: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<DuePlace>,
     },
     /// Members with orders that waited for a campaign which goes on again, after one of them (X50).
     Resumed {

@@ -27,7 +27,8 @@ impl Books {
             let decision = erase(programme, member, now)?;
             Ok((Some((decision.outcome == Outcome::Posted, joined)), decision))
         };
-        let (erased, joined) = self.command(programme, &Concerns::member(member_id.clone()), now, decide).await?.unzip();
+        let (erased, joined) =
+            self.command(programme, &Concerns::member(member_id.clone()), now, decide).await?.unzip();
         // Somebody may be known at the account who has never ordered.
         let mut forgotten = self.forget_contact(member_id, now, erased.is_some()).await?;
         // A merge that was killed half way has left them where they were.

@@ -7,6 +7,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::NaiveDate;
 use loyalty_domain::ids::MemberId;
+use serde::{Deserialize, Serialize};
 
 use crate::consumed::Consumed;
 use crate::item::Item;
@@ -33,15 +34,30 @@ pub const DUE: &str = "due";
 /// The index of members whom a campaign may address.
 pub const AUDIENCE: &str = "audience";
 
+/// A place in the index of what is due, whether or not the row is still there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DuePlace {
+    due_on: String,
+    key: String,
+}
+
 impl Books {
     /// Members for whom something is due until a day, that day included, of one shard: whoever waits longest first. A
-    /// member leaves the list when their row says that it is done, so the same question goes on where it stopped.
+    /// member leaves the list when their row says that it is done, so the same question goes on where it stopped; who does
+    /// nothing that is due asks for those after a place, and is told where it goes on.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn members_due(&self, shard: &str, until: NaiveDate, limit: i32) -> Result<Vec<MemberId>, StoreError> {
-        let keys = self.due(Table::Members, shard, until, limit).await?;
-        Ok(keys.into_iter().map(MemberId::new).collect())
+    pub async fn members_due(
+        &self,
+        shard: &str,
+        until: NaiveDate,
+        after: Option<&DuePlace>,
+        limit: i32,
+    ) -> Result<(Vec<MemberId>, Option<DuePlace>), StoreError> {
+        let (keys, last) = self.due(Table::Members, shard, until, after, limit).await?;
+        Ok((keys.into_iter().map(MemberId::new).collect(), last))
     }
 
     pub(crate) async fn due(
@@ -49,8 +65,14 @@ impl Books {
         table: Table,
         shard: &str,
         until: NaiveDate,
+        after: Option<&DuePlace>,
         limit: i32,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<(Vec<String>, Option<DuePlace>), StoreError> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let start = after.map(|after| {
+            let key = [("due_shard", shard), ("due_on", &after.due_on), (table.partition_key(), &after.key)];
+            key.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+        });
         *self.meter() += Consumed::request();
         let answer = self
             .client
@@ -58,15 +80,20 @@ impl Books {
             .table_name(self.table(table))
             .index_name(DUE)
             .key_condition_expression("due_shard = :shard and due_on <= :until")
-            .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()))
-            .expression_attribute_values(":until", AttributeValue::S(until.to_string()))
+            .expression_attribute_values(":shard", text(shard))
+            .expression_attribute_values(":until", text(&until.to_string()))
+            .set_exclusive_start_key(start)
             .limit(limit)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(reading)?;
         *self.meter() += Consumed::read(answer.consumed_capacity.as_slice());
-        Ok(keys(answer.items.unwrap_or_default(), table.partition_key()))
+        let last = answer.last_evaluated_key.and_then(|last| {
+            let part = |name: &str| Some(last.get(name)?.as_s().ok()?.clone());
+            Some(DuePlace { due_on: part("due_on")?, key: part(table.partition_key())? })
+        });
+        Ok((keys(answer.items.unwrap_or_default(), table.partition_key()), last))
     }
 
     /// Members of one shard whom a campaign may address, after a member, and whether there may be more.

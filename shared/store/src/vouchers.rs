@@ -199,7 +199,7 @@ impl Books {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn vouchers_due(&self, shard: &str, until: NaiveDate, limit: i32) -> Result<Vec<VoucherId>, StoreError> {
-        let keys = self.due(Table::Vouchers, shard, until, limit).await?;
+        let (keys, _) = self.due(Table::Vouchers, shard, until, None, limit).await?;
         Ok(keys.into_iter().map(VoucherId::new).collect())
     }
 }

@@ -31,7 +31,8 @@ impl Books {
                 for order_id in active.map(|active| active.waiting).unwrap_or_default() {
                     let order = stands_over(self.order(&order_id, Consistency::Strong).await)?.flatten();
                     // One that has gone to another member since is theirs.
-                    let own = order.filter(|order| order.row.owner.as_ref().is_some_and(|it| it.member_id == *member_id));
+                    let own =
+                        order.filter(|order| order.row.owner.as_ref().is_some_and(|it| it.member_id == *member_id));
                     again.extend(own.map(|order| OrderEvent { snapshot: OrderSnapshot::again(&order.row), now: *at }));
                 }
                 for decided in self.apply_orders(|at| programme.in_force(at), again).await {

@@ -68,6 +68,32 @@ async fn a_budget_is_never_exceeded_by_runs_that_overlap() {
     }
 }
 
+/// C1, T8: no daily run has come since their review, so the rows of who lost Silver by it still say Silver. They are enrolled
+/// on Monday all the same, once; who keeps it is not.
+#[tokio::test]
+async fn c1_who_has_fallen_back_is_enrolled_though_no_daily_run_has_come() {
+    let programme = RETAIL.replace("days = 365", "days = 40");
+    for (page_max, known) in [(50, true), (1, true), (1, false)] {
+        let mut shop = Shop::new(&programme);
+        shop.scheduled.page_max = page_max;
+        if known {
+            shop.knows_its_programme().await;
+        }
+        let fallen = shop.neighbours("03", 4);
+        for phone in &fallen {
+            shop.order(&format!("first-{phone}"), phone, 250, "2026-09-03T03:00:00Z", json!({})).await;
+        }
+        shop.order("more", &fallen[3], 250, "2026-10-20T03:00:00Z", json!({})).await;
+        shop.order("small", &shop.neighbours("11", 1)[0], 10, BEFORE, json!({})).await;
+        for _ in 0..2 {
+            shop.run("weekly-campaign", MONDAY).await;
+            assert_eq!(shop.rows("participations").len(), 4, "pages of {page_max}");
+            assert_eq!(shop.told_of("campaign_invitation").len(), 4);
+        }
+        shop.prove();
+    }
+}
+
 /// X50: what came while the campaign was paused is decided by the first daily run after it goes on, which enrols and invites
 /// nobody; the weekly run finds what no daily run has done.
 #[tokio::test]

@@ -19,19 +19,8 @@ type Uses = &'static [(&'static str, &'static [&'static str])];
 
 /// What the books of `shared/store` do, by method.
 const BOOKS: &[(&str, Uses)] = &[
-    (
-        "apply_orders",
-        &[
-            (BATCH, &["Members", "OrdersTable"]),
-            // An order that begins to wait for a paused campaign leaves a mark in the last (X50).
-            (GET, &["Participations", "Vouchers", "Requests"]),
-            // Vouchers that a till used for an order come back with it.
-            (QUERY, &["Vouchers/by-order"]),
-            // Reversals after an expiry replay the member's history (X23).
-            (QUERY, &["PointsHistory"]),
-            (PUT, &["Members", "OrdersTable", "Participations", "Vouchers", "PointsHistory", "Requests"]),
-        ],
-    ),
+    ("apply_orders", ORDERS),
+    ("take_up", ORDERS),
     ("command", COMMAND),
     ("command_after", COMMAND),
     ("follow_tier", COMMAND),
@@ -80,9 +69,25 @@ const PUT: &str = "dynamodb:PutItem";
 const SCAN: &str = "dynamodb:Scan";
 const QUERY: &str = "dynamodb:Query";
 
-/// A command reads its member and participations and writes what was decided in one transaction of puts.
-const COMMAND: Uses =
-    &[(GET, &["Members", "Participations"]), (PUT, &["Members", "Participations", "PointsHistory", "Vouchers"])];
+const ORDERS: Uses = &[
+    (BATCH, &["Members", "OrdersTable"]),
+    // An order that begins to wait for a paused campaign leaves a mark in the last; when the campaign goes on, it is read
+    // again (X50).
+    (GET, &["OrdersTable", "Participations", "Vouchers", "Requests"]),
+    // Vouchers that a till used for an order come back with it.
+    (QUERY, &["Vouchers/by-order"]),
+    // Reversals after an expiry replay the member's history (X23).
+    (QUERY, &["PointsHistory"]),
+    (PUT, &["Members", "OrdersTable", "Participations", "Vouchers", "PointsHistory", "Requests"]),
+];
+/// A command reads its member and participations and writes what was decided in one transaction of puts. Orders that wait
+/// for a campaign which has gone on are decided first (X50).
+const COMMAND: Uses = &[
+    (GET, &["Members", "OrdersTable", "Participations", "Vouchers", "Requests"]),
+    (BATCH, &["Members", "OrdersTable"]),
+    (QUERY, &["Vouchers/by-order", "PointsHistory"]),
+    (PUT, &["Members", "OrdersTable", "Participations", "PointsHistory", "Vouchers", "Requests"]),
+];
 const MOVE_ON: Uses = &[(GET, &["Messages"]), (PUT, &["Messages"])];
 // Whoever joined another is found at that one.
 const CONTACT: Uses = &[(GET, &["Contacts", "Members"]), (PUT, &["Contacts"])];
