@@ -13,3 +13,4 @@ mod persons;
 mod reading;
 mod second_engine;
 mod support;
+mod waiting;

@@ -55,7 +55,7 @@ pub async fn refusal(shop: &Shop, from: &str, into: &str) -> MergeProblem {
     }
 }
 
-async fn adjusted(shop: &Shop, member_id: &str, legs: Legs, now: Instant) -> Result<(), StoreError> {
+pub async fn adjusted(shop: &Shop, member_id: &str, legs: Legs, now: Instant) -> Result<(), StoreError> {
     let note = Note { operator: "op".to_owned(), text: "why".to_owned(), subject: None };
     let request_id = format!("r_{member_id}_{}_{}", now.timestamp(), legs.redeemable.0);
     let asked = Asked { request_id: request_id.as_str().into(), fingerprint: String::new() };

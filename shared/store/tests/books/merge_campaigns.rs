@@ -116,7 +116,7 @@ async fn x50_who_has_orders_that_wait_for_a_campaign_joins_nobody() {
 }
 
 /// An order of 10 points.
-fn small(id: &str, seconds: i64, status: OrderStatus) -> OrderSnapshot {
+pub fn small(id: &str, seconds: i64, status: OrderStatus) -> OrderSnapshot {
     let mut snapshot = version(id, seconds, status);
     snapshot.facts.due_minor = 130_000;
     snapshot
