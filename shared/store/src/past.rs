@@ -1,6 +1,5 @@
 //! Orders from before these books: each kept in one write, and once.
 
-use loyalty_domain::decision::Outcome;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::ledger::EntryKind;
 use loyalty_domain::order::OrderSnapshot;
@@ -34,8 +33,9 @@ impl Books {
             let order = self.order(&snapshot.order_id, Consistency::Strong).await?;
             if let Some(order) = order {
                 let rows = PastRows { order: Some(order.row), ..PastRows::default() };
-                let decision = bring_order(programme, rows, snapshot.clone(), now).map_err(StoreError::Rejected)?;
-                return Ok(decision.outcome != Outcome::Duplicate);
+                // It says the same as before, or is refused.
+                bring_order(programme, rows, snapshot.clone(), now).map_err(StoreError::Rejected)?;
+                return Ok(false);
             }
             let mut snapshot = snapshot.clone();
             let (mut opened_at, mut member) = (None, None);
@@ -50,8 +50,8 @@ impl Books {
             let revision = member.as_ref().map_or(0, |member| member.revision);
             let rows = PastRows { order: None, member: member.map(|member| member.row), opened_at };
             let decision = bring_order(programme, rows, snapshot, now).map_err(StoreError::Rejected)?;
-            if mode == Mode::Try || decision.outcome == Outcome::Duplicate {
-                return Ok(decision.outcome != Outcome::Duplicate);
+            if mode == Mode::Try {
+                return Ok(true);
             }
             let mut writes = Vec::new();
             if let Some(member) = &decision.member {
