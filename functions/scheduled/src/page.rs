@@ -43,8 +43,8 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
-    /// Members for whom something is due, after a place: the campaign may address who loses a tier by it, though
-    /// no daily run has written that yet.
+    /// Members for whom something is due, after a place: the campaign may address who loses a tier by it, though no daily
+    /// run has written that yet.
     Overdue {
         campaign: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -200,8 +200,8 @@ impl Campaign {
 }
 
 /// Whether what was read of a participation is older than the rows of its member and of an order: it is not active though
-/// the member is, has no orders waiting though the member has, or does not hold the order though the order does. What is not written is not checked by any condition,
-/// so it has to be read again before it decides anything.
+/// the member is, has no orders that wait though the member has, or does not hold the order though the order does. What is
+/// not written is not checked by any condition, so it has to be read again before it decides anything.
 pub fn read_too_early(
     known: Option<&Participation>,
     campaign: &RuleId,
@@ -326,12 +326,9 @@ pub(crate) fn settle(
         }
     }
     for Participation { campaign, state, waiting, .. } in &now {
-        let waits = *state == ParticipationState::Active && !waiting.is_empty();
-        let known = member.waits_for.contains(campaign);
-        if waits && !known {
+        member.waits_for.retain(|known| known != campaign);
+        if *state == ParticipationState::Active && !waiting.is_empty() {
             member.waits_for.push(campaign.clone());
-        } else if known && !waits {
-            member.waits_for.retain(|known| known != campaign);
         }
     }
     now.retain(|participation| !before.contains(participation));
