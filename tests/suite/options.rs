@@ -2,7 +2,7 @@
 //! goes on (X19).
 
 use chrono::Duration;
-use loyalty_domain::campaign::{BonusWhen, ParticipationState};
+use loyalty_domain::campaign::{BonusWhen, ParticipationState, gone_on};
 use loyalty_domain::ledger::EntryKind;
 use loyalty_domain::order::{OrderSnapshot, OrderStatus, PaymentStatus};
 use loyalty_domain::points::Legs;
@@ -250,6 +250,45 @@ fn x50_orders_of_a_pause_get_their_bonus_when_the_campaign_goes_on() {
     assert_eq!((waiting(&shop), shop.participation()), (Vec::new(), (2, 0, Exhausted)));
     assert_eq!(shop.book.audit().findings, []);
     assert_eq!(shop.deliver(&cancelled("A", 20_000, 9)), [taken(20), taken(150)], "as any other bonus");
+}
+
+/// X50: since when a campaign goes on is what the programme says, whoever comes when; where it says nothing, it is now.
+#[test]
+fn x50_a_campaign_goes_on_when_the_programme_says() {
+    let live = programme(false, false);
+    let version = |change: &dyn Fn(&mut Programme)| {
+        let mut version = live.clone();
+        change(&mut version);
+        version
+    };
+    let paused = version(&|it| it.campaigns[0].paused = true);
+    let closed = version(&|it| it.paused = true);
+    let opens = version(&|it| it.campaigns[0].from = Some(later(25)));
+    let ended = version(&|it| it.campaigns[0].until = Some(later(20)));
+    let chain = |versions: &[(&Programme, i64)]| {
+        let (first, rest) = versions.split_first().unwrap();
+        rest.iter().fold(first.0.clone(), |earlier, (next, from)| (*next).clone().after(earlier, later(*from)))
+    };
+    let pause = [(&live, 0), (&paused, 10), (&live, 20)];
+    for (versions, as_of, now, expected) in [
+        (&pause[..], 15, 30, Some(20)),
+        (&pause[..2], 15, 30, None),
+        (&pause[..], 20, 30, Some(20)),
+        (&pause[..], 22, 30, Some(22)),
+        (&[(&live, 0)][..], 15, 30, Some(30)),
+        (&[(&live, 0), (&live, 5)][..], 15, 30, Some(30)),
+        (&[(&live, 0), (&paused, 10), (&live, 20), (&paused, 22), (&live, 28)][..], 15, 30, Some(20)),
+        (&[(&live, 0), (&paused, 10), (&closed, 20), (&live, 25)][..], 15, 30, Some(25)),
+        (&[(&live, 0), (&paused, 10), (&opens, 20)][..], 15, 30, Some(25)),
+        (&[(&live, 0), (&paused, 10), (&opens, 20)][..], 15, 24, None),
+        (&[(&live, 0), (&paused, 10), (&ended, 20)][..], 15, 30, None),
+    ] {
+        let mut member = enrolled(live.clone()).book.member().clone();
+        (member.as_of, member.waits_for) = (later(as_of), vec!["fast-promotion".into()]);
+        let since = gone_on(&chain(versions), &member, later(now));
+        let expected: Vec<_> = expected.into_iter().map(|at| ("fast-promotion".into(), later(at))).collect();
+        assert_eq!(since, expected, "{} versions, as of {as_of}, at {now}", versions.len());
+    }
 }
 
 /// Whatever three orders go through, in whatever order it is heard of: the books are proved after every step, no

@@ -153,7 +153,8 @@ impl MemberCommands {
     ) -> Result<(Rewarded, bool), Problem> {
         let programme = self.programme(now);
         let request_id = behaved.asked.request_id.clone();
-        let concerns = Concerns { history: true, ..Concerns::request(person.member_id.clone(), request_id) };
+        let request = Concerns::request(person.member_id.clone(), request_id);
+        let concerns = Concerns { history: true, tries: mode == Mode::Try, ..request };
         let decide = |loaded: Loaded| {
             let Loaded { member, request: known, entry, history, .. } = loaded;
             let member = person.member(programme, member, now)?;
@@ -162,7 +163,6 @@ impl MemberCommands {
             let new = decision.outcome == Outcome::Posted;
             let rewarded = posted_by(&request, &decision, entry.as_ref())
                 .map(|entry| Rewarded::new(&request.member_id, entry.legs, entry.balance_after));
-            let decision = if mode == Mode::Do { decision } else { Decision::nothing(Outcome::Duplicate) };
             Ok((rewarded.map(|rewarded| (rewarded, new)), decision))
         };
         let rewarded = self.books.command(programme, &concerns, now, decide).await;

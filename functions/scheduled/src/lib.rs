@@ -150,17 +150,18 @@ impl Scheduled {
         version.clone_into(&mut known.programme_version);
         let changed = before.programme_version != version;
         let live = programme.campaigns.iter().filter(|campaign| campaign.live(fired.at));
+        let gone_on = programme.campaigns.iter().filter(|campaign| campaign.has_gone_on(fired.at));
         let works = match fired.schedule {
             Schedule::WeeklyCampaign if changed => {
                 let campaigns = live.map(|campaign| campaign.id.to_string()).collect();
                 vec![Work::Changed { campaigns, after: None }]
             }
             Schedule::WeeklyCampaign => {
-                live.map(|campaign| Work::Campaign { campaign: campaign.id.to_string(), after: None }).collect()
+                live.map(|campaign| Work::Overdue { campaign: campaign.id.to_string(), after: None }).collect()
             }
             Schedule::Daily | Schedule::Yearly => {
                 let mut works = Vec::new();
-                for campaign in live {
+                for campaign in gone_on {
                     let marks = self.books.marks(&campaign.id).await?;
                     if known.taken_up.insert(campaign.id.to_string(), marks).unwrap_or(0) != marks {
                         works.push(Work::Resumed { campaign: campaign.id.to_string(), after: None });
@@ -173,34 +174,34 @@ impl Scheduled {
         };
         let mut pages = Vec::new();
         for page in first_pages(fired.at, &works) {
-            if self.somebody(&page).await? {
-                pages.push(page);
-            }
+            pages.extend(self.begun(page).await?);
         }
         Ok((pages, (known != before).then_some(known)))
+    }
+
+    /// A first page, if there is anybody whom it concerns.
+    async fn begun(&self, page: Page) -> Result<Option<Page>, StoreError> {
+        if self.somebody(&page).await? {
+            return Ok(Some(page));
+        }
+        let Work::Overdue { campaign, .. } = &page.work else { return Ok(None) };
+        let page = Page { work: Work::Campaign { campaign: campaign.clone(), after: None }, ..page };
+        Ok(self.somebody(&page).await?.then_some(page))
     }
 
     async fn somebody(&self, page: &Page) -> Result<bool, StoreError> {
         let programme = &self.programmes.at(page.at).programme;
         let today = programme.day(page.at);
         Ok(match page.work {
-            Work::Campaign { .. } => self.audience(page).await? || self.due(page).await?,
-            Work::Overdue { .. } | Work::Members => self.due(page).await?,
-            Work::Resumed { .. } => self.audience(page).await?,
+            Work::Campaign { .. } | Work::Resumed { .. } => {
+                !self.books.audience(&page.shard, None, 1).await?.0.is_empty()
+            }
+            Work::Overdue { .. } | Work::Members => {
+                !self.books.members_due(&page.shard, today, None, 1).await?.0.is_empty()
+            }
             Work::Changed { .. } => !self.books.members_in(&page.shard, None, 1, programme).await?.0.is_empty(),
             Work::Vouchers => !self.books.vouchers_due(&page.shard, today, 1).await?.is_empty(),
         })
-    }
-
-    /// Whether some campaign may address anybody of a page's shard.
-    async fn audience(&self, page: &Page) -> Result<bool, StoreError> {
-        Ok(!self.books.audience(&page.shard, None, 1).await?.0.is_empty())
-    }
-
-    /// Whether anything is due for anybody of a page's shard.
-    async fn due(&self, page: &Page) -> Result<bool, StoreError> {
-        let today = self.programmes.at(page.at).programme.day(page.at);
-        Ok(!self.books.members_due(&page.shard, today, None, 1).await?.0.is_empty())
     }
 
     /// Works one page and queues the one after it.
@@ -238,13 +239,8 @@ impl Scheduled {
         let last = members.last().filter(|_| more).map(ToString::to_string);
         let count = members.len();
         self.enrol_all(known, members, page.at).await?;
-        let campaign = campaign.to_owned();
-        let work = match last {
-            Some(after) => Some(Work::Campaign { campaign, after: Some(after) }),
-            None if self.due(page).await? => Some(Work::Overdue { campaign, after: None }),
-            None => None,
-        };
-        Ok((count, work.map(|work| Page { work, ..page.clone() })))
+        let work = |after| Work::Campaign { campaign: campaign.to_owned(), after: Some(after) };
+        Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
     }
 
     fn known(&self, page: &Page, campaign: &str) -> Result<&Campaign, RunError> {
@@ -253,7 +249,7 @@ impl Scheduled {
     }
 
     /// Enrols whom the campaign addresses now though their rows do not say so, because the daily run is late. Whom the rows
-    /// say it addresses have been looked at.
+    /// say it addresses come after them: whoever leaves the one list meanwhile is in the other by the time it is read.
     async fn overdue(
         &self,
         page: &Page,
@@ -272,8 +268,12 @@ impl Scheduled {
             .filter(|member| !known.may_address(member) && addresses_by_now(programme, known, member, page.at));
         let fallen = fallen.map(|member| member.member_id.clone()).collect();
         self.enrol_all(known, fallen, page.at).await?;
-        let work = |after| Work::Overdue { campaign: campaign.to_owned(), after: Some(after) };
-        Ok((count, last.map(|after| Page { work: work(after), ..page.clone() })))
+        let campaign = campaign.to_owned();
+        let work = match last {
+            Some(after) => Work::Overdue { campaign, after: Some(after) },
+            None => Work::Campaign { campaign, after: None },
+        };
+        Ok((count, Some(Page { work, ..page.clone() })))
     }
 
     async fn enrol_all(&self, campaign: &Campaign, members: Vec<MemberId>, at: Instant) -> Result<(), RunError> {
@@ -428,8 +428,8 @@ impl Scheduled {
         let decide = |rows: loyalty_store::Loaded| {
             let Some(member) = rows.member else { return Err(Rejection::NoTiers) };
             let new = rows.participation.is_none();
-            let enrolment = enrol(programme, campaign, member.clone(), rows.participation, rows.reserved_points, at)?;
-            let invited = enrolment.invitation.map(|invited| invitation(&member, &invited, programme, at));
+            let enrolment = enrol(programme, campaign, member, rows.participation, rows.reserved_points, at)?;
+            let invited = enrolment.invitation.map(|invited| invitation(&invited, programme, at));
             let changes = enrolment.decision.outcome == Outcome::Posted;
             Ok(((invited, changes, new && changes), enrolment.decision))
         };

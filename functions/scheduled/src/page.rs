@@ -44,7 +44,7 @@ pub enum Work {
         after: Option<String>,
     },
     /// Members for whom something is due, after a place: the campaign may address who loses a tier by it, though no daily
-    /// run has written that yet.
+    /// run has written that yet. The campaign's other members follow.
     Overdue {
         campaign: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -109,6 +109,8 @@ pub struct Participation {
     pub reserved_points: i64,
     /// Weekly messages written; counted only where the campaign limits them.
     pub messages: u32,
+    /// The run that wrote the last one that counts: the same run again writes it again, and counts it once (F21).
+    pub invited_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,6 +179,11 @@ impl Campaign {
     /// Whether it enrols, credits and writes at an instant.
     pub fn live(&self, now: Instant) -> bool {
         !self.paused && self.runs(now)
+    }
+
+    /// Whether it has begun and is not paused, be it over or not.
+    pub fn has_gone_on(&self, now: Instant) -> bool {
+        !self.paused && self.from.is_none_or(|from| from <= now)
     }
 
     /// Whether an instant is between its beginning and its end, paused or not.
@@ -288,18 +295,42 @@ pub fn gone_on(programme: &Programme, member: &Member, now: Instant) -> Vec<(Rul
     gone_on
 }
 
-/// Since when a campaign is live that was paused at `since`: the oldest version of the programme says so that has it live
-/// by `until`. Where no version says when its pause ended, it is over now.
+/// Since when after `since` a campaign is live that was paused: the oldest version of the programme says so that has it live
+/// by `until`. Where no version has it paused, the pause is over now.
 fn live_since(programme: &Programme, id: &RuleId, since: Instant, until: Instant) -> Option<Instant> {
-    let earlier = programme.earlier.as_deref().filter(|earlier| since < earlier.until);
-    let before = earlier.and_then(|it| live_since(&it.programme, id, since, until.min(just_before(it.until))));
+    let earlier = programme.earlier.as_deref();
+    let first = earlier.filter(|earlier| since < earlier.until);
+    let first = first.and_then(|it| live_since(&it.programme, id, since, until.min(just_before(it.until))));
     let here = || {
         let campaign = programme.campaign(id)?;
-        let begun = earlier.map_or(until, |earlier| earlier.until);
+        let told = earlier.filter(|earlier| was_paused(&earlier.programme, id));
+        let begun = told.map_or(until, |earlier| earlier.until.max(since));
         let at = campaign.from.map_or(begun, |from| from.max(begun));
-        (at <= until && campaign.live(at)).then_some(at)
+        (at <= until && !programme.paused && campaign.live(at)).then_some(at)
     };
-    before.or_else(here)
+    first.or_else(here)
+}
+
+/// Whether this version of the programme or one before it has the campaign paused.
+fn was_paused(programme: &Programme, id: &RuleId) -> bool {
+    let paused = programme.campaign(id).is_some_and(|campaign| campaign.paused);
+    paused || programme.earlier.as_deref().is_some_and(|earlier| was_paused(&earlier.programme, id))
+}
+
+/// Orders of a member wait no longer: they have gone to another member, or are not there.
+pub fn wait_no_longer(mut member: Member, mut participation: Participation, gone: &[OrderId]) -> Decision {
+    participation.waiting.retain(|waiting| !gone.contains(waiting));
+    note_waits(&mut member, &participation);
+    let participations = vec![participation];
+    Decision { member: Some(member), participations, ..Decision::nothing(Outcome::Noted) }
+}
+
+/// Keeps on the member's row whether orders wait for a campaign.
+fn note_waits(member: &mut Member, participation: &Participation) {
+    member.waits_for.retain(|known| *known != participation.campaign);
+    if participation.state == ParticipationState::Active && !participation.waiting.is_empty() {
+        member.waits_for.push(participation.campaign.clone());
+    }
 }
 
 /// Ends the participations that a decision's entries have brought to their end, and notes on the entries what became of
@@ -320,17 +351,14 @@ pub(crate) fn settle(
             participation.state = ParticipationState::Completed;
         } else if participation.remaining() == 0 {
             participation.state = ParticipationState::Exhausted;
+            // What still waits has come too late.
+            participation.waiting.clear();
         }
         if participation.state != ParticipationState::Active {
             member.active_campaigns.retain(|campaign| *campaign != participation.campaign);
         }
     }
-    for Participation { campaign, state, waiting, .. } in &now {
-        member.waits_for.retain(|known| known != campaign);
-        if *state == ParticipationState::Active && !waiting.is_empty() {
-            member.waits_for.push(campaign.clone());
-        }
-    }
+    now.iter().for_each(|participation| note_waits(member, participation));
     now.retain(|participation| !before.contains(participation));
     for participation in &now {
         let bonus = entries.iter().rposition(|entry| entry.rule == participation.campaign);
@@ -374,6 +402,8 @@ pub struct Enrolment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
     pub campaign: RuleId,
+    /// As they stand at the run, with all that fell due until then.
+    pub member: Member,
     pub remaining: u32,
     /// Redeemable points one order brings.
     pub bonus_points: i64,
@@ -416,6 +446,7 @@ pub fn enrol(
             waiting: Vec::new(),
             reserved_points: campaign.budget_points.map_or(0, |_| campaign.cost_of_member()),
             messages: 0,
+            invited_at: None,
         },
         None => return Ok(nothing()),
     };
@@ -426,10 +457,13 @@ pub fn enrol(
         && participation.state == ParticipationState::Active
         && participation.remaining() > 0
         && !participation.bonus(campaign).is_zero()
-        && campaign.messages_max.is_none_or(|most| participation.messages < most);
+        && (participation.invited_at == Some(now)
+            || campaign.messages_max.is_none_or(|most| participation.messages < most));
     let invitation = if writes { invitation(programme, campaign, &member, &participation) } else { None };
-    let counted = invitation.is_some() && campaign.messages_max.is_some();
+    let limited = invitation.is_some() && campaign.messages_max.is_some();
+    let counted = limited && participation.invited_at != Some(now);
     if counted {
+        participation.invited_at = Some(now);
         participation.messages = participation.messages.saturating_add(1);
     }
     if !new && !counted {
@@ -488,6 +522,7 @@ fn invitation(
     programme.tiers.above(&member.tier)?;
     Some(Invitation {
         campaign: campaign.id.clone(),
+        member: member.clone(),
         remaining: participation.remaining(),
         bonus_points: participation.bonus(campaign).redeemable.0,
         // Where another system decides, there may be enough already (X47).

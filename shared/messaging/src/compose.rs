@@ -130,7 +130,7 @@ fn message(
 }
 
 /// A campaign's message of one run, to a member who was just found to have participations left (C9, C10).
-pub fn invitation(member: &Member, invitation: &Invitation, programme: &Programme, run: Instant) -> Message {
+pub fn invitation(invitation: &Invitation, programme: &Programme, run: Instant) -> Message {
     let campaign = programme.campaign(&invitation.campaign).map_or("", |campaign| &campaign.name);
     let own = vec![
         ("campaign", Some(Value::Text(campaign.to_owned()))),
@@ -140,7 +140,7 @@ pub fn invitation(member: &Member, invitation: &Invitation, programme: &Programm
     ];
     let day = programme.day(run);
     let key = format!("{}:{day}", invitation.campaign);
-    let message = told(member, programme, Template::CampaignInvitation, &key, own, run);
+    let message = told(&invitation.member, programme, Template::CampaignInvitation, &key, own, run);
     Message { campaign: Some(invitation.campaign.clone()), ..message }
 }
 

@@ -93,10 +93,10 @@ struct Batch<'a, F> {
     /// Events whose transaction failed for another reason than a race: each is written without the others, so that the
     /// one at fault fails alone.
     apart: HashSet<usize>,
-    /// Members whose orders wait for campaigns that have gone on, and when somebody came: they are decided first (X50).
+    /// Members whose orders wait for campaigns that have gone on, and when somebody first came: they are decided first (X50).
     waits: BTreeMap<MemberId, (Instant, Vec<(RuleId, Instant)>)>,
-    /// Those for whom that has been done, and what came of it.
-    taken_up: HashMap<MemberId, Result<(), StoreError>>,
+    /// For whom and which campaign that has been done, and what came of it.
+    taken_up: HashMap<(MemberId, RuleId), Result<(), StoreError>>,
 }
 
 impl<F, P> Batch<'_, F>
@@ -108,7 +108,8 @@ where
     async fn attempt(&mut self, consistency: Consistency) {
         for (member_id, (now, gone_on)) in std::mem::take(&mut self.waits) {
             let done = self.books.take_up(&(self.programme_at)(now), &member_id, &gone_on).await;
-            self.taken_up.insert(member_id, done);
+            let key = |(campaign, _)| ((member_id.clone(), campaign), done.clone());
+            self.taken_up.extend(gone_on.into_iter().map(key));
         }
         let open = std::mem::take(&mut self.open);
         let snapshots = open.iter().map(|event| &self.events[*event].snapshot);
@@ -211,14 +212,17 @@ where
         let members = concerned.filter(|_| !snapshot.again).filter_map(|id| rows.member(id).ok()?.row.as_ref());
         let mut waits = false;
         for member in members {
-            match self.taken_up.get(&member.member_id) {
-                Some(done) => done.clone()?,
-                None => {
-                    let gone_on = gone_on(&(self.programme_at)(*now), member, *now);
-                    if !gone_on.is_empty() {
-                        self.waits.insert(member.member_id.clone(), (*now, gone_on));
-                        waits = true;
-                    }
+            let mut open = Vec::new();
+            for (campaign, at) in gone_on(&(self.programme_at)(*now), member, *now) {
+                match self.taken_up.get(&(member.member_id.clone(), campaign.clone())) {
+                    Some(done) => done.clone()?,
+                    None => open.push((campaign, at)),
+                }
+            }
+            if !open.is_empty() {
+                waits = true;
+                if self.waits.get(&member.member_id).is_none_or(|(first, _)| now < first) {
+                    self.waits.insert(member.member_id.clone(), (*now, open));
                 }
             }
         }
@@ -291,10 +295,12 @@ where
     }
 
     /// Before an order is kept that waits for a paused campaign, a mark says so (X50).
-    async fn mark(&self, event: usize, decision: &Decision) -> Result<(), StoreError> {
+    async fn mark(&mut self, event: usize, decision: &Decision) -> Result<(), StoreError> {
         let order_id = &self.events[event].snapshot.order_id;
         for participation in decision.participations.iter().filter(|part| part.waiting.contains(order_id)) {
             self.books.mark(&participation.campaign).await?;
+            // It has not been taken up yet, whatever was before.
+            self.taken_up.remove(&(participation.member_id.clone(), participation.campaign.clone()));
         }
         Ok(())
     }

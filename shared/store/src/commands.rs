@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 
-use loyalty_domain::campaign::{Participation, gone_on};
+use loyalty_domain::campaign::Participation;
 use loyalty_domain::decision::{Decision, Rejection};
 use loyalty_domain::ids::{MemberId, RequestId, RuleId};
 use loyalty_domain::ledger::Entry;
@@ -38,6 +38,8 @@ pub struct Concerns {
     pub campaign: Option<RuleId>,
     /// And what is set aside of the campaign's budget, unless the member has a participation already.
     pub budget: bool,
+    /// The command is only tried: nothing is written.
+    pub tries: bool,
     /// What was seen of the rows before; the command begins with it.
     pub seen: Option<Seen>,
 }
@@ -58,7 +60,7 @@ impl Seen {
 
 impl Concerns {
     pub fn member(member_id: MemberId) -> Self {
-        Self { member_id, request_id: None, history: false, campaign: None, budget: false, seen: None }
+        Self { member_id, request_id: None, history: false, campaign: None, budget: false, tries: false, seen: None }
     }
 
     /// The member, as far as was seen.
@@ -134,7 +136,7 @@ impl Books {
         decide: impl Fn(Loaded) -> Result<(T, Decision), Rejection>,
         first: impl Fn(&T) -> Pending,
     ) -> Result<T, StoreError> {
-        let (mut seen, mut taken_up) = (concerns.seen.clone(), false);
+        let (mut seen, mut left) = (concerns.seen.clone(), None);
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let looked = seen.is_some();
@@ -147,13 +149,10 @@ impl Books {
                 let concerns = Concerns { member_id: merged.into, ..concerns.clone() };
                 Seen { loaded, revisions } = self.load_for(&concerns).await?;
             }
-            if let Some(member) = loaded.member.as_ref().filter(|_| !taken_up) {
-                let gone_on = gone_on(programme, member, now);
-                if !gone_on.is_empty() {
-                    self.take_up(programme, &member.member_id, &gone_on).await?;
-                    taken_up = true;
-                    continue;
-                }
+            if let Some(member) = loaded.member.as_ref().filter(|_| !concerns.tries)
+                && self.takes_up(programme, (member, revisions.member), now, &mut left).await?
+            {
+                continue;
             }
             if let Some(campaign) = &concerns.campaign
                 && concerns.budget
@@ -165,6 +164,9 @@ impl Books {
             let active = loaded.participations.clone();
             let takes_part = loaded.member.as_ref().is_some_and(|member| !member.active_campaigns.is_empty());
             let (answer, decision) = decide(loaded).map_err(StoreError::Rejected)?;
+            if concerns.tries {
+                return Ok(answer);
+            }
             // A look leaves out the participations that a promotion ends: they are read first.
             if looked && takes_part && decision.raises_the_tier(programme) {
                 continue;

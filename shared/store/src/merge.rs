@@ -2,7 +2,6 @@
 //!
 //! Each of the two is done once and can be given again; whoever is killed in between goes on with the second.
 
-use loyalty_domain::campaign::gone_on;
 use loyalty_domain::decision::Outcome;
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::merge::{MergeRows, merge};
@@ -40,19 +39,16 @@ impl Books {
         now: Instant,
     ) -> Result<Merging, StoreError> {
         let concerns = Concerns::request(into_id.clone(), asked.request_id.clone());
-        let mut taken_up = false;
+        let mut left = (None, None);
         for attempt in 0..ATTEMPTS_MAX {
             pause(attempt).await;
             let (loaded, revisions) = self.load_rows(&concerns).await?;
             let (joining, from_revisions) = self.load_rows(&Concerns::member(from_id.clone())).await?;
             let Some(from) = joining.member else { return Ok(Merging::Unknown(from_id.clone())) };
             let Some(into) = loaded.member else { return Ok(Merging::Unknown(into_id.clone())) };
-            let waits = [&into, &from].map(|member| (member.member_id.clone(), gone_on(programme, member, now)));
-            if !taken_up && waits.iter().any(|(_, gone_on)| !gone_on.is_empty()) {
-                for (member_id, gone_on) in &waits {
-                    self.take_up(programme, member_id, gone_on).await?;
-                }
-                taken_up = true;
+            let into_waits = self.takes_up(programme, (&into, revisions.member), now, &mut left.0).await?;
+            let from_waits = self.takes_up(programme, (&from, from_revisions.member), now, &mut left.1).await?;
+            if into_waits || from_waits {
                 continue;
             }
             let rows = MergeRows {

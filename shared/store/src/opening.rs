@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use loyalty_domain::decision::{Decision, Outcome, Rejection};
+use loyalty_domain::decision::{Outcome, Rejection};
 use loyalty_domain::ids::MemberId;
 use loyalty_domain::member::Member;
 use loyalty_domain::opening::{Opening, open};
@@ -50,13 +50,13 @@ impl Books {
         now: Instant,
     ) -> Result<bool, StoreError> {
         let request = Concerns::request(member_id.clone(), opening.asked.request_id.clone());
-        let concerns = Concerns { seen: new_here.then(Seen::nothing), ..request };
+        let concerns = Concerns { seen: new_here.then(Seen::nothing), tries: mode == Mode::Try, ..request };
         let decide = |loaded: Loaded| {
             let registered = || Member::registered(programme, member_id.clone(), now).ok_or(Rejection::NoTiers);
             let member = loaded.member.map_or_else(registered, Ok)?;
             let (_, decision) = open(programme, member, loaded.request.as_ref(), opening.clone(), now)?;
             let new = decision.outcome == Outcome::Posted;
-            Ok((new, if mode == Mode::Write { decision } else { Decision::nothing(decision.outcome) }))
+            Ok((new, decision))
         };
         self.command(programme, &concerns, now, decide).await
     }

@@ -99,7 +99,7 @@ impl InProcess {
             let active = known.clone();
             let enrolment = enrol(&programme, campaign, member, known, 0, due).expect("nothing is refused here");
             if let Some(invited) = enrolment.invitation {
-                self.tell(invitation(&self.members[member_id], &invited, &programme, due));
+                self.tell(invitation(&invited, &programme, due));
             }
             self.write(enrolment.decision.ending(&programme, active.as_slice()));
         }

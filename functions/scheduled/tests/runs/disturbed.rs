@@ -20,6 +20,9 @@ enum Run {
     Weekly,
     /// Points that expire or will soon, a tier to review, birthdays, and vouchers to remind of or to write off.
     Daily,
+    /// Three who have lost Silver to enrol, which no daily run has written, and one who has always been Member; each may be
+    /// invited once.
+    Fallen,
     /// The programme is another: nobody was addressed before, and one of them has enough for Silver now.
     Changed,
 }
@@ -27,11 +30,11 @@ enum Run {
 const YEAR_ON: &str = "2027-12-01T00:05:00+07:00";
 
 impl Run {
-    const ALL: [Self; 3] = [Self::Weekly, Self::Daily, Self::Changed];
+    const ALL: [Self; 4] = [Self::Weekly, Self::Fallen, Self::Daily, Self::Changed];
 
     fn event(self) -> (&'static str, &'static str) {
         match self {
-            Self::Weekly | Self::Changed => ("weekly-campaign", MONDAY),
+            Self::Weekly | Self::Fallen | Self::Changed => ("weekly-campaign", MONDAY),
             Self::Daily => ("daily", YEAR_ON),
         }
     }
@@ -39,9 +42,15 @@ impl Run {
     async fn shop(self) -> Arc<Shop> {
         let gift = "birthday = [{ id = \"gift\", name = \"Quà\", gift = \"Khăn\" }]\n";
         let programme = RETAIL.replace("id = \"member\"\n", &format!("id = \"member\"\n{gift}"));
-        let shop = Shop::new(&if let Self::Changed = self { changed() } else { programme });
+        let shop = Shop::new(&match self {
+            Self::Changed => changed(),
+            Self::Fallen => {
+                RETAIL.replace("days = 365", "days = 40").replace("max_credits", "max_messages = 1\nmax_credits")
+            }
+            _ => programme,
+        });
         shop.knows_its_programme().await;
-        let phones = members(&shop, [3, 0]).await;
+        let phones = if let Self::Fallen = self { fallen(&shop).await } else { members(&shop, [3, 0]).await };
         if let Self::Changed = self {
             shop.order("enough", &phones[2], 140, "2026-11-21T03:00:00Z", json!({})).await;
         }
@@ -78,6 +87,10 @@ impl Run {
         let told: Vec<_> = shop.told().into_keys().collect();
         match self {
             Self::Weekly => assert_eq!(told, ["campaign_invitation"]),
+            Self::Fallen => {
+                assert_eq!((told, shop.rows("participations").len()), (vec!["campaign_invitation".to_owned()], 4));
+                assert!(shop.rows("participations").iter().all(|row| row["messages"] == 1));
+            }
             Self::Changed => {
                 assert_eq!((told, shop.rows("participations").len()), (vec!["campaign_invitation".to_owned()], 2));
                 assert_eq!(shop.rows("members").iter().filter(|row| row["tier"] == "silver").count(), 1);
@@ -90,6 +103,16 @@ impl Run {
         }
         rows
     }
+}
+
+/// Three whose review was due on the day before the run, and one who is Member.
+async fn fallen(shop: &Shop) -> Vec<String> {
+    let phones = shop.neighbours("03", 4);
+    for (number, phone) in phones.iter().enumerate() {
+        let points = if number < 3 { 250 } else { 10 };
+        shop.order(&format!("first-{phone}"), phone, points, "2026-09-03T03:00:00Z", json!({})).await;
+    }
+    phones
 }
 
 /// A programme that gets its campaign, and a lower threshold, on the day before the run.
@@ -131,6 +154,11 @@ async fn kill_anywhere(run: Run) {
 #[tokio::test(start_paused = true)]
 async fn a_weekly_run_killed_anywhere_goes_on_where_it_was() {
     kill_anywhere(Run::Weekly).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_weekly_run_that_comes_before_a_late_daily_one_killed_anywhere_goes_on_where_it_was() {
+    kill_anywhere(Run::Fallen).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,11 +27,23 @@ struct ParticipationRecord {
     reserved_points: i64,
     #[serde(default, skip_serializing_if = "is_default")]
     messages: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invited_at: Option<Text<Instant>>,
 }
 
 pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
-    let Participation { campaign, member_id, granted, state, enrolled_at, orders, waiting, reserved_points, messages } =
-        participation;
+    let Participation {
+        campaign,
+        member_id,
+        granted,
+        state,
+        enrolled_at,
+        orders,
+        waiting,
+        reserved_points,
+        messages,
+        invited_at,
+    } = participation;
     sealed(&ParticipationRecord {
         campaign: Text(campaign.clone()),
         member_id: Text(member_id.clone()),
@@ -45,6 +57,7 @@ pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
         waiting: waiting.iter().cloned().map(Text).collect(),
         reserved_points: *reserved_points,
         messages: *messages,
+        invited_at: invited_at.map(Text),
     })
 }
 
@@ -60,6 +73,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Participation>, Unreadable> {
         waiting: record.waiting.into_iter().map(|text| text.0).collect(),
         reserved_points: record.reserved_points,
         messages: record.messages,
+        invited_at: record.invited_at.map(|text| text.0),
     };
     Ok(Stored { row: participation, revision: record.revision })
 }

@@ -10,6 +10,7 @@ use loyalty_domain::order::OrderStatus;
 use loyalty_domain::points::Legs;
 use loyalty_domain::programme::Programme;
 use loyalty_store::OrderEvent;
+use loyalty_store::engine::Fault;
 
 use crate::merge::{adjusted, by, merged};
 use crate::merge_campaigns::{campaign, enrolled, small};
@@ -59,27 +60,30 @@ async fn x50_a_command_decides_them_first() {
     check(&shop);
 }
 
-/// One batch of the queue may hold what was decided in the pause and what promotes after it.
+/// One batch of the queue may hold what was decided in the pause and what promotes after it, and may lose a race.
 #[tokio::test]
 async fn x50_an_order_that_promotes_comes_after_them_in_one_batch_too() {
-    let shop = waiting().await;
-    let mut large = small("4", 200, OrderStatus::Delivered);
-    large.facts.due_minor = 50_000_000;
-    let events = [(small("3", 70, OrderStatus::Delivered), 70), (large, 200)];
-    let events = events.map(|(snapshot, seconds)| OrderEvent { snapshot, now: at(seconds) });
-    let programme = shop.programme.clone();
-    for applied in shop.books.apply_orders(|now| programme.in_force(now), events.to_vec()).await {
-        applied.unwrap();
+    for lost in [0, 1, 2] {
+        let shop = waiting().await;
+        let mut large = small("4", 200, OrderStatus::Delivered);
+        large.facts.due_minor = 50_000_000;
+        let events = [(small("3", 70, OrderStatus::Delivered), 70), (large, 200)];
+        let events = events.map(|(snapshot, seconds)| OrderEvent { snapshot, now: at(seconds) });
+        let programme = shop.programme.clone();
+        shop.nth("TransactWriteItems", lost, Fault::Conflict);
+        for applied in shop.books.apply_orders(|now| programme.in_force(now), events.to_vec()).await {
+            applied.unwrap();
+        }
+        let posted = since(&shop).await;
+        let bonuses: Vec<_> = posted.iter().filter(|posted| posted.0 == EntryKind::Bonus).collect();
+        assert_eq!(bonuses.iter().map(|bonus| bonus.3).collect::<Vec<_>>(), [GOES_ON, GOES_ON], "{lost}: {posted:?}");
+        assert_eq!(
+            posted.last().map(|last| last.0),
+            Some(EntryKind::Accrual),
+            "both are used, and the last has its own"
+        );
+        check(&shop);
     }
-    let posted = since(&shop).await;
-    let bonuses: Vec<_> = posted.iter().filter(|posted| posted.0 == EntryKind::Bonus).collect();
-    assert_eq!(bonuses.iter().map(|bonus| bonus.3).collect::<Vec<_>>(), [GOES_ON, GOES_ON], "{posted:?}");
-    assert_eq!(
-        posted.last().map(|last| last.0),
-        Some(EntryKind::Accrual),
-        "both are used, and the last is for its own"
-    );
-    check(&shop);
 }
 
 #[tokio::test]
@@ -90,6 +94,23 @@ async fn x50_a_merge_comes_after_them() {
     let bonus = (EntryKind::Bonus, Some("standard:2".into()), 20, GOES_ON);
     assert_eq!(since(&shop).await.first(), Some(&bonus));
     assert_eq!(shop.member(BINH).await.balance.redeemable.0, 50);
+}
+
+/// F23: an order whose newer word in the pause names somebody else waits for them, and holds up nobody.
+#[tokio::test]
+async fn x50_an_order_that_has_gone_to_somebody_else_waits_no_longer() {
+    let mut shop = waiting().await;
+    let goes_on = shop.programme.clone();
+    shop.programme = Arc::new(goes_on.in_force(at(PAUSED)).clone());
+    shop.one(small("7", 80, OrderStatus::Confirmed)).await;
+    shop.one(by(BINH, small("7", 90, OrderStatus::Confirmed))).await;
+    shop.programme = goes_on;
+    adjusted(&shop, AN, Legs::new(5, 5), at(300)).await.unwrap();
+    assert_eq!(shop.member(AN).await.waits_for, []);
+    let part = shop.books.participations(&["fast-promotion".into()], &AN.into()).await.unwrap().remove(0);
+    assert_eq!((part.orders, part.waiting), (vec!["standard:2".into()], Vec::new()));
+    check(&shop);
+    merged(&shop, AN, BINH, at(400)).await;
 }
 
 /// An order that cannot be read goes on waiting, and holds up nothing but itself.
