@@ -306,9 +306,11 @@ impl Scheduled {
 
     /// Decides a member's orders that came while a campaign was paused that has gone on (X50). Whether there were any.
     async fn take_up(&self, concerns: &Concerns, at: Instant) -> Result<bool, StoreError> {
-        let programme = &self.programmes.at(at).programme;
-        let gone_on = concerns.member_seen().map(|member| gone_on(programme, member, at)).unwrap_or_default();
-        self.books.take_up(programme, &concerns.member_id, &gone_on).await?;
+        let Some(member) = concerns.member_seen() else { return Ok(false) };
+        let now = at.max(member.as_of);
+        let programme = &self.programmes.at(now).programme;
+        let gone_on = gone_on(programme, member, now);
+        self.books.take_up(programme, &member.member_id, &gone_on).await?;
         Ok(!gone_on.is_empty())
     }
 

@@ -5,6 +5,8 @@
 //! using up the last one exhausts it, and both end it for good (C3, C4, X48), unless the campaign lets it go on (X18, X19:
 //! `again`).
 
+use chrono::NaiveDate;
+
 use crate::advance::advance;
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, OrderId, RuleId, TierId};
@@ -109,8 +111,9 @@ pub struct Participation {
     pub reserved_points: i64,
     /// Weekly messages written; counted only where the campaign limits them.
     pub messages: u32,
-    /// The run that wrote the last one that counts: the same run again writes it again, and counts it once (F21).
-    pub invited_at: Option<Instant>,
+    /// The day of the run that wrote the last one that counts: who comes again that day writes the same, and counts it once
+    /// (F21).
+    pub invited_on: Option<NaiveDate>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -286,35 +289,46 @@ pub(crate) fn wait(campaign: &Campaign, order: &Order, tier: &TierId, participat
 
 /// The campaigns for which orders of the member wait and that have gone on by `now`, each with the instant since when: as of
 /// then those orders are decided, before anything else is about the member, so that they bring the same whenever somebody
-/// comes (X50).
+/// comes (X50). Where no version of the programme has had the campaign paused since the member was last decided about, its
+/// pause is over now.
 pub fn gone_on(programme: &Programme, member: &Member, now: Instant) -> Vec<(RuleId, Instant)> {
-    let until = member.as_of.max(now);
-    let since = |id: &RuleId| Some((id.clone(), live_since(programme, id, member.as_of, until)?));
-    let mut gone_on: Vec<_> = member.waits_for.iter().filter_map(since).collect();
+    let (since, until) = (member.as_of, member.as_of.max(now));
+    let one = |id: &RuleId| {
+        let at = match was_paused(programme, id, since) {
+            true => live_since(programme, id, since, until),
+            // A version of before the member was last decided about knows nothing of a later pause.
+            false => is_live(programme, id, now).then_some(now).filter(|now| since <= *now),
+        };
+        Some((id.clone(), at?))
+    };
+    let mut gone_on: Vec<_> = member.waits_for.iter().filter_map(one).collect();
     gone_on.sort_by_key(|(_, at)| *at);
     gone_on
 }
 
-/// Since when after `since` a campaign is live that was paused: the oldest version of the programme says so that has it live
-/// by `until`. Where no version has it paused, the pause is over now.
+/// Since when a campaign is live again: the oldest version of the programme says so that follows a pause and has it live
+/// between two instants.
 fn live_since(programme: &Programme, id: &RuleId, since: Instant, until: Instant) -> Option<Instant> {
-    let earlier = programme.earlier.as_deref();
-    let first = earlier.filter(|earlier| since < earlier.until);
-    let first = first.and_then(|it| live_since(&it.programme, id, since, until.min(just_before(it.until))));
+    let earlier = programme.earlier.as_deref().filter(|earlier| since <= earlier.until)?;
+    let before = live_since(&earlier.programme, id, since, until.min(just_before(earlier.until)));
     let here = || {
-        let campaign = programme.campaign(id)?;
-        let told = earlier.filter(|earlier| was_paused(&earlier.programme, id));
-        let begun = told.map_or(until, |earlier| earlier.until.max(since));
-        let at = campaign.from.map_or(begun, |from| from.max(begun));
-        (at <= until && !programme.paused && campaign.live(at)).then_some(at)
+        let begun = earlier.until.max(since);
+        let at = programme.campaign(id)?.from.map_or(begun, |from| from.max(begun));
+        let follows = was_paused(&earlier.programme, id, since);
+        (follows && at <= until && is_live(programme, id, at)).then_some(at)
     };
-    first.or_else(here)
+    before.or_else(here)
 }
 
-/// Whether this version of the programme or one before it has the campaign paused.
-fn was_paused(programme: &Programme, id: &RuleId) -> bool {
-    let paused = programme.campaign(id).is_some_and(|campaign| campaign.paused);
-    paused || programme.earlier.as_deref().is_some_and(|earlier| was_paused(&earlier.programme, id))
+/// Whether a version of the programme that was in force at an instant or after it has the campaign paused.
+fn was_paused(programme: &Programme, id: &RuleId, since: Instant) -> bool {
+    let earlier = programme.earlier.as_deref().filter(|earlier| since <= earlier.until);
+    let here = programme.campaign(id).is_some_and(|campaign| campaign.paused);
+    here || earlier.is_some_and(|earlier| was_paused(&earlier.programme, id, since))
+}
+
+fn is_live(programme: &Programme, id: &RuleId, at: Instant) -> bool {
+    !programme.paused && programme.campaign(id).is_some_and(|campaign| campaign.live(at))
 }
 
 /// Orders of a member wait no longer: they have gone to another member, or are not there.
@@ -446,24 +460,26 @@ pub fn enrol(
             waiting: Vec::new(),
             reserved_points: campaign.budget_points.map_or(0, |_| campaign.cost_of_member()),
             messages: 0,
-            invited_at: None,
+            invited_on: None,
         },
         None => return Ok(nothing()),
     };
     if new && !member.active_campaigns.contains(&campaign.id) {
         member.active_campaigns.push(campaign.id.clone());
     }
+    let (today, invited_on) = (programme.day(now), participation.invited_on);
+    let again = invited_on == Some(today);
     let writes = fits
         && participation.state == ParticipationState::Active
         && participation.remaining() > 0
         && !participation.bonus(campaign).is_zero()
-        && (participation.invited_at == Some(now)
-            || campaign.messages_max.is_none_or(|most| participation.messages < most));
+        && campaign
+            .messages_max
+            .is_none_or(|most| again || (participation.messages < most && invited_on < Some(today)));
     let invitation = if writes { invitation(programme, campaign, &member, &participation) } else { None };
-    let limited = invitation.is_some() && campaign.messages_max.is_some();
-    let counted = limited && participation.invited_at != Some(now);
+    let counted = invitation.is_some() && campaign.messages_max.is_some() && !again;
     if counted {
-        participation.invited_at = Some(now);
+        participation.invited_on = Some(today);
         participation.messages = participation.messages.saturating_add(1);
     }
     if !new && !counted {

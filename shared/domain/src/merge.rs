@@ -10,7 +10,7 @@
 use chrono::NaiveDate;
 
 use crate::advance::advance;
-use crate::campaign::{Participation, settle};
+use crate::campaign::{Campaign, Participation, settle};
 use crate::criteria::CycleSums;
 use crate::decision::{Decision, Outcome, Rejection};
 use crate::ids::{MemberId, RuleId};
@@ -93,12 +93,17 @@ pub fn merge(
         return Ok((request, Decision::nothing(Outcome::Duplicate)));
     }
     check(&into, &from)?;
-    if let Some(waits) = ends.iter().find(|participation| !participation.waiting.is_empty()) {
+    // Both stand at one instant, so that neither entry is older than what is in front of it.
+    let at = now.max(into.as_of).max(from.as_of);
+    // What waits for a campaign that is over waits for nothing.
+    let may_go_on = |campaign: &&Campaign| campaign.until.is_none_or(|until| at < until);
+    let waits = |part: &&Participation| {
+        !part.waiting.is_empty() && programme.campaign(&part.campaign).filter(may_go_on).is_some()
+    };
+    if let Some(waits) = ends.iter().find(waits) {
         let (member, campaign) = (from.member_id, waits.campaign.clone());
         return Err(MergeProblem::OrdersWait { member, campaign }.into());
     }
-    // Both stand at one instant, so that neither entry is older than what is in front of it.
-    let at = now.max(into.as_of).max(from.as_of);
     let (mut left, mut entries) = (Vec::new(), Vec::new());
     advance(programme, &mut from, at, &mut left)?;
     advance(programme, &mut into, at, &mut entries)?;

@@ -213,7 +213,8 @@ where
         let mut waits = false;
         for member in members {
             let mut open = Vec::new();
-            for (campaign, at) in gone_on(&(self.programme_at)(*now), member, *now) {
+            let now = (*now).max(member.as_of);
+            for (campaign, at) in gone_on(&(self.programme_at)(now), member, now) {
                 match self.taken_up.get(&(member.member_id.clone(), campaign.clone())) {
                     Some(done) => done.clone()?,
                     None => open.push((campaign, at)),
@@ -221,8 +222,8 @@ where
             }
             if !open.is_empty() {
                 waits = true;
-                if self.waits.get(&member.member_id).is_none_or(|(first, _)| now < first) {
-                    self.waits.insert(member.member_id.clone(), (*now, open));
+                if self.waits.get(&member.member_id).is_none_or(|(first, _)| now < *first) {
+                    self.waits.insert(member.member_id.clone(), (now, open));
                 }
             }
         }

@@ -221,7 +221,7 @@ async fn participate(shop: &Shop, member: &loyalty_domain::ids::MemberId, state:
             waiting: Vec::new(),
             reserved_points: 0,
             messages: 0,
-            invited_at: None,
+            invited_on: None,
         };
         let nothing = Decision::nothing(Outcome::Posted);
         Ok(((), Decision { member: rows.member, participations: vec![participation], ..nothing }))

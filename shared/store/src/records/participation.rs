@@ -1,5 +1,6 @@
 //! Rows of `participations`.
 
+use chrono::NaiveDate;
 use loyalty_domain::campaign::{Participation, ParticipationState};
 use loyalty_domain::ids::{MemberId, OrderId, RuleId};
 use loyalty_domain::time::Instant;
@@ -28,7 +29,7 @@ struct ParticipationRecord {
     #[serde(default, skip_serializing_if = "is_default")]
     messages: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    invited_at: Option<Text<Instant>>,
+    invited_on: Option<Text<NaiveDate>>,
 }
 
 pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
@@ -42,7 +43,7 @@ pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
         waiting,
         reserved_points,
         messages,
-        invited_at,
+        invited_on,
     } = participation;
     sealed(&ParticipationRecord {
         campaign: Text(campaign.clone()),
@@ -57,7 +58,7 @@ pub(crate) fn encode(participation: &Participation, revision: u64) -> Item {
         waiting: waiting.iter().cloned().map(Text).collect(),
         reserved_points: *reserved_points,
         messages: *messages,
-        invited_at: invited_at.map(Text),
+        invited_on: invited_on.map(Text),
     })
 }
 
@@ -73,7 +74,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Participation>, Unreadable> {
         waiting: record.waiting.into_iter().map(|text| text.0).collect(),
         reserved_points: record.reserved_points,
         messages: record.messages,
-        invited_at: record.invited_at.map(|text| text.0),
+        invited_on: record.invited_on.map(|text| text.0),
     };
     Ok(Stored { row: participation, revision: record.revision })
 }
